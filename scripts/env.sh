@@ -1,0 +1,84 @@
+# Sourced by the scripts beside it: makes the virtual environments that they need, and changes nothing else.
+# Before sourcing, the script has gone to the root of the repository.
+
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+# A virtual environment or module path of the caller must not leak into ours.
+unset PYTHONPATH PYTHONHOME
+
+# Print the first Python that is new enough. It is run, not only found: some version managers put commands on the PATH
+# that only say that they cannot run.
+find_python() {
+  for candidate in python3.11 python3.12 python3.13 python3.14 python3; do
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+      command -v "$candidate"
+      return 0
+    fi
+  done
+  echo "Python 3.11 or newer is needed, and none was found on the PATH." >&2
+  return 1
+}
+
+# make_venv PYTHON DIR: an empty virtual environment with pip.
+make_venv() {
+  rm -rf "$2"
+  if "$1" -m venv "$2" >/dev/null 2>&1; then
+    return 0
+  fi
+  # Debian and Ubuntu keep the venv module in a package of its own.
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "This Python cannot make virtual environments; installing python3-venv." >&2
+    apt-get update >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -y python3-venv >/dev/null
+    rm -rf "$2"
+  fi
+  # Once more and aloud: what is still wrong now, the reader must see.
+  "$1" -m venv "$2" || {
+    echo "No virtual environment could be made with $1. On Debian or Ubuntu: apt-get install python3-venv" >&2
+    return 1
+  }
+}
+
+# fingerprint PYTHON PATH...: one line that changes with the files below these paths, the Python, or our place on disk.
+fingerprint() {
+  "$1" - "$@" <<'PY'
+import hashlib, os, sys
+digest = hashlib.sha256(f"{sys.version} {sys.executable} {os.getcwd()}".encode())
+for top in sys.argv[2:]:
+    found = [top] if os.path.isfile(top) else [
+        os.path.join(place, name) for place, _, names in os.walk(top) if "__pycache__" not in place for name in names
+    ]
+    for path in sorted(found):
+        with open(path, "rb") as file:
+            digest.update(f"{path} {hashlib.sha256(file.read()).hexdigest()}\n".encode())
+print(digest.hexdigest())
+PY
+}
+
+# prepare DIR WHAT PATH...: a virtual environment in DIR with `pip install WHAT`, made anew only when a PATH changed.
+# WHAT is split into words.
+prepare() {
+  venv=$1
+  what=$2
+  shift 2
+  python=$(find_python)
+  wanted=$(fingerprint "$python" "$@")
+  if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.ready" 2>/dev/null)" = "$wanted" ]; then
+    return 0
+  fi
+  echo "Setting up $venv with $python …" >&2
+  make_venv "$python" "$venv"
+  # shellcheck disable=SC2086
+  "$venv/bin/python" -m pip install --quiet $what >&2
+  # Written last: a set-up that was interrupted is done again.
+  echo "$wanted" >"$venv/.ready"
+}
+
+# The sources as they stand, with the developers' tools.
+prepare_dev() {
+  prepare .venv "-e .[dev]" pyproject.toml
+}
+
+# The package as a user installs it, without any tools.
+prepare_plain() {
+  prepare "$1" "." pyproject.toml README.md LICENSE src
+}

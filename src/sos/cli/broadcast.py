@@ -1,0 +1,36 @@
+"""Send to everybody of your project, or of a squad. Recipients are fixed now; late joiners get nothing."""
+
+from __future__ import annotations
+
+import time
+
+from sos.cli import forms
+from sos.cli.send import said
+from sos.model.ids import new_id, parse_id
+from sos.model.messages import Draft
+from sos.model.times import Millis
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from sos.cli.command import Command
+
+EXAMPLE = 'sos broadcast --squad parsers "the grammar file moved"'
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `sos broadcast`."""
+    parser.add_argument("--squad", metavar="S", help="only the members of this squad")
+    parser.add_argument("--id", metavar="ID", help="your own message id (UUID), to send the same again safely")
+    parser.add_argument("text", metavar="TEXT", nargs="+", help="the text; - reads standard input")
+
+
+def run(command: Command) -> int:
+    """Broadcast, and print the receipt."""
+    given = command.arguments
+    now = Millis(time.time_ns() // 1_000_000)
+    draft = Draft(id=parse_id(given.id) if given.id else new_id(now), to="", text=command.text(given.text))
+    receipt = command.connect().broadcast(draft, given.squad)
+    command.out(said(receipt), forms.receipt(receipt))
+    return 0

@@ -1,0 +1,66 @@
+"""What every command shares: its parser, who acts, and how it prints."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from sos.model import wire
+from sos.settings import Settings, load
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from sos.core.connection import LocalConnection
+
+
+class Command:
+    """One running command: its arguments, its settings, its output."""
+
+    def __init__(self, arguments: argparse.Namespace, settings: Settings) -> None:
+        self.arguments = arguments
+        self.settings = settings
+
+    @property
+    def json(self) -> bool:
+        """Whether one stable JSON object (or lines of them) is wanted."""
+        return bool(self.arguments.json)
+
+    def connect(self) -> LocalConnection:
+        """The connection of whoever acts here."""
+        from sos.wiring.local import connect
+
+        connection = connect(self.settings, self.arguments.as_agent)
+        connection.store.mail.tick(connection.clock.now())
+        return connection
+
+    def out(self, text: str, value: object) -> None:
+        """Print the text for people, or the value as JSON."""
+        sys.stdout.write((wire.dumps(value) if self.json else text) + "\n")
+        sys.stdout.flush()
+
+    def remark(self, text: str) -> None:
+        """Say something beside the answer."""
+        sys.stderr.write(text + "\n")
+
+    def text(self, words: list[str]) -> str:
+        """The text that goes last; `-` reads standard input."""
+        if words == ["-"]:
+            return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+        return " ".join(words)
+
+
+def execute(name: str, module: ModuleType, rest: list[str]) -> int:
+    """Parse the rest of the line for one command and run it."""
+    parser = argparse.ArgumentParser(
+        prog=f"sos {name}",
+        description=module.__doc__,
+        epilog=f"example: {module.EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--as", dest="as_agent", metavar="AGENT", help="act for, or look at, this agent")
+    parser.add_argument("--json", action="store_true", help="one JSON object (or lines of them)")
+    module.arguments(parser)
+    return int(module.run(Command(parser.parse_args(rest), load())))

@@ -1,0 +1,58 @@
+"""Give an agent an identity, an inbox and a guide. Joining again is the same agent; what was left undone is done."""
+
+from __future__ import annotations
+
+from sos.cli import forms
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from sos.cli.command import Command
+    from sos.wiring.joining import Joined
+
+EXAMPLE = "sos join --name mumega.codecheck --role code-reviewer --project sos --skill code-review"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `sos join`."""
+    parser.add_argument("--name", required=True, help="what the agent is called; its slug is made of it")
+    parser.add_argument("--role", default="executor", help="what it does, in your words: code-reviewer, builder, lead, …")
+    parser.add_argument("--project", default="default", help="the project that it works in")
+    parser.add_argument("--skill", action="append", default=[], help="something it can do (may be repeated)")
+    parser.add_argument("--squad", action="append", default=[], help="a squad that it belongs to (may be repeated)")
+    parser.add_argument("--runtime", choices=["claude"], help="connect this runtime as well")
+
+
+def run(command: Command) -> int:
+    """Join and say how each step went."""
+    from sos.wiring.joining import join
+
+    given = command.arguments
+    joined = join(command.settings, given.name, given.role, given.project, tuple(given.skill), tuple(given.squad))
+    if given.runtime:
+        from sos.wiring import connecting
+
+        connecting.connect_claude(command.settings, joined.agent.slug)
+    command.out(_text(joined), _json(joined))
+    return 0
+
+
+def _text(joined: Joined) -> str:
+    lines = [f"{'✔' if step.ok else '!'} {step.name:<9} {step.detail}" for step in joined.steps]
+    lines += [f"  changed {field}: {before} → {after}" for field, (before, after) in joined.changes.items()]
+    lines += [f"{'✔' if each.good else '!'} {each.question} {each.answer}" for each in joined.answers]
+    lines += [f"! {finding.what}  next: {finding.next_step}" for finding in joined.findings]
+    lines.append(f"next: sos connect claude --as {joined.agent.slug}    (in the directory that it works in)")
+    return "\n".join(lines)
+
+
+def _json(joined: Joined) -> dict[str, object]:
+    return {
+        **forms.agent(joined.agent),
+        "outcome": joined.outcome,
+        "changes": {field: list(pair) for field, pair in joined.changes.items()},
+        "steps": [step.fields() for step in joined.steps],
+        "answers": [each.fields() for each in joined.answers],
+        "findings": [finding.fields() for finding in joined.findings],
+    }

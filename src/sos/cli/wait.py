@@ -1,0 +1,86 @@
+"""Wait until mail comes. Without --line it ends with 0 when there is some, with 1 after --timeout.
+
+With --line it stays and prints a line without any peer text each time, for a runtime's monitor: at most one in 30 s, none while
+the session works (its hooks show the mail then), and none for broadcasts.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from sos.model.errors import SosError
+from sos.model.times import parse_duration
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from sos.cli.command import Command
+    from sos.core.connection import LocalConnection
+
+EXAMPLE = "sos wait --timeout 10m"
+SWEEP = 15.0
+"""Seconds after which the store is looked at without a ring."""
+PAUSE = 30.0
+"""Seconds between two wakes of one session."""
+BUSY = 2.0
+WAKING_RANKS = (0, 1, 2)
+"""Operator and system, requests, messages: broadcasts and claimed senders wake nobody."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `sos wait`."""
+    parser.add_argument("--line", action="store_true", help="stay, and print a line whenever mail comes")
+    parser.add_argument("--timeout", metavar="SPAN", help="give up after this duration (default: never)")
+
+
+def run(command: Command) -> int:
+    """Wait."""
+    if command.arguments.line:
+        return _lines(command)
+    connection = command.connect()
+    span = command.arguments.timeout
+    ends = time.monotonic() + (parse_duration(span) / 1000 if span else float("inf"))
+    while True:
+        unread = connection.store.mail.count(connection.me.slug, "unread")
+        left = ends - time.monotonic()
+        if unread or left <= 0:
+            command.out(f"{unread} unread", {"id": connection.me.slug, "unread": unread})
+            return 0 if unread else 1
+        connection.wait(min(left, SWEEP))
+        connection.store.mail.tick(connection.clock.now())
+
+
+def _lines(command: Command) -> int:
+    connection = _bound(command)
+    if connection is None:
+        return 0  # an unbound session is left in peace
+    parent, told = os.getppid(), 0
+    while os.getppid() == parent:
+        connection.store.mail.tick(connection.clock.now())
+        waiting = [e for e in connection.inbox("unread", 64) if e.delivery.rank in WAKING_RANKS]
+        newest = max((entry.message.seq for entry in waiting), default=0)
+        body = connection.store.agents.body(connection.session)
+        if newest <= told:
+            connection.wait(SWEEP)
+        elif body is not None and (not body.holder or body.presence == "working"):
+            time.sleep(BUSY)
+        else:
+            count = len(waiting)
+            sys.stdout.write(f"{count} unread {'message' if count == 1 else 'messages'} for {connection.me.slug}: sos inbox\n")
+            sys.stdout.flush()
+            told = newest
+            time.sleep(PAUSE)
+    return 0
+
+
+def _bound(command: Command) -> LocalConnection | None:
+    """The session's connection; the monitor may start before the session's own hook has recorded it."""
+    for _ in range(20):
+        try:
+            return command.connect()
+        except SosError:
+            time.sleep(0.5)
+    return None

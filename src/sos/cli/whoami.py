@@ -1,0 +1,35 @@
+"""Who acts here and why, and the four answers that make an agent onboarded."""
+
+from __future__ import annotations
+
+from sos.cli import forms
+from sos.core import readiness
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from sos.cli.command import Command
+
+EXAMPLE = "sos whoami --as mumega-codecheck"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Nothing beyond what every command has."""
+
+
+def run(command: Command) -> int:
+    """Say it; 1 where an answer is missing."""
+    from sos.wiring.local import guide_path, who_am_i
+
+    who = who_am_i(command.settings, command.arguments.as_agent)
+    connection = command.connect()
+    answers = readiness.answers(connection.store, connection.me, guide_path(command.settings, who.slug))
+    good = all(each.good for each in answers)
+    lines = [f"{who.slug}, because of {who.why}"]
+    lines += [f"{'✔' if each.good else '!'} {each.question} {each.answer}" for each in answers]
+    lines += [f"  next: {each.next_step}" for each in answers if not each.good]
+    lines.append("onboarded" if good else "merely running: not onboarded")
+    value = {**forms.agent(connection.me), "why": who.why, "onboarded": good, "answers": [each.fields() for each in answers]}
+    command.out("\n".join(lines), value)
+    return 0 if good else 1

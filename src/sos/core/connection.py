@@ -1,0 +1,133 @@
+"""One agent's connection to the bus: what every face (commands, hook, MCP, SDK) calls, over an embedded store."""
+
+from __future__ import annotations
+
+from sos.model.errors import Forbidden, InvalidInput
+from sos.model.names import OPERATOR, Slug
+from sos.model.transitions import Ack, Kill, Requeue, Surface
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sos.model.agents import Agent
+    from sos.model.deliveries import Entry, Story
+    from sos.model.ids import MessageId
+    from sos.model.messages import Draft, Receipt
+    from sos.model.skills import Skill
+    from sos.ports import Clock, Store, View
+
+
+class LocalConnection:
+    """The bus as `me` sees it. `session`: the body that acts; empty for a terminal of the operator's.
+
+    Only the recipient's own body changes a delivery: `own` says whether this one is.
+    """
+
+    def __init__(self, store: Store, me: Agent, clock: Clock, session: str = "", *, own: bool = True) -> None:
+        self.store = store
+        self.me = me
+        self.clock = clock
+        self.session = session
+        self.own = own
+
+    # --- out ----------------------------------------------------------------------------------------------------------
+
+    def send(self, draft: Draft) -> Receipt:
+        """Send to one agent. See `core.sending`."""
+        from sos.core import sending
+
+        now = self.clock.now()
+        return sending.send(self.store, sending.parcel_for(self.store, self.me, draft, now), now)
+
+    def broadcast(self, draft: Draft, squad: str | None = None) -> Receipt:
+        """Send to everybody of the project, or of a squad of it."""
+        from sos.core import sending
+
+        now = self.clock.now()
+        return sending.send(self.store, sending.broadcast_parcel(self.store, self.me, draft, now, squad), now)
+
+    def reply(self, answered: MessageId, draft: Draft) -> Receipt:
+        """Answer a message of the own inbox; that closes a request. `draft.to` is filled here."""
+        entry = self.store.mail.find(self.me.slug, [answered])[0]
+        if entry.message.assurance == "claimed":
+            raise InvalidInput("the sender of that message is only claimed: there is nobody sure to answer to")
+        if entry.message.hops >= 8:
+            raise InvalidInput("this conversation went back and forth through 8 automatic hops")
+        return self.send(
+            draft.replace(to=entry.message.sender, kind="reply", in_reply_to=answered, thread=entry.message.thread)
+        )
+
+    def ack(self, ids: Sequence[MessageId]) -> list[Entry]:
+        """Acknowledge messages of the own inbox."""
+        self._require_own()
+        action = Ack(at=self.clock.now(), body=self.session)
+        return self.store.mail.apply(self.me.slug, [(identifier, action) for identifier in ids])
+
+    # --- in -----------------------------------------------------------------------------------------------------------
+
+    def inbox(self, view: View, limit: int) -> list[Entry]:
+        """List without marking anything."""
+        return self.store.mail.entries(self.me.slug, view, limit)
+
+    def read(self, ids: Sequence[MessageId], limit: int = 20) -> list[Entry]:
+        """Whole messages, by id or all unread. Marks nothing: call `mark_read` after they were shown and flushed."""
+        return self.store.mail.find(self.me.slug, ids) if ids else self.store.mail.entries(self.me.slug, "unread", limit)
+
+    def mark_read(self, entries: Sequence[Entry]) -> None:
+        """Mark what was shown in the agent's own body. Anybody else's read is a peek, and this does nothing."""
+        if self.own and entries:
+            now = self.clock.now()
+            action = Surface(at=now, body=self.session, turn=self.me.turn)
+            self.store.mail.apply(self.me.slug, [(entry.message.id, action) for entry in entries if not entry.damaged])
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for mail; see `ports.Store.wait`."""
+        return self.store.wait(self.me.slug, seconds)
+
+    def dead(self, limit: int) -> list[Entry]:
+        """The own inbox's dead letters."""
+        return self.store.mail.entries(self.me.slug, "dead", limit)
+
+    def requeue(self, ids: Sequence[MessageId]) -> list[Entry]:
+        """Give dead letters another life."""
+        self._require_own()
+        action = Requeue(at=self.clock.now(), body=self.session)
+        return self.store.mail.apply(self.me.slug, [(identifier, action) for identifier in ids])
+
+    def drop(self, ids: Sequence[MessageId]) -> list[Entry]:
+        """End messages for good; their senders are told."""
+        self._require_own()
+        action = Kill(at=self.clock.now(), body=self.session, reason="dropped by its recipient")
+        return self.store.mail.apply(self.me.slug, [(identifier, action) for identifier in ids])
+
+    # --- stories and people -------------------------------------------------------------------------------------------
+
+    def trace(self, identifier: MessageId) -> Story:
+        """Everything known of one message that this agent sent or received."""
+        return self.store.mail.story(identifier, None, self.me.slug)
+
+    def sent(self, limit: int) -> list[Story]:
+        """Where everything stands that this agent sent."""
+        return self.store.mail.sent(self.me.slug, limit)
+
+    def peers(self) -> list[Agent]:
+        """The other agents."""
+        return [agent for agent in self.store.agents.agents() if agent.slug != self.me.slug]
+
+    def skills(self, project: str | None = None, owner: Slug | None = None) -> list[Skill]:
+        """Skills that can be seen."""
+        return self.store.skills.list(project, owner)
+
+    def leave(self) -> None:
+        """Give the slug back. The record stays."""
+        if self.me.slug == OPERATOR:
+            raise Forbidden("the operator cannot leave")
+        self.store.agents.close(self.me.slug, self.clock.now())
+
+    def _require_own(self) -> None:
+        if not self.own:
+            raise Forbidden(
+                f"only {self.me.slug} itself changes what stands in its inbox; this is a look from outside",
+                next_step="run it inside the agent's own session",
+            )

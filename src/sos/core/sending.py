@@ -1,0 +1,118 @@
+"""Sending: from what somebody wrote to a parcel with recipients, address and time, and to its receipt."""
+
+from __future__ import annotations
+
+from sos.model.addresses import broadcast_address, inbox_address, squad_address
+from sos.model.errors import InvalidInput, NoRecipients, UnknownAgent
+from sos.model.messages import DEADLINES, Receipt, ack_for_in, checked, request_id_in
+from sos.model.names import OPERATOR, address_name
+from sos.model.parcels import Parcel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sos.model.agents import Agent
+    from sos.model.messages import Draft
+    from sos.model.times import Millis
+    from sos.ports import Store
+
+
+def parcel_for(store: Store, me: Agent, draft: Draft, now: Millis) -> Parcel:
+    """A direct message as a parcel. Raises UnknownAgent (with the nearest names), InvalidInput, TextTooLong."""
+    recipient = store.agents.agent(address_name(draft.to))
+    if recipient is None or recipient.status != "open":
+        raise unknown(store, draft.to, left=recipient is not None)
+    draft = _understood(checked(draft.replace(to=recipient.slug)))
+    project = None if recipient.slug == OPERATOR else recipient.project
+    return Parcel(
+        draft=draft,
+        sender=me.slug,
+        recipients=(recipient.slug,),
+        project=recipient.project,
+        address=inbox_address(recipient.slug, project),
+        assurance="same-user",
+        sent_at=now,
+    )
+
+
+def _understood(draft: Draft) -> Draft:
+    """What older agents write into the text: a request's id, or an acknowledgement of one."""
+    answered = ack_for_in(draft.text)
+    if answered is not None and draft.in_reply_to is None:
+        return draft.replace(kind="ack", in_reply_to=answered)
+    if request_id_in(draft.text) is not None and draft.kind == "message":
+        return draft.replace(kind="request", deadline_in=draft.deadline_in or DEADLINES["routine"])
+    return draft
+
+
+def broadcast_parcel(store: Store, me: Agent, draft: Draft, now: Millis, squad: str | None = None) -> Parcel:
+    """A broadcast as a parcel: its recipients are fixed here, the sender is none of them. Raises NoRecipients."""
+    if squad is not None:
+        members = store.agents.squad(me.project, squad)
+        address = squad_address(me.project, squad)
+    else:
+        members = tuple(
+            agent.slug
+            for agent in store.agents.agents()
+            if agent.status == "open" and agent.project == me.project and agent.slug != OPERATOR
+        )
+        address = broadcast_address(me.project)
+    recipients = tuple(slug for slug in members if slug != me.slug)
+    if not recipients:
+        raise NoRecipients(f"nobody would receive this broadcast in {squad or me.project}")
+    audience = f"squad {squad}" if squad else f"project {me.project}"
+    return Parcel(
+        draft=checked(draft.replace(to=audience, kind="broadcast")),
+        sender=me.slug,
+        recipients=recipients,
+        project=me.project,
+        address=address,
+        assurance="same-user",
+        sent_at=now,
+    )
+
+
+def send(store: Store, parcel: Parcel, now: Millis) -> Receipt:
+    """Store a parcel durably and say where it is and how its recipients are."""
+    posted = store.mail.post([parcel])[0]
+    return Receipt(
+        id=posted.message.id,
+        to=posted.message.to,
+        duplicate=posted.duplicate,
+        durability=store.durability,
+        recipients=parcel.recipients,
+        inbox_depth=posted.depth,
+        hearing={slug: hearing(store, slug, now) for slug in parcel.recipients[:20]},
+        deadline=posted.message.deadline,
+    )
+
+
+def hearing(store: Store, slug: str, now: Millis) -> str:
+    """What is known of whether an agent hears: its newest body ran its hook lately, long ago, or never."""
+    bodies = store.agents.bodies(slug)  # type: ignore[arg-type]  # a slug from the store
+    seen = [body.hook_at for body in bodies if body.hook_at is not None and body.presence != "closed"]
+    if not seen:
+        return "unknown"
+    return "hearing" if now - max(seen) < 15 * 60_000 else "late"
+
+
+def unknown(store: Store, name: str, *, left: bool = False) -> UnknownAgent:
+    """The error for a recipient that is not there, with the names that come nearest."""
+    wanted = set(name.lower())
+    slugs = [agent.slug for agent in store.agents.agents() if agent.status == "open"]
+    near = sorted(slugs, key=lambda slug: (not slug.startswith(name[:3].lower()), -len(wanted & set(slug)), slug))[:3]
+    gone = "has left" if left else "is not here"
+    hint = f"; nearest: {', '.join(near)}" if near else ""
+    return UnknownAgent(f"the agent {ascii(name)[1:-1]} {gone}{hint}")
+
+
+def deadline_for(kind: str, text: str | None) -> int | None:
+    """The deadline of a request in milliseconds, `routine` where none was given. Raises InvalidInput."""
+    from sos.model.messages import parse_deadline
+
+    if text is None:
+        return DEADLINES["routine"] if kind == "request" else None
+    if kind != "request":
+        raise InvalidInput("only a request has a deadline", next_step="add --request")
+    return parse_deadline(text)
+
+

@@ -1,0 +1,169 @@
+"""The one way that anything of ours touches a file that matters: atomic, private, locked, with a deadline."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import time
+
+from sos.model.errors import HomeDamaged, HomeNotPrivate, StorageFull, StoreUnreachable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+
+
+def private_directory(path: str) -> str:
+    """Make `path` (and its parents) if needed, 0700, and check that it is ours alone. Raises HomeNotPrivate, StorageFull."""
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        check_private(path)
+    except FileExistsError as error:
+        raise HomeDamaged(f"{path} is not a directory") from error
+    except OSError as error:
+        raise translated(error, path) from error
+    return path
+
+
+def check_private(path: str) -> None:
+    """Refuse a file or directory that others can read or that belongs to somebody else. Raises HomeNotPrivate."""
+    found = os.lstat(path)
+    if stat.S_ISLNK(found.st_mode):
+        raise HomeNotPrivate(f"{path} is a symbolic link", next_step=f"remove the link {path}, or name its target")
+    if found.st_uid != os.geteuid():
+        raise HomeNotPrivate(f"{path} belongs to another user", next_step="use a home of your own: export SOS_HOME=…")
+    if found.st_mode & 0o077:
+        wanted = "700" if stat.S_ISDIR(found.st_mode) else "600"
+        raise HomeNotPrivate(f"{path} can be read by others", next_step=f"chmod {wanted} {path}")
+
+
+def translated(error: OSError, path: str) -> StorageFull | StoreUnreachable | HomeDamaged:
+    """The error of ours for an operating system's error at `path`."""
+    if error.errno in _FULL:
+        return StorageFull(f"no space left for {path}")
+    if error.errno in {errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
+        return StoreUnreachable(f"{path}: {error.strerror}", next_step="mend the disk or the limit, then try again")
+    return HomeDamaged(f"{path}: {error.strerror}")
+
+
+def write(path: str, data: bytes, mode: int = 0o600) -> None:
+    """Replace a file as one step: temporary file beside it, fsync, rename, fsync of the directory.
+
+    After a power cut the file holds the old bytes or the new ones, whole. An error means *unknown*, not *not written*: the
+    rename may have happened. Raises StorageFull, StoreUnreachable, HomeDamaged.
+    """
+    temporary = f"{path}.{os.getpid()}.{time.monotonic_ns():x}.tmp"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)
+        _sync_directory(os.path.dirname(path) or ".")
+    except OSError as error:
+        _remove_quietly(temporary)
+        raise translated(error, path) from error
+
+
+def read(path: str, limit: int = 1 << 20) -> bytes | None:
+    """The bytes of a small private file, or None where there is none. Raises HomeNotPrivate, HomeDamaged."""
+    try:
+        check_private(path)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise translated(error, path) from error
+    try:
+        data = os.read(descriptor, limit + 1)
+    except OSError as error:
+        raise translated(error, path) from error
+    finally:
+        os.close(descriptor)
+    if len(data) > limit:
+        raise HomeDamaged(f"{path} is larger than {limit} bytes")
+    return data
+
+
+def remove(path: str) -> None:
+    """Remove a file; one that is not there is as good as removed."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise translated(error, path) from error
+
+
+def _sync_directory(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_quietly(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return  # it was never made, or the disk that refused the write refuses this too
+
+
+class Lock:
+    """An exclusive `flock` with a deadline, for what two processes share. The lock is a file of its own, never deleted.
+
+    A stopped holder must not hang others: without a deadline it hung the hook for seconds (measured).
+    """
+
+    def __init__(self, path: str, seconds: float) -> None:
+        self._path = path
+        self._seconds = seconds
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        if not self.acquire():
+            raise StoreUnreachable(
+                f"{self._path} has been locked for {self._seconds:g} s",
+                next_step="look for a stopped process: ps -eo pid,stat,cmd | grep sos",
+            )
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.release()
+
+    def acquire(self) -> bool:
+        """Take the lock; False where another holds it until the deadline."""
+        try:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise translated(error, self._path) from error
+        ends = time.monotonic() + self._seconds
+        pause = 0.0005
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                left = ends - time.monotonic()
+                if left <= 0:
+                    self.release()
+                    return False
+                time.sleep(min(pause, left))
+                pause = min(pause * 2, 0.02)
+            else:
+                return True
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

@@ -1,0 +1,104 @@
+"""One agent's home on disk: `agent.toml`, one token file per service, `RECOVERY.md`. Directories 0700, files 0600."""
+
+from __future__ import annotations
+
+import os
+
+from sos import files
+from sos.model import wire
+from sos.model.errors import HomeDamaged, SosError
+from sos.model.names import OPERATOR, Slug
+from sos.model.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sos.model.agents import Agent
+    from sos.model.tokens import Service, Token
+
+_HEADER = "# Written by `sos join`. One `key = value` a line, each value a JSON text, which is TOML too.\n"
+
+
+class Home(Record):
+    """What a home says of its agent and of the bus that it joined."""
+
+    path: str
+    slug: Slug
+    name: str
+    project: str
+    role: str
+    #: The store's file, and the epoch of its history when this agent last looked.
+    store: str
+    epoch: str
+
+
+def path_of(root: str, slug: str) -> str:
+    """Where the home of an agent is. The operator's stands beside the agents', not among them."""
+    return os.path.join(root, OPERATOR) if slug == OPERATOR else os.path.join(root, "agents", slug)
+
+
+def save(root: str, agent: Agent, store: str, epoch: str) -> Home:
+    """Write an agent's identity file. Raises HomeNotPrivate, StorageFull."""
+    home = Home(
+        path=path_of(root, agent.slug),
+        slug=agent.slug,
+        name=agent.name,
+        project=agent.project,
+        role=agent.role,
+        store=store,
+        epoch=epoch,
+    )
+    files.private_directory(root)
+    files.private_directory(os.path.dirname(home.path))
+    files.private_directory(home.path)
+    lines = [f"{key} = {wire.dumps(value)}\n" for key, value in home.fields().items() if key != "path"]
+    files.write(os.path.join(home.path, "agent.toml"), (_HEADER + "".join(lines)).encode())
+    return home
+
+
+def load(root: str, slug: str) -> Home | None:
+    """Read a home, or None where there is none. Raises HomeDamaged, HomeNotPrivate."""
+    path = path_of(root, slug)
+    file = os.path.join(path, "agent.toml")
+    if not os.path.lexists(file):
+        return None
+    files.check_private(path)
+    data = files.read(file)
+    if data is None:
+        return None
+    fields = {}
+    try:
+        for line in data.decode("utf-8").split("\n"):
+            if line and not line.startswith("#"):
+                key, _, value = line.partition(" = ")
+                fields[key] = wire.loads(value)
+        home = Home(path=path, **fields)
+    except (SosError, TypeError, UnicodeDecodeError) as error:
+        raise HomeDamaged(f"{file} cannot be read: {error}", next_step=f"sos join --name NAME (writes {file} anew)") from error
+    if home.slug != slug or not all(isinstance(value, str) for value in home.fields().values()):
+        raise HomeDamaged(f"{file} is not the identity of {slug}", next_step=f"sos join --name NAME (writes {file} anew)")
+    return home
+
+
+def slugs(root: str) -> list[str]:
+    """The agents that have a home here, the operator not among them."""
+    try:
+        found = os.listdir(os.path.join(root, "agents"))
+    except FileNotFoundError:
+        return []
+    return sorted(name for name in found if os.path.lexists(os.path.join(root, "agents", name, "agent.toml")))
+
+
+def token_path(home: str, service: Service) -> str:
+    """Where a home keeps its token for a service."""
+    return os.path.join(home, f"token.{service}")
+
+
+def save_token(home: str, token: Token) -> None:
+    """Write a token into its home, 0600, as one step."""
+    files.write(token_path(home, token.service), (token.text + "\n").encode())
+
+
+def load_token(home: str, service: Service) -> str | None:
+    """The text of a home's token, or None where there is none. Raises HomeNotPrivate."""
+    data = files.read(token_path(home, service), limit=4096)
+    return None if data is None else data.decode("ascii", "replace").strip()

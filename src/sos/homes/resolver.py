@@ -1,0 +1,162 @@
+"""Who am I here? One resolver for hook, commands, MCP and SDK, and it never guesses."""
+
+from __future__ import annotations
+
+import os
+
+from sos import files
+from sos.homes import home as homes
+from sos.model import wire
+from sos.model.errors import HomeDamaged, NobodyHere, SosError, UnknownAgent, WrongAgent
+from sos.model.names import OPERATOR, address_name
+from sos.model.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sos.model.times import Millis
+
+_SESSION_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
+SESSIONS_KEPT = 30 * 24 * 3600
+"""Seconds after which the record of a session that never ended is removed."""
+
+
+class Who(Record):
+    """An answer: which agent, and which of the rules said so."""
+
+    slug: str
+    why: str
+
+
+def session_name(session: str) -> str | None:
+    """The session id where it can be part of a file's name, else None."""
+    return session if 0 < len(session) <= 64 and set(session) <= _SESSION_CHARACTERS else None
+
+
+def resolve(root: str, *, named: str | None, session: str | None, agent: str | None, directory: str) -> Who:
+    """Who acts: `--as` > the session's record > `SOS_AGENT` > nearest bound directory > everywhere > refuse.
+
+    Outside any session (`session` is None) it is `--as`, `SOS_AGENT`, or the operator: a directory binds sessions, not the
+    operator's own terminal in it. Raises WrongAgent, NobodyHere, UnknownAgent.
+    """
+    recorded = recorded_agent(root, session) if session else None
+    if named is not None:
+        slug = _existing(root, named)
+        if recorded is not None and recorded.slug != slug:
+            raise WrongAgent(f"this session is {recorded.slug}; it does not act as {slug}")
+        return recorded or Who(slug=slug, why="--as")
+    if recorded is not None:
+        return recorded
+    if session is None:
+        if agent is not None:
+            return Who(slug=_existing(root, agent), why="SOS_AGENT")
+        return Who(slug=OPERATOR, why="a terminal outside any session")
+    found = bound(root, agent=agent, directory=directory)
+    if found is not None:
+        return found
+    raise NobodyHere(f"this session is bound to no agent. Agents here: {', '.join(homes.slugs(root)) or 'none'}")
+
+
+def bound(root: str, *, agent: str | None, directory: str) -> Who | None:
+    """What a session that starts now is bound to: `SOS_AGENT`, the nearest bound directory, or everywhere. Else None."""
+    if agent is not None:
+        return Who(slug=_existing(root, agent), why="SOS_AGENT")
+    bindings = load_bindings(root)
+    place = os.path.realpath(directory)
+    while True:
+        if place in bindings:
+            return Who(slug=_existing(root, bindings[place]), why=f"the directory {place}")
+        parent = os.path.dirname(place)
+        if parent == place:
+            break
+        place = parent
+    return Who(slug=_existing(root, bindings["*"]), why="bound everywhere") if "*" in bindings else None
+
+
+def _existing(root: str, name: str) -> str:
+    slug = address_name(name)
+    if slug == OPERATOR or homes.load(root, slug) is not None:
+        return slug
+    here = ", ".join(homes.slugs(root)) or "none"
+    raise UnknownAgent(f"no agent {slug!r} has a home here (homes: {here})", next_step="sos join --name NAME --role ROLE")
+
+
+def load_bindings(root: str) -> dict[str, str]:
+    """directory → slug, with `*` for everywhere. Raises HomeDamaged."""
+    path = os.path.join(root, "bindings.json")
+    data = files.read(path)
+    if data is None:
+        return {}
+    try:
+        made = wire.loads(data)
+    except SosError as error:
+        raise HomeDamaged(f"{path} cannot be read: {error}", next_step="sos connect claude --as SLUG (writes it anew)") from error
+    return {key: value for key, value in made.items() if isinstance(value, str)} if isinstance(made, dict) else {}
+
+
+def bind(root: str, place: str, slug: str | None) -> None:
+    """Bind a directory (or `*`) to an agent, or unbind it with None."""
+    with files.Lock(os.path.join(root, "bindings.lock"), 2.0):
+        try:
+            bindings = load_bindings(root)
+        except HomeDamaged:
+            bindings = {}
+        bindings.pop(place, None)
+        if slug is not None:
+            bindings[place] = slug
+        files.write(os.path.join(root, "bindings.json"), wire.dumps(dict(sorted(bindings.items())), indent=1).encode())
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------------
+
+
+def _session_path(root: str, session: str) -> str | None:
+    name = session_name(session)
+    return None if name is None else os.path.join(root, "run", f"session-{name}")
+
+
+def recorded_agent(root: str, session: str) -> Who | None:
+    """Who a session was recorded as at its start, or None."""
+    path = _session_path(root, session)
+    data = files.read(path) if path is not None and os.path.lexists(path) else None
+    if data is None:
+        return None
+    slug, _, why = data.decode("utf-8", "replace").partition("\n")
+    return Who(slug=slug, why=f"this session ({why.strip()})") if slug else None
+
+
+def record_session(root: str, session: str, who: Who | None, now: Millis) -> None:
+    """Write down whom a session is bound to, and where its tool batches look for quiet: `q-<session>`, a symbolic link.
+
+    An unbound session's link leads to `.`, which always exists: it is left in peace.
+    """
+    name = session_name(session)
+    if name is None:
+        return
+    run = files.private_directory(os.path.join(root, "run"))
+    _remove_old(run, now)
+    if who is not None:
+        files.write(os.path.join(run, f"session-{name}"), f"{who.slug}\n{who.why}\n".encode())
+    link = os.path.join(run, f"q-{name}")
+    target = f"quiet-{who.slug}" if who is not None else "."
+    try:
+        if os.readlink(link) == target:
+            return
+        os.unlink(link)
+    except FileNotFoundError:
+        pass
+    os.symlink(target, link)
+
+
+def forget_session(root: str, session: str) -> None:
+    """The session is over."""
+    name = session_name(session)
+    if name is not None:
+        files.remove(os.path.join(root, "run", f"session-{name}"))
+        files.remove(os.path.join(root, "run", f"q-{name}"))
+
+
+def _remove_old(run: str, now: Millis) -> None:
+    for name in os.listdir(run):
+        path = os.path.join(run, name)
+        if name.startswith(("session-", "q-")) and os.lstat(path).st_mtime < now / 1000 - SESSIONS_KEPT:
+            files.remove(path)

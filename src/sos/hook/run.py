@@ -1,0 +1,106 @@
+"""One run of the hook: read the event, show what is due, flush, then mark. Always exits 0.
+
+Order matters: what is marked before it was flushed is lost when the process is killed between the two.
+"""
+
+from __future__ import annotations
+
+import _signal
+import os
+import sys
+
+from sos.hook import answer
+from sos.hook.session import Event, Turn, begin, parse_event
+from sos.model.errors import SosError
+from sos.settings import load
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sos.settings import Settings
+
+DEADLINE = 0.4
+"""Seconds that a run may take, whatever is broken (DESIGN.md §10)."""
+MAX_STDIN = 16 * 1024 * 1024
+
+
+class Deadline(BaseException):
+    """The run's time is over. No `Exception`: nothing on the way may catch it."""
+
+
+def _on_alarm(number: int, frame: object) -> None:
+    raise Deadline
+
+
+def main(arguments: list[str]) -> int:
+    """`sos-hook claude EVENT`, the runtime's JSON on standard input. Prints that runtime's JSON, or nothing."""
+    _signal.signal(_signal.SIGALRM, _on_alarm)
+    _signal.setitimer(_signal.ITIMER_REAL, DEADLINE)
+    event = Event(name=arguments[1] if len(arguments) > 1 else "")
+    settings: Settings | None = None
+    try:
+        settings = load()
+        event = parse_event(event.name, _stdin())
+        _run(settings, event)
+    except Deadline:
+        _notice(settings, event, "the store did not answer in time")
+    except SosError as error:
+        _notice(settings, event, f"{error.message}. Next: {error.next_step}")
+    except Exception as error:  # noqa: BLE001  # process entry: a bug of ours must never break the agent's turn
+        _notice(settings, event, f"a defect of SOS ({type(error).__name__}: {error})")
+    finally:
+        _signal.setitimer(_signal.ITIMER_REAL, 0)
+    return 0
+
+
+def _stdin() -> bytes:
+    parts, size = [], 0
+    while size < MAX_STDIN:
+        part = os.read(0, 1 << 16)
+        if not part:
+            break
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)
+
+
+def _run(settings: Settings, event: Event) -> None:
+    if event.subagent or not event.session:
+        return
+    turn = begin(settings, event)
+    if turn is None:
+        return
+    lock = turn.lock()
+    if lock is None:
+        return  # another hook of this agent is at it; what is rung stays rung
+    try:
+        text = turn.text()
+        if text:
+            _print(answer.context(event.name, text))
+        turn.settle(printed=bool(text))
+        _reachable(settings, turn)
+    finally:
+        lock.release()
+
+
+def _print(text: str) -> None:
+    data = text.encode("ascii")
+    while data:
+        data = data[os.write(1, data) :]
+
+
+def _reachable(settings: Settings, turn: Turn) -> None:
+    path = os.path.join(settings.home, "run", f"unreachable-{turn.agent.slug}")
+    if os.path.exists(path):
+        os.unlink(path)
+
+
+def _notice(settings: Settings | None, event: Event, why: str) -> None:
+    """Say that the bus cannot be reached, in the runtime's own JSON: silence and emptiness must not look alike."""
+    if event.subagent or event.name not in answer.SPEAKING or not event.bound(settings):
+        return
+    since = event.unreachable_since(settings)
+    text = f"[sos] bus unreachable since {since}: {why}. Messages may be waiting. The guide: sos guide"
+    try:
+        _print(answer.context(event.name, text))
+    except OSError:
+        sys.exit(0)  # nobody reads us any more

@@ -1,0 +1,262 @@
+"""A session's turn as the hook sees it: whose session it is, what is due in it, and what to mark afterwards."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from sos import files
+from sos.core import inbox, rendering
+from sos.homes import home as homes
+from sos.homes import resolver
+from sos.hook import resume
+from sos.model import wire
+from sos.model.agents import Body
+from sos.model.errors import UnreadableJson
+from sos.model.record import Record
+from sos.model.times import Millis, iso
+from sos.runtimes.claude import evidence
+from sos.wiring.local import SystemClock, authenticated, open_home_store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sos.files import Lock
+    from sos.model.agents import Agent
+    from sos.model.ids import MessageId
+    from sos.model.transitions import Action
+    from sos.settings import Settings
+    from sos.stores.sqlite.store import SqliteStore
+
+LOCK_SECONDS = 0.2
+STALE_LOCK = 2.0
+"""Seconds after which another hook's lock is ignored: its own deadline is long over."""
+
+
+class Event(Record):
+    """What the runtime said."""
+
+    name: str
+    session: str = ""
+    source: str = ""
+    cwd: str = ""
+    transcript: str = ""
+    stop_active: bool = False
+    subagent: bool = False
+
+    def bound(self, settings: Settings | None) -> bool:
+        """Whether this session is an agent's: an unbound one is left in peace, even in trouble."""
+        if settings is None or not self.session:
+            return False
+        try:
+            return resolver.recorded_agent(settings.home, self.session) is not None
+        except Exception:  # noqa: BLE001  # asked while reporting another error: no answer means silence
+            return False
+
+    def unreachable_since(self, settings: Settings | None) -> str:
+        """Since when the bus has not answered this agent: kept in a file until it answers again."""
+        now = Millis(time.time_ns() // 1_000_000)
+        who = resolver.recorded_agent(settings.home, self.session) if settings is not None else None
+        if settings is None or who is None:
+            return iso(now)
+        path = os.path.join(settings.home, "run", f"unreachable-{who.slug}")
+        try:
+            known = files.read(path)
+            if known is None:
+                files.write(path, iso(now).encode())
+        except Exception:  # noqa: BLE001  # a full disk or a broken home: the notice itself matters more than its age
+            known = None
+        return known.decode("ascii", "replace") if known else iso(now)
+
+
+def parse_event(name: str, data: bytes) -> Event:
+    """Read a hook's standard input. Garbage or nothing gives an event without a session. Raises nothing."""
+    try:
+        made = wire.loads(data)
+    except UnreadableJson:
+        made = None
+    if not isinstance(made, dict):
+        return Event(name=name)
+    text = {key: value for key, value in made.items() if isinstance(value, str)}
+    return Event(
+        name=text.get("hook_event_name", name),
+        session=resolver.session_name(text.get("session_id", "")) or "",
+        source=text.get("source", ""),
+        cwd=text.get("cwd", ""),
+        transcript=text.get("transcript_path", ""),
+        stop_active=made.get("stop_hook_active") is True,
+        subagent="agent_id" in made,
+    )
+
+
+def begin(settings: Settings, event: Event) -> Turn | None:
+    """The turn of a bound session, or None: an unbound session is left in peace."""
+    who = resolver.recorded_agent(settings.home, event.session)
+    if who is None and event.name == "SessionStart":
+        who = resolver.bound(settings.home, agent=settings.agent, directory=event.cwd or os.getcwd())
+        resolver.record_session(settings.home, event.session, who, SystemClock().now())
+    if who is None:
+        return None
+    home = homes.load(settings.home, who.slug)
+    if home is None:
+        return None
+    store = open_home_store(settings, home, lock_seconds=LOCK_SECONDS)
+    agent = authenticated(store, settings, home)
+    if event.name == "SessionStart":
+        resolver.record_session(settings.home, event.session, who, SystemClock().now())
+    return Turn(settings, event, store, agent, home.path, who.why)
+
+
+class Turn:
+    """One hook run in a bound session."""
+
+    def __init__(
+        self, settings: Settings, event: Event, store: SqliteStore, agent: Agent, home: str, why: str
+    ) -> None:
+        self._settings = settings
+        self._event = event
+        self._store = store
+        self._home = home
+        self._why = why
+        self._now = SystemClock().now()
+        self.agent = agent
+        self._nonce = os.urandom(16).hex()
+        self._head = store.mail.head()
+        self._body = self._known_body()
+        self._turn = agent.turn
+        self._changes: list[tuple[MessageId, Action]] = []
+        self._rendered: rendering.Rendered | None = None
+        self._holds = False
+
+    def _known_body(self) -> Body:
+        event = self._event
+        known = self._store.agents.body(event.session)
+        body = known or Body(
+            session=event.session, agent=self.agent.slug, runtime="claude", started_at=self._now, seen_at=self._now
+        )
+        if body.transcript != event.transcript and event.transcript:
+            # A resumed session's file is old news; a fresh one does not exist yet.
+            body = body.replace(transcript=event.transcript, offset=evidence.size(event.transcript))
+        return body.replace(
+            agent=self.agent.slug,
+            seen_at=self._now,
+            host=os.uname().nodename,
+            pid=self._settings.session_pid or body.pid,
+            cwd=event.cwd or body.cwd,
+            hook_event=event.name,
+            hook_at=self._now,
+        )
+
+    def lock(self) -> Lock | None:
+        """One hook of an agent reads, prints and marks at a time. None: another one does, right now."""
+        path = os.path.join(self._home, "hook.lock")
+        lock = files.Lock(path, 0.0)
+        if lock.acquire():
+            os.utime(path)
+            return lock
+        held_for = time.time() - os.stat(path).st_mtime
+        return lock if held_for > STALE_LOCK else None
+
+    def text(self) -> str:
+        """What this event puts into the context; empty for nothing."""
+        self._store.mail.tick(self._now)
+        self._holds = self._become_holder()
+        match self._event.name:
+            case "SessionStart":
+                self._body = self._body.replace(presence="idle", spent=0)
+                return resume.packet(self._store, self.agent, self._why, self._home, self._holder(), self._now)
+            case "UserPromptSubmit":
+                self._new_turn()
+            case "Stop":
+                return self._stop()
+            case "SessionEnd":
+                self._body = self._body.replace(presence="closed", holder=False)
+                resolver.forget_session(self._settings.home, self._event.session)
+        if not self._holds or self._event.name not in {"UserPromptSubmit", "PostToolBatch"}:
+            self._judge()
+            return ""
+        return self._show()
+
+    def _new_turn(self) -> None:
+        self._turn += 1
+        self.agent = self.agent.replace(turn=self._turn)
+        self._body = self._body.replace(presence="working", spent=0)
+
+    def _stop(self) -> str:
+        """A turn is continued only for unread requests, and only once."""
+        requests = self._holds and not self._event.stop_active and self._unread_requests()
+        if requests:
+            self._new_turn()
+            return self._show()
+        self._judge()
+        self._body = self._body.replace(presence="idle")
+        return ""
+
+    def _unread_requests(self) -> bool:
+        return any(entry.message.kind == "request" for entry in self._store.mail.entries(self.agent.slug, "unread", 64))
+
+    def _show(self) -> str:
+        self._judge()
+        damaged = inbox.quarantine(self._store, self.agent, self._now)
+        lost = self._store.mail.lost(self.agent.slug)
+        self._rendered = inbox.show(self._store, self.agent, self._body, self._now, self._nonce)
+        self._body = self._body.replace(spent=self._rendered.spent, offered=self._head)
+        lines = [self._rendered.text] if self._rendered.text else []
+        notices = self._store.agents.notices(self.agent.slug)
+        lines += [f"[sos] notice since {iso(notice.at)}: {notice.text}" for notice in notices]
+        if damaged:
+            lines.append(f"[sos] {len(damaged)} damaged in the store and not shown; their senders are told: {', '.join(damaged)}")
+        if lost:
+            lines.append(f"[sos] {len(lost)} unread were removed from the store by another hand: numbers {lost}")
+        return "\n".join(lines)
+
+    def _judge(self) -> None:
+        """Look for what was shown before in what is new of the transcript."""
+        pending = self._store.mail.entries(self.agent.slug, "pending", 200)
+        needles = {rendering.marker(entry.delivery.mark, entry.message.id): entry.message.id for entry in pending}
+        look = evidence.look(self._body.transcript, self._body.offset, list(needles))
+        self._body = self._body.replace(offset=look.offset)
+        arrived = {needles[needle]: where for needle, where in look.arrived.items()}
+        found = inbox.Evidence(arrived=arrived, asked_at=look.asked_at, asked=look.asked)
+        self._changes += inbox.verdicts(pending, found, self._body, self._turn, self._now)
+        if arrived and self.agent.proven_at is None:
+            self._store.agents.prove(self.agent.slug, "proven", self._now, by=next(iter(arrived.values())))
+
+    def settle(self, *, printed: bool) -> None:
+        """After the flush: mark, write the run's mark, and set quiet to the truth, all in one step."""
+        now = SystemClock().now()
+        if self._rendered is not None:
+            self._changes += inbox.surfaced(
+                self._rendered, self._body, self._nonce, self._turn, now, provable=bool(self._body.transcript)
+            )
+            self._store.agents.told(self.agent.slug, self._now)
+            self._store.mail.forget_lost(self.agent.slug)
+        self._body = self._body.replace(hook_outcome="shown" if printed else "nothing new", holder=self._body.holder)
+        self._store.mail.settle(self._body, self._turn, self._changes)
+        if self._holds and not self._body.holder and self._event.name != "SessionEnd":
+            self._store.agents.hold(self._event.session)
+
+    # --- one context holder -------------------------------------------------------------------------------------------
+
+    def _holder(self) -> Body | None:
+        """The other live session that holds this inbox, if any."""
+        for body in self._store.agents.bodies(self.agent.slug):
+            if body.holder and body.session != self._event.session and _alive(body, self._now):
+                return body
+        return None
+
+    def _become_holder(self) -> bool:
+        return self._body.holder or self._holder() is None
+
+
+def _alive(body: Body, now: Millis) -> bool:
+    if body.presence == "closed" or body.host != os.uname().nodename:
+        return False
+    if body.pid == 0:
+        return now - body.seen_at < 15 * 60_000
+    try:
+        os.kill(body.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,88 @@
+"""Agents (principals) and the bodies that they run in."""
+
+from __future__ import annotations
+
+from sos.model.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from sos.model.names import Slug
+    from sos.model.roles import Role
+    from sos.model.times import Millis
+
+    Bodies = Literal["fenced", "headers"]
+    Status = Literal["open", "closed"]
+    Presence = Literal["working", "idle", "closed", "unknown"]
+
+
+class Agent(Record):
+    """One principal: the record that stays, wherever and whether or not it runs."""
+
+    slug: Slug
+    name: str
+    role: Role
+    label: str
+    project: str
+    joined_at: Millis
+    status: Status = "open"
+    closed_at: Millis | None = None
+    squads: tuple[str, ...] = ()
+    #: What a hook may put into this agent's context: whole bodies in a fence, or headers and ids only.
+    bodies: Bodies = "fenced"
+    #: Turns taken so far, over all bodies. Reminders count in turns, not minutes.
+    turn: int = 0
+    #: When a test message last came through the whole inbox.
+    canary_at: Millis | None = None
+    #: When a message was first proven to stand in this agent's context (or a handler acked one), and by what.
+    proven_at: Millis | None = None
+    proven_by: str | None = None
+
+
+class Body(Record):
+    """One place where an agent runs: a runtime's session, or a process."""
+
+    session: str
+    agent: Slug
+    runtime: str
+    started_at: Millis
+    seen_at: Millis
+    host: str = ""
+    boot: str = ""
+    pid: int = 0
+    cwd: str = ""
+    version: str = ""
+    presence: Presence = "unknown"
+    #: The one body whose context the inbox is shown in.
+    holder: bool = False
+    #: Context bytes used in the current turn, and the highest message number that this turn has offered or held back.
+    spent: int = 0
+    offered: int = 0
+    #: How far the runtime's transcript was read for evidence of arrival.
+    transcript: str = ""
+    offset: int = 0
+    #: The mark of the last hook run: that is how deafness is seen.
+    hook_event: str = ""
+    hook_at: Millis | None = None
+    hook_outcome: str = ""
+
+
+class Joining(Record):
+    """What an agent says of itself when it joins."""
+
+    slug: Slug
+    name: str
+    role: Role
+    label: str
+    project: str
+    squads: tuple[str, ...] = ()
+
+
+class Enrolment(Record):
+    """What joining made of it."""
+
+    agent: Agent
+    outcome: Literal["new", "same", "updated", "returned"]
+    #: field → (before, after), for what an agent that joined again changed.
+    changes: dict[str, tuple[str, str]] = {}  # noqa: RUF012  # a Record's default is never changed

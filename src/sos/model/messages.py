@@ -1,0 +1,169 @@
+"""Messages: what a sender writes (Draft), what is stored and shown (Message), and their limits."""
+
+from __future__ import annotations
+
+from sos.model import wire
+from sos.model.digests import sha256
+from sos.model.errors import InvalidInput, TextTooLong
+from sos.model.ids import parse_id
+from sos.model.record import Record
+from sos.model.times import SECOND, parse_duration
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from sos.model.addresses import Address
+    from sos.model.ids import MessageId
+    from sos.model.times import Millis
+
+    MessageKind = Literal["message", "request", "reply", "ack", "broadcast", "event", "system"]
+    Assurance = Literal["token", "same-user", "claimed"]
+    Durability = Literal["disk", "fsync≤1s", "memory"]
+
+KINDS: tuple[MessageKind, ...] = ("message", "request", "reply", "ack", "broadcast", "event", "system")
+ASSURANCES: tuple[Assurance, ...] = ("token", "same-user", "claimed")
+
+MAX_TEXT = 64 * 1024
+"""Bytes of UTF-8 in one body (DESIGN.md §6). Larger things belong into a file whose path is sent."""
+MAX_HOPS = 8
+MAX_HEADERS = 16
+MAX_HEADER_TEXT = 1024
+MAX_PRIORITY = 9
+DEADLINES = {"critical": 30 * SECOND, "routine": 60 * SECOND}
+"""Classes of requests and how long they wait for an answer: the ack protocol of older deployments (30 s and 60 s)."""
+
+
+class Draft(Record):
+    """What a sender writes. The store adds who sent it, when, and to which address."""
+
+    id: MessageId
+    to: str
+    text: str
+    kind: MessageKind = "message"
+    content_type: str = "text/plain"
+    thread: str | None = None
+    in_reply_to: MessageId | None = None
+    priority: int = 0
+    #: Milliseconds from sending until an answer is overdue (requests only).
+    deadline_in: int | None = None
+    #: Milliseconds from sending until the message is not worth showing any more.
+    expires_in: int | None = None
+    hops: int = 0
+    headers: dict[str, str] = {}  # noqa: RUF012  # a Record's default is never changed
+
+
+class Message(Record):
+    """One stored message: the envelope. Times are milliseconds since 1970 in UTC."""
+
+    id: MessageId
+    #: The store's order. Grows with every message; 0 before it is stored.
+    seq: int = 0
+    kind: MessageKind
+    sender: str
+    to: str
+    project: str
+    address: Address
+    text: str
+    content_type: str = "text/plain"
+    thread: str | None = None
+    in_reply_to: MessageId | None = None
+    priority: int = 0
+    deadline: Millis | None = None
+    expires: Millis | None = None
+    hops: int = 0
+    sent_at: Millis
+    headers: dict[str, str] = {}  # noqa: RUF012
+    assurance: Assurance
+    #: SHA-256 over the fields that the sender set, hexadecimal.
+    sha256: str
+
+
+class Receipt(Record):
+    """What a sender holds after a send: where the message is, and how its recipients are."""
+
+    id: MessageId
+    to: str
+    duplicate: bool
+    durability: Durability
+    recipients: tuple[str, ...]
+    #: Unread messages in the recipient's inbox after this one; the largest, for several recipients.
+    inbox_depth: int
+    #: hearing, late, deaf or unknown, per recipient.
+    hearing: dict[str, str]
+    deadline: Millis | None = None
+
+
+def checked(draft: Draft) -> Draft:
+    """The same draft, or InvalidInput / TextTooLong where a field is out of its limits. Writing is strict."""
+    size = len(_utf8(draft.text))
+    if size > MAX_TEXT:
+        raise TextTooLong(f"the text has {size:,} bytes; a message holds at most {MAX_TEXT:,}")
+    parse_id(draft.id)
+    if draft.kind not in KINDS:
+        raise InvalidInput(f"{draft.kind!r} is not a kind of message", next_step=f"use one of {', '.join(KINDS)}")
+    if not 0 <= draft.hops <= MAX_HOPS:
+        raise InvalidInput(f"this message went through {draft.hops} agents; {MAX_HOPS} is the limit")
+    if not 0 <= draft.priority <= MAX_PRIORITY:
+        raise InvalidInput(f"a priority is 0 to {MAX_PRIORITY}")
+    if draft.thread is not None and not (0 < len(draft.thread) <= 64 and draft.thread.isascii() and draft.thread.isprintable()):
+        raise InvalidInput("a thread id is 1 to 64 printable ASCII characters")
+    _check_headers(draft.headers)
+    return draft
+
+
+def _check_headers(headers: dict[str, str]) -> None:
+    if len(headers) > MAX_HEADERS:
+        raise InvalidInput(f"a message holds at most {MAX_HEADERS} headers")
+    for key, value in headers.items():
+        if not (0 < len(key) <= 64 and key.isascii() and key.isprintable()) or len(_utf8(value)) > MAX_HEADER_TEXT:
+            raise InvalidInput(f"header {ascii(key)[:80]} is out of its limits")
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"the text is not Unicode at character {error.start} (a lone surrogate)") from error
+
+
+def digest(draft: Draft) -> bytes:
+    """SHA-256 over what the sender set, each field with its length, so that no two drafts share one form."""
+    fields = (
+        draft.to,
+        draft.kind,
+        draft.text,
+        draft.content_type,
+        draft.thread or "",
+        draft.in_reply_to or "",
+        str(draft.priority),
+        str(draft.deadline_in or ""),
+        str(draft.expires_in or ""),
+        str(draft.hops),
+        wire.dumps(dict(sorted(draft.headers.items()))),
+    )
+    return sha256(b"".join(b"%d:%b" % (len(raw), raw) for raw in map(_utf8, fields)))
+
+
+def parse_deadline(text: str) -> int:
+    """Milliseconds of `critical`, `routine` or a duration. Raises InvalidInput."""
+    return DEADLINES.get(text) or parse_duration(text)
+
+
+def request_id_in(text: str) -> str | None:
+    """The id in a `[request_id:<uuid>]` of older agents, or None."""
+    return _between(text, "[request_id:", "]")
+
+
+def ack_for_in(text: str) -> str | None:
+    """The id in an `{ack_for:<uuid>, ok:true}` of older agents, or None."""
+    return _between(text, "{ack_for:", ",")
+
+
+def _between(text: str, before: str, after: str) -> str | None:
+    _, found, rest = text.partition(before)
+    candidate = rest.partition(after)[0].strip().lower()
+    try:
+        return parse_id(candidate) if found else None
+    except InvalidInput:
+        return None

@@ -1,0 +1,63 @@
+"""Skills: what an agent can do, as a full descriptor. Partial ones are filled here, never sent half."""
+
+from __future__ import annotations
+
+from sos.model.errors import InvalidInput
+from sos.model.names import label
+from sos.model.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    from sos.model.names import Slug
+
+    SkillStatus = Literal["active", "deprecated", "disabled"]
+
+MAX_DESCRIPTION = 1024
+
+
+class Skill(Record):
+    """One skill of one agent. Nobody but its owner replaces it."""
+
+    id: Slug
+    name: str
+    description: str
+    owner: Slug
+    project: str
+    version: str = "1.0.0"
+    #: JSON Schema (2020-12) of what goes in and comes out, as a mapping.
+    input_schema: dict[str, Any] = {"type": "object"}  # noqa: RUF012  # a Record's default is never changed
+    output_schema: dict[str, Any] = {"type": "object"}  # noqa: RUF012
+    labels: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    entrypoint: str = ""
+    status: SkillStatus = "active"
+    #: 1 unvetted, 2 verified, 3 certified, 4 vendor. An agent never raises its own.
+    trust_tier: int = 1
+    #: 1 metadata, 2 instructions, 3 resources.
+    loading_level: int = 1
+
+
+def declared(text: str, owner: Slug, project: str) -> Skill:
+    """The full descriptor of a skill that was declared by its name alone. Raises InvalidInput."""
+    made = label(text, "skill")
+    words = tuple(word for word in made.split("-") if word)
+    return Skill(
+        id=made,
+        name=text.strip(),
+        description=f"{' '.join(words)}, by {owner}",
+        owner=owner,
+        project=project,
+        keywords=words,
+        entrypoint=f"agent:{owner}",
+    )
+
+
+def checked(skill: Skill) -> Skill:
+    """The same skill, or InvalidInput where a field is out of its limits."""
+    if not skill.description or len(skill.description) > MAX_DESCRIPTION:
+        raise InvalidInput(f"a skill needs a description of at most {MAX_DESCRIPTION} characters")
+    if not 1 <= skill.trust_tier <= 4 or not 1 <= skill.loading_level <= 3:
+        raise InvalidInput("a skill's trust tier is 1 to 4, its loading level 1 to 3")
+    return skill

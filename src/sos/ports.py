@@ -1,0 +1,232 @@
+"""What we need from the outside: the stores, the clock. Every store keeps the same contract (sos.testing.contracts)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
+
+    from sos.model.agents import Agent, Body, Enrolment, Joining
+    from sos.model.deliveries import Entry, Story
+    from sos.model.findings import Notice
+    from sos.model.ids import MessageId
+    from sos.model.messages import Durability
+    from sos.model.names import Slug
+    from sos.model.parcels import Parcel, Posted
+    from sos.model.skills import Skill
+    from sos.model.times import Millis
+    from sos.model.tokens import TokenRecord
+    from sos.model.transitions import Action
+
+    #: unread: never surfaced · due: unread, or to be shown again at the agent's turn · open: requests without an answer ·
+    #: pending: waiting for evidence of arrival · dead: dead letters · recent: the newest, whatever their state
+    View = Literal["unread", "due", "open", "pending", "dead", "recent"]
+
+
+class Clock(Protocol):
+    """Both times that we use."""
+
+    def now(self) -> Millis:
+        """Milliseconds since 1970, UTC. May jump; safety never rests on it."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that only grow, for intervals."""
+        ...
+
+
+class Mailbox(Protocol):
+    """Messages and where they stand. Every call is one step: all of it happened, or nothing did."""
+
+    def post(self, parcels: Sequence[Parcel]) -> list[Posted]:
+        """Store parcels, all or none, durably before it returns.
+
+        The same (sender, id) with the same content is answered as before, `duplicate` set. A parcel with `in_reply_to` closes
+        that message for its sender. Raises UnknownAgent, IdConflict, InboxFull, StorageFull, StoreUnreachable.
+        """
+        ...
+
+    def entries(self, agent: Slug, view: View, limit: int, after: int = 0) -> list[Entry]:
+        """Entries of an inbox in the order of showing (`recent`: newest first), with numbers above `after`. Marks nothing."""
+        ...
+
+    def count(self, agent: Slug, view: View) -> int:
+        """How many entries a view holds."""
+        ...
+
+    def head(self) -> int:
+        """The number of the newest message of all; 0 where there is none."""
+        ...
+
+    def find(self, agent: Slug, ids: Sequence[MessageId]) -> list[Entry]:
+        """Entries by id, in the order of `ids`. Raises UnknownMessage where one is not in this inbox."""
+        ...
+
+    def apply(self, agent: Slug, changes: Sequence[tuple[MessageId, Action]]) -> list[Entry]:
+        """Apply actions to deliveries of this agent and tell senders what they must know. Raises UnknownMessage, StaleFence."""
+        ...
+
+    def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId, Action]]) -> bool:
+        """End a hook run as one step: the actions, the body's new state and the agent's turn. Whether all is quiet now."""
+        ...
+
+    def lease(self, agent: Slug, body: str, limit: int, until: Millis, now: Millis) -> list[Entry]:
+        """Take up to `limit` unread entries for a handler until `until`; two bodies never get the same one."""
+        ...
+
+    def tick(self, now: Millis, limit: int = 100) -> int:
+        """Do what time has made due (expiry, deadlines, lapsed leases, events to senders); how much was done."""
+        ...
+
+    def next_timer(self) -> Millis | None:
+        """When `tick` next has something to do."""
+        ...
+
+    def story(self, message: MessageId, sender: Slug | None, viewer: Slug) -> Story:
+        """What is known of a message that `viewer` sent or received. Raises UnknownMessage."""
+        ...
+
+    def sent(self, agent: Slug, limit: int) -> list[Story]:
+        """The newest messages that an agent sent, newest first."""
+        ...
+
+    def prune(self, now: Millis, limit: int) -> int:
+        """Remove at most `limit` messages that are over and past their retention; how many were removed."""
+        ...
+
+
+class Directory(Protocol):
+    """Agents, their bodies, squads and notices."""
+
+    def enrol(self, joining: Joining, now: Millis) -> Enrolment:
+        """Enrol, or recognise the same agent. Raises SlugTaken, ProjectChanged."""
+        ...
+
+    def agent(self, slug: Slug) -> Agent | None:
+        """An agent by its slug."""
+        ...
+
+    def agents(self) -> list[Agent]:
+        """All agents, by slug."""
+        ...
+
+    def close(self, slug: Slug, now: Millis) -> None:
+        """The agent has left; its record stays."""
+        ...
+
+    def prove(self, slug: Slug, field: Literal["canary", "proven"], at: Millis, by: str = "") -> None:
+        """Write down that a canary came through, or that a message was proven to stand in the context."""
+        ...
+
+    def body(self, session: str) -> Body | None:
+        """A body by its session."""
+        ...
+
+    def bodies(self, agent: Slug) -> list[Body]:
+        """The bodies of an agent, the newest first."""
+        ...
+
+    def save_body(self, body: Body) -> None:
+        """Write a body down."""
+        ...
+
+    def hold(self, session: str) -> None:
+        """Make this body the one context holder of its agent's inbox."""
+        ...
+
+    def squad(self, project: str, name: str) -> tuple[Slug, ...]:
+        """The members of a squad."""
+        ...
+
+    def change_squad(self, project: str, name: str, agent: Slug, *, member: bool) -> None:
+        """Put an agent into a squad, or take it out."""
+        ...
+
+    def notices(self, agent: Slug) -> list[Notice]:
+        """What this agent has not been told yet."""
+        ...
+
+    def notify(self, notice: Notice) -> None:
+        """Keep a notice until it is told; the same code and text once."""
+        ...
+
+    def told(self, agent: Slug, up_to: Millis) -> None:
+        """The notices up to a time were told."""
+        ...
+
+
+class TokenStore(Protocol):
+    """What the store knows of tokens: digests, never secrets."""
+
+    def add(self, record: TokenRecord) -> None:
+        """Keep a record; the same key id and digest again is fine. Raises IdConflict for another digest."""
+        ...
+
+    def by_key(self, key_id: str) -> TokenRecord | None:
+        """A record by its public key id."""
+        ...
+
+    def of(self, agent: Slug | None) -> list[TokenRecord]:
+        """Records of an agent, or of all."""
+        ...
+
+    def revoke(self, key_id: str, now: Millis) -> bool:
+        """Revoke a token; whether it was live."""
+        ...
+
+
+class SkillStore(Protocol):
+    """Skills by owner."""
+
+    def put(self, skills: Sequence[Skill]) -> None:
+        """Add or replace skills of one owner. Raises Conflict where another owner holds an id in that project."""
+        ...
+
+    def list(self, project: str | None = None, owner: Slug | None = None) -> list[Skill]:
+        """Skills of a project, of an owner, or all."""
+        ...
+
+
+class Store(Protocol):
+    """Everything that is kept."""
+
+    @property
+    def mail(self) -> Mailbox:
+        """Messages and deliveries."""
+        ...
+
+    @property
+    def agents(self) -> Directory:
+        """Agents and bodies."""
+        ...
+
+    @property
+    def tokens(self) -> TokenStore:
+        """Token records."""
+        ...
+
+    @property
+    def skills(self) -> SkillStore:
+        """Skills."""
+        ...
+
+    @property
+    def durability(self) -> Durability:
+        """What an accepted message survives."""
+        ...
+
+    @property
+    def epoch(self) -> str:
+        """The identity of this history: another one after a restore."""
+        ...
+
+    def wait(self, agent: Slug, seconds: float) -> bool:
+        """Wait until something may have come for `agent`; False after `seconds`. A ring is a hint, the store is the truth."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files."""
+        ...

@@ -1,0 +1,65 @@
+"""The only reader of environment variables. Unset is None; an empty value is unset."""
+
+from __future__ import annotations
+
+import os
+
+from sos.model.errors import InvalidInput
+from sos.model.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STORE_PREFIX = "sqlite://"
+
+
+class Settings(Record):
+    """What the environment says."""
+
+    #: Where homes, the store and rings live: `SOS_HOME`, default `~/.sos`.
+    home: str
+    #: The store's file, from `SOS_STORE=sqlite:///path`; None: beside the homes.
+    store: str | None = None
+    #: `SOS_URL`: a server in front of the store.
+    url: str | None = None
+    #: `SOS_AGENT`: the agent of a session that is being started.
+    agent: str | None = None
+    #: The running runtime session, where there is one: `CLAUDE_CODE_SESSION_ID`.
+    session: str | None = None
+    #: The process of that session: `CLAUDE_PID`.
+    session_pid: int = 0
+    #: `CLAUDE_CONFIG_DIR`, default `~/.claude`: where Claude Code keeps its files.
+    claude_home: str = ""
+    #: Path of a file with the bus token (`SOS_BUS_TOKEN_FILE`), and the token itself (`SOS_BUS_TOKEN`).
+    bus_token: str | None = None
+    bus_token_file: str | None = None
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the environment. Raises InvalidInput for a value that cannot be."""
+    user_home = environment.get("HOME") or os.path.expanduser("~")
+    home = environment.get("SOS_HOME") or os.path.join(user_home, ".sos")
+    if not os.path.isabs(home):
+        raise InvalidInput(f"SOS_HOME={home!r} is not an absolute path", next_step="export SOS_HOME=/an/absolute/path")
+    pid = environment.get("CLAUDE_PID") or "0"
+    return Settings(
+        home=os.path.normpath(home),
+        store=_store_path(environment.get("SOS_STORE")),
+        url=environment.get("SOS_URL") or None,
+        agent=environment.get("SOS_AGENT") or None,
+        session=environment.get("CLAUDE_CODE_SESSION_ID") or None,
+        session_pid=int(pid) if pid.isdigit() and pid.isascii() else 0,
+        claude_home=environment.get("CLAUDE_CONFIG_DIR") or os.path.join(user_home, ".claude"),
+        bus_token=environment.get("SOS_BUS_TOKEN") or None,
+        bus_token_file=environment.get("SOS_BUS_TOKEN_FILE") or None,
+    )
+
+
+def _store_path(value: str | None) -> str | None:
+    if not value:
+        return None
+    if not value.startswith(STORE_PREFIX + "/"):
+        raise InvalidInput(f"SOS_STORE={value.split(':')[0]}:… is not a store that this program opens",
+                           next_step="write it like sqlite:///absolute/path/sos.db")  # fmt: skip
+    return os.path.normpath(value.removeprefix(STORE_PREFIX))

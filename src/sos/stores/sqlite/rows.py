@@ -1,0 +1,175 @@
+"""Rows to values and back: the only place that knows the order of columns."""
+
+from __future__ import annotations
+
+from sos.model import wire
+from sos.model.addresses import Address, parse_address
+from sos.model.agents import Agent, Body
+from sos.model.deliveries import ARRIVALS, Delivery, Entry
+from sos.model.ids import loaded, stored
+from sos.model.messages import ASSURANCES, KINDS, Message, digest
+from sos.model.names import Slug
+from sos.model.parcels import draft_of, seal
+from sos.model.times import Millis
+from sos.model.transitions import is_live, timer_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sos.stores.sqlite.database import Row
+
+MESSAGE_COLUMNS = 19
+
+
+def message_values(message: Message, address: int) -> tuple[Any, ...]:
+    """The columns of a message row, `seq` left out."""
+    return (
+        stored(message.id),
+        KINDS.index(message.kind),
+        message.sender,
+        address,
+        None if _addressed(message.address) == message.to else message.to,
+        message.text,
+        None if message.content_type == "text/plain" else message.content_type,
+        message.thread,
+        None if message.in_reply_to is None else stored(message.in_reply_to),
+        message.priority,
+        message.deadline,
+        message.expires,
+        message.hops,
+        message.sent_at,
+        wire.dumps(message.headers) if message.headers else None,
+        ASSURANCES.index(message.assurance),
+        seal(message),
+    )
+
+
+def message_of(row: Row) -> tuple[Message, bool]:
+    """A message from its columns, and whether its checksum holds. A damaged row still gives what can be read."""
+    address = Address(str(row[4]))
+    message = Message(
+        seq=row[0],
+        id=loaded(row[1]),
+        kind=KINDS[row[2]],
+        sender=row[3],
+        address=address,
+        project=row[5],
+        to=row[6] if row[6] is not None else _addressed(address),
+        text=row[7],
+        content_type=row[8] or "text/plain",
+        thread=row[9],
+        in_reply_to=None if row[10] is None else loaded(row[10]),
+        priority=row[11],
+        deadline=row[12],
+        expires=row[13],
+        hops=row[14],
+        sent_at=row[15],
+        headers=wire.loads(row[16]) if row[16] else {},
+        assurance=ASSURANCES[row[17]],
+        sha256="",
+    )
+    message = message.replace(sha256=digest(draft_of(message)).hex())
+    return message, seal(message) == row[18]
+
+
+def _addressed(address: Address) -> str:
+    target = parse_address(address)
+    return target.agent if target is not None and target.agent is not None else ""
+
+
+def delivery_of(row: Row) -> Delivery:
+    """A delivery from the columns behind the message's in the view `entry`."""
+    (
+        slug, rank, shown, shown_at, session, mark, arrival, absent, next_turn, acked_at, replied_at, ended, ended_at, reason,
+        attempts, fence, leased_until, overdue_at,
+    ) = row[MESSAGE_COLUMNS : MESSAGE_COLUMNS + 18]  # fmt: skip
+    return Delivery(
+        recipient=slug,
+        rank=rank,
+        shown=shown,
+        shown_at=shown_at,
+        shown_in=session or "",
+        mark=mark or "",
+        arrival=ARRIVALS[arrival],
+        absent=absent,
+        next_turn=next_turn,
+        acked_at=acked_at,
+        replied_at=replied_at,
+        ended=ended,
+        ended_at=ended_at,
+        reason=reason or "",
+        attempts=attempts,
+        fence=fence,
+        leased_until=leased_until,
+        overdue_at=overdue_at,
+    )
+
+
+def entry_of(row: Row) -> Entry:
+    """An entry from a row of the view `entry`. A row that cannot be read at all stands for itself, marked damaged."""
+    delivery = delivery_of(row)
+    try:
+        message, sound = message_of(row)
+    except Exception:  # noqa: BLE001  # foreign hands and bit rot: any error here must not stop the messages behind it
+        message, sound = _unreadable(row), False
+    return Entry(message=message, delivery=delivery, damaged=not sound)
+
+
+def _unreadable(row: Row) -> Message:
+    kept = row[1]
+    return Message(
+        id=loaded(kept if isinstance(kept, (bytes, str)) and kept else f"damaged:{row[0]}"),
+        seq=row[0],
+        kind="message",
+        sender="",
+        to="",
+        project="",
+        address=Address(""),
+        text="",
+        sent_at=Millis(0),
+        assurance="claimed",
+        sha256="",
+    )
+
+
+def delivery_values(message: Message, delivery: Delivery) -> tuple[Any, ...]:
+    """The columns that `save_delivery` sets, without its key."""
+    return (
+        int(is_live(message, delivery)),
+        timer_of(message, delivery),
+        delivery.shown,
+        delivery.shown_at,
+        delivery.shown_in or None,
+        delivery.mark or None,
+        ARRIVALS.index(delivery.arrival),
+        delivery.absent,
+        delivery.next_turn,
+        delivery.acked_at,
+        delivery.replied_at,
+        delivery.ended,
+        delivery.ended_at,
+        delivery.reason or None,
+        delivery.attempts,
+        delivery.fence,
+        delivery.leased_until,
+        delivery.overdue_at,
+    )
+
+
+def agent_of(row: Row) -> Agent:
+    """An agent from the columns of the statement `agent`."""
+    fields = ("slug", "name", "role", "label", "project", "joined_at", "status", "closed_at", "bodies", "turn", "canary_at",
+              "proven_at", "proven_by")  # fmt: skip
+    return Agent(squads=tuple(sorted(row[13].split(","))) if row[13] else (), **dict(zip(fields, row, strict=False)))
+
+
+def body_of(row: Row) -> Body:
+    """A body from the columns of the statement `body`, which are its fields in order."""
+    fields = dict(zip(Body._fields, row, strict=True))  # noqa: SLF001  # the order of fields is the order of columns
+    return Body(**{**fields, "agent": Slug(fields["agent"]), "holder": bool(fields["holder"])})
+
+
+def body_values(body: Body) -> tuple[Any, ...]:
+    """The columns of `save_body`."""
+    return tuple(int(value) if value is True or value is False else value for value in body.fields().values())

@@ -1,0 +1,53 @@
+"""The embedded store as one thing: opening it, never silently anew, and its parts."""
+
+from __future__ import annotations
+
+import os
+
+from sos.model.errors import StoreMissing
+from sos.stores.sqlite.agents import SqliteDirectory, SqliteSkills, SqliteTokens
+from sos.stores.sqlite.database import Database
+from sos.stores.sqlite.mail import SqliteMailbox
+from sos.stores.sqlite.ring import Ring
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sos.model.messages import Durability
+    from sos.model.names import Slug
+
+
+class SqliteStore:
+    """The port `Store` over `path`; quiet files live in `run`."""
+
+    durability: Durability = "disk"
+
+    def __init__(self, path: str, run: str, *, create: bool = False, lock_seconds: float = 5.0) -> None:
+        if not create and not os.path.exists(path):
+            raise StoreMissing(f"the store {path} is gone")
+        self._database = Database(path, lock_seconds=lock_seconds)
+        self._database.open(create=create)
+        self._ring = Ring(self._database, run)
+        self._skills: SqliteSkills | None = None
+        self.agents = SqliteDirectory(self._database)
+        self.mail = SqliteMailbox(self._database, self.agents, self._ring)
+        self.tokens = SqliteTokens(self._database)
+
+    @property
+    def skills(self) -> SqliteSkills:
+        """Skills, made when first asked for: the hook never does."""
+        if self._skills is None:
+            self._skills = SqliteSkills(self._database)
+        return self._skills
+
+    @property
+    def epoch(self) -> str:
+        """See `ports.Store.epoch`."""
+        return str(self._database.read("SELECT value FROM meta WHERE key = 'epoch'")[0][0])
+
+    def wait(self, agent: Slug, seconds: float) -> bool:
+        """See `ports.Store.wait`."""
+        return self._ring.wait(agent, seconds, lambda: self.mail.count(agent, "unread") > 0)
+
+    def close(self) -> None:
+        """See `ports.Store.close`."""
+        self._database.close()

@@ -1,0 +1,71 @@
+"""Connecting a runtime: its plugin, and which sessions of it are which agent."""
+
+from __future__ import annotations
+
+import os
+
+from sos.homes import resolver
+from sos.model.errors import InvalidInput, UnknownAgent
+from sos.model.names import address_name
+from sos.model.record import Record
+from sos.runtimes.claude import plugin
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sos.settings import Settings
+
+
+class Connected(Record):
+    """What connecting did."""
+
+    slug: str
+    place: str
+    written: tuple[str, ...]
+    planned: bool = False
+
+
+def connect_claude(
+    settings: Settings, name: str | None, *, place: str | None = None, everywhere: bool = False, dry_run: bool = False
+) -> Connected:
+    """Write Claude Code's plugin and bind a directory (default: this one), or every session, to an agent."""
+    slug = _agent(settings, name)
+    bound = "*" if everywhere else os.path.realpath(place or os.getcwd())
+    if bound != "*" and not os.path.isdir(bound):
+        raise InvalidInput(f"{bound} is not a directory", next_step="name the directory that the agent works in")
+    if dry_run:
+        target = plugin.directory(settings.claude_home)
+        planned = tuple(os.path.join(target, name) for name in plugin.contents(settings.home))
+        return Connected(slug=slug, place=bound, written=planned, planned=True)
+    written = plugin.install(settings.home, settings.claude_home)
+    _compile()
+    resolver.bind(settings.home, bound, slug)
+    return Connected(slug=slug, place=bound, written=tuple(written))
+
+
+def _compile() -> None:
+    # Without .pyc files a hook starts in 16.2 ms instead of 12.6 (measured); -S processes never write them.
+    import compileall
+
+    compileall.compile_dir(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), quiet=2, workers=1)
+
+
+def _agent(settings: Settings, name: str | None) -> str:
+    from sos.homes import home as homes
+
+    here = homes.slugs(settings.home)
+    if name is None and len(here) == 1:
+        return here[0]
+    if name is None:
+        raise UnknownAgent(
+            f"which agent? Homes here: {', '.join(here) or 'none'}",
+            next_step="sos connect claude --as AGENT" if here else "sos join --name NAME --role ROLE",
+        )
+    slug = address_name(name)
+    if slug not in here:
+        raise UnknownAgent(f"no agent {slug!r} has a home here", next_step=f"sos join --name {slug} --role ROLE")
+    return slug
+
+
+def disconnect_claude(settings: Settings) -> bool:
+    """Remove the plugin; whether there was one. Bindings stay: they say who, not how."""
+    return plugin.uninstall(settings.claude_home)

@@ -1,0 +1,186 @@
+"""Joining: one command after which an agent can be addressed, authenticated, reached, and can get unstuck.
+
+Every step can be done twice. A join that was killed is finished by the next one: tokens are in the home before the store knows
+them, and a token that the store does not know yet is made known. It fails only where the agent cannot be addressed or
+authenticated; everything else becomes a finding.
+"""
+
+from __future__ import annotations
+
+import os
+
+from sos import files
+from sos.core.access import record_of
+from sos.homes import home as homes
+from sos.model import names
+from sos.model.agents import Joining
+from sos.model.errors import SosError, TokenDamaged
+from sos.model.findings import Finding
+from sos.model.ids import new_id
+from sos.model.messages import Draft
+from sos.model.record import Record
+from sos.model.roles import role_of
+from sos.model.skills import declared
+from sos.model.times import iso
+from sos.model.tokens import AGENT_SERVICES, SERVICES, mint, parse_token
+from sos.model.transitions import Ack
+from sos.recovery import guide
+from sos.wiring.local import SystemClock, guide_path, make_operator, open_store, store_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sos.core.readiness import Answer
+    from sos.model.agents import Agent, Enrolment
+    from sos.model.skills import Skill
+    from sos.model.tokens import Service, Token
+    from sos.settings import Settings
+    from sos.stores.sqlite.store import SqliteStore
+
+
+class Step(Record):
+    """One step of a join and how it went."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class Joined(Record):
+    """A join as a whole."""
+
+    agent: Agent
+    outcome: str
+    changes: dict[str, tuple[str, str]]
+    steps: tuple[Step, ...]
+    answers: tuple[Answer, ...]
+    findings: tuple[Finding, ...]
+
+
+def join(
+    settings: Settings, name: str, role: str, project: str, skills: tuple[str, ...] = (), squads: tuple[str, ...] = ()
+) -> Joined:
+    """Join, or join again. Raises BadName, ReservedName, SlugTaken, ProjectChanged, store and home errors."""
+    slug = names.slug(name)
+    mesh_role, known_role = role_of(role)
+    joining = Joining(
+        slug=slug,
+        name=name.strip(),
+        role=mesh_role,
+        label=role,
+        project=names.label(project, "project"),
+        squads=tuple(names.label(squad, "squad") for squad in squads),
+    )
+    declare = [declared(skill, slug, joining.project) for skill in skills]
+    make_operator(settings)
+    files.private_directory(settings.home)
+    with files.Lock(os.path.join(settings.home, "join.lock"), 10.0):
+        store = open_store(settings)
+        enrolment = store.agents.enrol(joining, SystemClock().now())
+        steps = [
+            Step(name="name", ok=True, detail=f"{joining.name} → {slug}"),
+            Step(name="role", ok=known_role, detail=f"{role} → {mesh_role}" + ("" if known_role else " (not in the table)")),
+            Step(name="enrolled", ok=True, detail=f"{enrolment.outcome}, read back: {enrolment.agent.slug}"),
+        ]
+        tokens = settle_home(settings, store, enrolment.agent)
+        steps.append(Step(name="tokens", ok=True, detail=", ".join(f"{each.service} {each.key_id}" for each in tokens)))
+        return _finish(settings, store, enrolment, steps, declare)
+
+
+def _finish(
+    settings: Settings, store: SqliteStore, enrolment: Enrolment, steps: list[Step], declare: list[Skill]
+) -> Joined:
+    from sos.core import readiness
+
+    agent = enrolment.agent
+    steps.append(_skills(store, agent, declare))
+    steps.append(_guide(settings, agent))
+    steps.append(_canary(store, agent))
+    agent = store.agents.agent(agent.slug) or agent
+    answers = readiness.answers(store, agent, guide_path(settings, agent.slug))
+    findings = [
+        Finding(code=f"join_{step.name}", severity="warning", what=step.detail, next_step="run the same sos join again")
+        for step in steps
+        if not step.ok and step.name != "role"
+    ]
+    return Joined(
+        agent=agent,
+        outcome=enrolment.outcome,
+        changes=enrolment.changes,
+        steps=tuple(steps),
+        answers=tuple(answers),
+        findings=tuple(findings + readiness.findings(answers)),
+    )
+
+
+def settle_home(settings: Settings, store: SqliteStore, agent: Agent) -> list[Token]:
+    """Give an agent its home and its three tokens, and make the store know them. What is there and sound is kept."""
+    home = homes.save(settings.home, agent, store_path(settings), store.epoch)
+    tokens = []
+    for service in AGENT_SERVICES:
+        token = _token_in(home.path, service)
+        record = None if token is None else store.tokens.by_key(token.key_id)
+        if token is None or (record is not None and (record.revoked_at is not None or record.agent != agent.slug)):
+            token = mint(SERVICES[service])
+            homes.save_token(home.path, token)
+        store.tokens.add(record_of(token, agent.slug, agent.project, SystemClock().now()))
+        tokens.append(token)
+    return tokens
+
+
+def _token_in(home: str, service: Service) -> Token | None:
+    text = homes.load_token(home, service)
+    if text is None:
+        return None
+    try:
+        token = parse_token(text)
+    except TokenDamaged:
+        return None  # replaced by a fresh one; the damaged one opens nothing
+    return token if token.service == service else None
+
+
+def _skills(store: SqliteStore, agent: Agent, declare: list[Skill]) -> Step:
+    try:
+        store.skills.put(declare)
+        back = {skill.id for skill in store.skills.list(agent.project, agent.slug)}
+    except SosError as error:
+        return Step(name="skills", ok=False, detail=error.message)
+    return Step(name="skills", ok=True, detail=", ".join(sorted(back)) or "none declared")
+
+
+def facts(settings: Settings, agent: Agent) -> dict[str, str]:
+    """What the guide is filled with."""
+    return {
+        "slug": agent.slug,
+        "name": agent.name,
+        "project": agent.project,
+        "home": homes.path_of(settings.home, agent.slug),
+        "store": store_path(settings),
+    }
+
+
+def _guide(settings: Settings, agent: Agent) -> Step:
+    try:
+        path = guide.install(homes.path_of(settings.home, agent.slug), facts(settings, agent))
+    except SosError as error:
+        return Step(name="guide", ok=False, detail=error.message)
+    return Step(name="guide", ok=True, detail=path)
+
+
+def _canary(store: SqliteStore, agent: Agent) -> Step:
+    """A test message through the bus and back: posted, found in the inbox with its nonce, acknowledged."""
+    from sos.model.addresses import inbox_address
+    from sos.model.parcels import Parcel
+
+    clock, nonce = SystemClock(), os.urandom(8).hex()
+    now = clock.now()
+    draft = Draft(id=new_id(now), to=agent.slug, text=f"canary {nonce}", kind="system")
+    address = inbox_address(agent.slug, agent.project)
+    parcel = Parcel(draft=draft, sender=names.SYSTEM, recipients=(agent.slug,), project=agent.project, address=address,
+                    assurance="same-user", sent_at=now)  # fmt: skip
+    store.mail.post([parcel])
+    found = store.mail.find(agent.slug, [draft.id])[0]
+    store.mail.apply(agent.slug, [(draft.id, Ack(at=clock.now(), body=""))])
+    if found.damaged or nonce not in found.message.text:
+        return Step(name="canary", ok=False, detail="the test message came back changed")
+    store.agents.prove(agent.slug, "canary", clock.now())
+    return Step(name="canary", ok=True, detail=f"through {address} at {iso(clock.now())}, {clock.now() - now} ms")

@@ -1,0 +1,121 @@
+"""From the environment to a connection that acts as one agent, over the embedded store."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from sos.core.access import identify
+from sos.core.connection import LocalConnection
+from sos.homes import home as homes
+from sos.homes import resolver
+from sos.model.agents import Joining
+from sos.model.errors import BusMismatch, HomeDamaged, StoreMissing, TokenRefused
+from sos.model.findings import Notice
+from sos.model.names import OPERATOR
+from sos.model.times import Millis
+from sos.stores.sqlite.store import SqliteStore
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sos.homes.home import Home
+    from sos.homes.resolver import Who
+    from sos.model.agents import Agent
+    from sos.settings import Settings
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now(self) -> Millis:
+        """See `ports.Clock.now`."""
+        return Millis(time.time_ns() // 1_000_000)
+
+    def monotonic(self) -> float:
+        """See `ports.Clock.monotonic`."""
+        return time.monotonic()
+
+
+def store_path(settings: Settings) -> str:
+    """Where the store of this environment is."""
+    return settings.store or os.path.join(settings.home, "sos.db")
+
+
+def open_store(settings: Settings, path: str | None = None, *, lock_seconds: float = 5.0) -> SqliteStore:
+    """Open the store; make one only where no home exists yet. Raises StoreMissing, StoreDamaged, …"""
+    path = path or store_path(settings)
+    fresh = not os.path.exists(path)
+    if fresh and (homes.slugs(settings.home) or os.path.lexists(homes.path_of(settings.home, OPERATOR))):
+        raise StoreMissing(f"the store {path} is gone, and agents of it have their homes in {settings.home}")
+    return SqliteStore(path, os.path.join(settings.home, "run"), create=fresh, lock_seconds=lock_seconds)
+
+
+def guide_path(settings: Settings, slug: str) -> str | None:
+    """Where an agent's filled guide is, if it can be read."""
+    path = os.path.join(homes.path_of(settings.home, slug), "RECOVERY.md")
+    return path if os.access(path, os.R_OK) else None
+
+
+def who_am_i(settings: Settings, named: str | None) -> Who:
+    """Who acts in this place. See `homes.resolver`."""
+    return resolver.resolve(
+        settings.home, named=named, session=settings.session, agent=settings.agent, directory=os.getcwd()
+    )
+
+
+def connect(settings: Settings, named: str | None = None) -> LocalConnection:
+    """The connection of whoever acts here; the operator is made by the first command on an empty home."""
+    who = who_am_i(settings, named)
+    path = store_path(settings)
+    if not os.path.exists(path):
+        make_operator(settings)
+    home = homes.load(settings.home, who.slug)
+    if home is None:
+        make_operator(settings)
+        home = homes.load(settings.home, who.slug)
+    if home is None:
+        raise HomeDamaged(f"{homes.path_of(settings.home, who.slug)} is gone", next_step="sos join --name NAME")
+    store = open_home_store(settings, home)
+    me = authenticated(store, settings, home)
+    # In a session, the session is the body; the operator's terminal is the operator's own; `--as` elsewhere only looks.
+    own = settings.session is not None or who.slug == OPERATOR
+    return LocalConnection(store, me, SystemClock(), settings.session or "", own=own)
+
+
+def open_home_store(settings: Settings, home: Home, *, lock_seconds: float = 5.0) -> SqliteStore:
+    """The store that a home joined. Raises BusMismatch where the environment names another."""
+    if settings.store is not None and settings.store != home.store:
+        raise BusMismatch(f"SOS_STORE names {settings.store}, but {home.slug} joined {home.store}")
+    store = open_store(settings, home.store, lock_seconds=lock_seconds)
+    if store.epoch != home.epoch:
+        text = "The store was restored or replaced: messages since its backup may be lost; ask your peers to send again."
+        store.agents.notify(Notice(agent=home.slug, at=SystemClock().now(), code="store_restored", text=text))
+        agent = store.agents.agent(home.slug)
+        if agent is not None:
+            homes.save(settings.home, agent, home.store, store.epoch)
+    return store
+
+
+def authenticated(store: SqliteStore, settings: Settings, home: Home) -> Agent:
+    """The agent that the home's bus token is. The token is the identity; the home only selects it."""
+    text = settings.bus_token or homes.load_token(home.path, "bus")
+    if text is None:
+        raise TokenRefused(f"{home.path} has no bus token", next_step=f"sos join --name {home.name} --role {home.role}")
+    record = identify(store, text, "bus", SystemClock().now())
+    agent = store.agents.agent(record.agent)
+    if agent is None or agent.slug != home.slug:
+        raise TokenRefused(f"the bus token of {home.path} is the token of {record.agent}", next_step="sos token where")
+    return agent
+
+
+def make_operator(settings: Settings) -> None:
+    """Enrol the operator, once, with its own inbox, home and tokens."""
+    from sos.wiring.joining import settle_home
+
+    if homes.load(settings.home, OPERATOR) is not None:
+        return
+    store = open_store(settings)
+    joining = Joining(slug=OPERATOR, name=OPERATOR, role="human", label="operator", project="default")
+    enrolment = store.agents.enrol(joining, SystemClock().now())
+    settle_home(settings, store, enrolment.agent)
+    store.close()

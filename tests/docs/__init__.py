@@ -1,0 +1,1 @@
+"""What stands on paper is true: project files, commands, settings."""

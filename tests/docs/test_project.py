@@ -1,0 +1,62 @@
+"""The project's own files keep what they say."""
+
+import ast
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ROOT / "src" / "sos"
+
+
+def test_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+@pytest.mark.parametrize("name", ["scripts/demo", "scripts/test", "scripts/check", "scripts/bench", ".ci/run"])
+def test_script_can_be_run_and_stops_at_the_first_error(name: str) -> None:
+    script = ROOT / name
+    assert os.access(script, os.X_OK)
+    lines = script.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "#!/bin/sh"
+    assert "set -eu" in lines
+
+
+def test_changelog_has_a_place_for_the_next_change() -> None:
+    assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines()
+
+
+def test_ci_runs_every_script_and_lets_nothing_fail() -> None:
+    text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert not re.search(r"\|\||set \+e|; *true\b|&\s*$", text, re.MULTILINE)
+    for command in ("scripts/check", "scripts/test", "scripts/test --runtimes", "scripts/demo"):
+        assert re.search(rf"^(step )?{re.escape(command)}$", text, re.MULTILINE), command
+
+
+def test_base_install_has_no_dependencies() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["dependencies"] == []
+
+
+def test_sources_import_the_standard_library_alone() -> None:
+    allowed = sys.stdlib_module_names | {"sos"}
+    foreign = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in SOURCES.rglob("*.py")
+        for name in _imported(path)
+        if name.partition(".")[0] not in allowed
+    }
+    assert foreign == set()
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module

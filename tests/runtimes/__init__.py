@@ -1,0 +1,1 @@
+"""Tests that drive real agent runtimes, offline, against a loopback model endpoint."""

@@ -1,0 +1,30 @@
+"""Fixtures: the installed runtime, a fresh endpoint, and a fresh home for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .claude_code import ClaudeCode
+from .claude_install import ClaudeBinary, install_claude_code
+from .model_endpoint import ModelEndpoint
+
+
+@pytest.fixture(scope="session")
+def claude_code_binary() -> ClaudeBinary:
+    return install_claude_code()
+
+
+@pytest.fixture
+def endpoint() -> Iterator[ModelEndpoint]:
+    with ModelEndpoint() as running:
+        yield running
+    assert running.failures == [], "the test's answer function raised"
+
+
+@pytest.fixture
+def claude(claude_code_binary: ClaudeBinary, endpoint: ModelEndpoint, tmp_path: Path) -> Iterator[ClaudeCode]:
+    with ClaudeCode(claude_code_binary, tmp_path, endpoint.url) as machine:
+        yield machine
