@@ -1,0 +1,95 @@
+"""The main job with the real Claude Code: what is sent stands in the model's request, and trace says so on evidence."""
+
+from __future__ import annotations
+
+import pytest
+
+from .claude_code import ClaudeCode
+from .machine import Machine
+from .model_endpoint import ModelEndpoint, ToolUse, sees, texts
+
+
+@pytest.fixture
+def machine(claude: ClaudeCode) -> Machine:
+    made = Machine(claude)
+    made.join("coder", connect=True)
+    made.join("reviewer")
+    return made
+
+
+def test_a_message_stands_in_the_request_and_trace_says_so(machine: Machine, endpoint: ModelEndpoint) -> None:
+    identifier = machine.send("please look at the walrus")
+    assert "surfaced" not in machine.facts(identifier)
+    machine.claude.run("hello")
+    request = endpoint.wait_for(sees("please look at the walrus"))
+    assert any(f"{identifier}]" in text for text in texts(request))
+    assert machine.facts(identifier) == ["accepted", "stored", "surfaced", "in context"]
+
+
+def test_the_resume_packet_stands_in_the_first_request(machine: Machine, endpoint: ModelEndpoint) -> None:
+    machine.claude.run("hello")
+    endpoint.wait_for(sees("[sos] You are coder"))
+
+
+def test_the_model_answers_from_its_own_shell(machine: Machine, endpoint: ModelEndpoint) -> None:
+    identifier = machine.send("is it green?", "coder", "--request")
+    answers = iter([ToolUse("Bash", {"command": f"sos reply {identifier} green", "description": "reply"}), "done"])
+    endpoint.answer = lambda body: next(answers, "done")
+    machine.claude.run("go on")
+    inbox = machine.sos("inbox", "--as", "reviewer")
+    assert [(entry["sender"], entry["text"]) for entry in inbox["entries"]] == [("coder", "green")]
+    assert machine.facts(identifier)[-1] in {"replied", "in context"}
+    assert "replied" in machine.facts(identifier)
+
+
+def test_mail_that_comes_during_a_turn_is_shown_after_the_next_tool(machine: Machine, endpoint: ModelEndpoint) -> None:
+    sent = []
+
+    def answer(body: object) -> ToolUse | str:
+        if sent:
+            return "done"
+        sent.append(machine.send("stop, the walrus has moved"))
+        return ToolUse("Bash", {"command": "true", "description": "nothing"})
+
+    endpoint.answer = answer
+    machine.claude.run("go on")
+    endpoint.wait_for(sees("stop, the walrus has moved"))
+    assert "in context" in machine.facts(sent[0])
+
+
+def test_an_unbound_session_is_left_in_peace(machine: Machine, endpoint: ModelEndpoint) -> None:
+    other = machine.claude.home / "elsewhere"
+    other.mkdir()
+    identifier = machine.send("not for everybody")
+    machine.claude.project = other
+    machine.claude.run("hello", extra_args=["--debug"])
+    assert not any("[sos]" in text for request in endpoint.requests for text in texts(request))
+    assert machine.facts(identifier) == ["accepted", "stored"]
+
+
+def test_no_evidence_is_claimed_when_the_output_vanishes(machine: Machine, endpoint: ModelEndpoint) -> None:
+    launcher = machine.claude.home / ".sos" / "bin" / "sos-hook"
+    real = launcher.with_name("sos-hook-real")
+    launcher.rename(real)
+    launcher.write_text(f'#!/bin/sh\n"{real}" "$@" > /dev/null\nexit 0\n')
+    launcher.chmod(0o700)
+    identifier = machine.send("into the void")
+    machine.claude.run("hello")
+    facts = machine.facts(identifier)
+    assert not any("into the void" in text for request in endpoint.requests for text in texts(request))
+    assert "surfaced" in facts
+    assert "in context" not in facts
+    assert "not in context" in facts
+
+
+def test_an_idle_session_is_woken_without_peer_text(machine: Machine, endpoint: ModelEndpoint) -> None:
+    session = machine.claude.interactive()
+    session.submit("hello")
+    endpoint.wait_for(sees("hello"))
+    session.wait_idle()
+    identifier = machine.send("wake up, walrus")
+    request = endpoint.wait_for(sees("wake up, walrus"), timeout=60)
+    woken = [text for text in texts(request) if "task-notification" in text]
+    assert woken
+    assert not any("walrus" in text for text in woken)
+    assert identifier
