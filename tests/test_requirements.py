@@ -74,10 +74,7 @@ def parametrised(decorators: Iterable[ast.expr]) -> Iterator[list[ast.expr]]:
 def base_names(node: ast.ClassDef) -> set[str]:
     """The plain names of the classes that this one inherits from."""
     names = (base.value if isinstance(base, ast.Subscript) else base for base in node.bases)
-    return {
-        base.attr if isinstance(base, ast.Attribute) else base.id if isinstance(base, ast.Name) else ""
-        for base in names
-    }
+    return {base.attr if isinstance(base, ast.Attribute) else base.id if isinstance(base, ast.Name) else "" for base in names}
 
 
 def run_classes(trees: dict[str, ast.Module]) -> set[str]:
@@ -116,9 +113,7 @@ class Collector:
             if isinstance(node, ast.Attribute) and mark_name(node) == "promise" and node not in self.met:
                 self.found.misused.append(f"{self.path}:{node.lineno}: this promise mark stands on no test")
 
-    def body(
-        self, statements: Iterable[ast.stmt], runs: bool, given: list[ast.expr], outer: tuple[ast.expr, ...]
-    ) -> None:
+    def body(self, statements: Iterable[ast.stmt], runs: bool, given: list[ast.expr], outer: tuple[ast.expr, ...]) -> None:
         """Give the marks of a module or class (`given`) a place if it holds a test, then go through what it holds."""
         statements = list(statements)
         if runs and any(self.is_test(statement) for statement in statements):
@@ -307,9 +302,7 @@ def test_a_mark_that_stands_on_no_test_is_reported(path: str) -> None:
     assert found.misused[0].startswith(path)
 
 
-@pytest.mark.parametrize(
-    "mark", ["promise", "promise()", "promise(*ids)", 'promise("A-" + "001")', 'promise(id="A-1")']
-)
+@pytest.mark.parametrize("mark", ["promise", "promise()", "promise(*ids)", 'promise("A-" + "001")', 'promise(id="A-1")'])
 def test_a_mark_without_a_literal_id_is_reported(mark: str) -> None:
     found = collect({"tests/test_it.py": f"@pytest.mark.{mark}\ndef test_it(): ...\n"})
     assert found.marks == []
@@ -333,9 +326,7 @@ def test_a_disagreement_is_reported(promises: list[Promise], expected: str, tmp_
 
 def test_a_skipped_test_keeps_no_promise(tmp_path: Path) -> None:
     found = collect({"tests/test_it.py": '@pytest.mark.skip\n@pytest.mark.promise("A-001")\ndef test_it(): ...\n'})
-    assert problems([promise("A-001", "kept")], found, tmp_path) == [
-        "A-001 is kept, but no test that has to pass names it"
-    ]
+    assert problems([promise("A-001", "kept")], found, tmp_path) == ["A-001 is kept, but no test that has to pass names it"]
 
 
 def test_what_is_kept_open_or_planned_rightly_is_no_problem(tmp_path: Path) -> None:

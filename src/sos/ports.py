@@ -223,6 +223,10 @@ class Store(Protocol):
         """The identity of this history: another one after a restore."""
         ...
 
+    def copy(self, path: str) -> int:
+        """Write a sound copy to a new file; its bytes. Put back, it has an epoch of its own. Raises Conflict where the file exists."""
+        ...
+
     def wait(self, agent: Slug, seconds: float) -> bool:
         """Wait until something may have come for `agent`; False after `seconds`. A ring is a hint, the store is the truth."""
         ...

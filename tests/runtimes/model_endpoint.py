@@ -121,9 +121,7 @@ class ModelEndpoint:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -143,9 +141,7 @@ class ModelEndpoint:
         """Requests that belong to a conversation (also a subagent's), without title generation and the like."""
         return [request for request in self.all_requests if request.kind == "main"]
 
-    def wait_for(
-        self, predicate: Callable[[ModelRequest], bool], timeout: float = 30.0, *, after: int = 0
-    ) -> ModelRequest:
+    def wait_for(self, predicate: Callable[[ModelRequest], bool], timeout: float = 30.0, *, after: int = 0) -> ModelRequest:
         """The first main request, from index `after` on, for which the predicate holds; else TimeoutError."""
         found: list[ModelRequest] = []
 
@@ -239,7 +235,7 @@ def _request_class(endpoint: ModelEndpoint) -> type[BaseHTTPRequestHandler]:
         def _answer(self, body: Json) -> None:
             try:
                 message = endpoint.respond(body, {key.lower(): value for key, value in self.headers.items()})
-            except Exception as error:  # the script is the test's code: report there, keep the server alive
+            except Exception as error:  # noqa: BLE001  # the script is the test's code: report there, keep the server alive
                 endpoint.failures.append(error)
                 problem = {"type": "invalid_request_error", "message": f"test script failed: {error!r}"}
                 self._send_json(400, {"type": "error", "error": problem})

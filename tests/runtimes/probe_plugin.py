@@ -28,7 +28,7 @@ EVENTS = (
 
 # A shell line starts this file with Python; it imports nothing of ours. A Stop that was caused by a Stop hook gets no
 # answer, or the turn would never end.
-RECORDER = '''
+RECORDER = """
 import json, os, sys, time
 from pathlib import Path
 folder = Path(sys.argv[1])
@@ -51,10 +51,10 @@ if answer.exists() and not call.get("stop_hook_active"):
     sys.stderr.write(answer["stderr"])
     sys.stdout.flush()
     sys.exit(answer["exit"])
-'''
+"""
 
 # Prints each line that is appended to the file `wake`, and notes its environment first.
-MONITOR = '''
+MONITOR = """
 import json, os, sys, time
 from pathlib import Path
 folder = Path(sys.argv[1])
@@ -69,7 +69,7 @@ with open(folder / "wake") as lines:
             print(line, end="", flush=True)
         else:
             time.sleep(0.05)
-'''
+"""
 
 
 def _write_json(path: Path, value: object) -> None:
@@ -100,9 +100,7 @@ class ProbePlugin:
             entry = {"name": "inbox", "command": self._script("monitor.py", MONITOR), "description": "probe inbox"}
             _write_json(self.folder / "monitors" / "monitors.json", [entry])
 
-    def answer(
-        self, event: str, stdout: str = "", *, stderr: str = "", exit_code: int = 0, environment: str = ""
-    ) -> None:
+    def answer(self, event: str, stdout: str = "", *, stderr: str = "", exit_code: int = 0, environment: str = "") -> None:
         """What the hook prints at every following `event`; `environment` goes to CLAUDE_ENV_FILE where there is one."""
         value = {"stdout": stdout, "stderr": stderr, "exit": exit_code, "environment": environment}
         _write_json(self.notes / f"{event}.json", value)

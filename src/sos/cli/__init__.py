@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _dispatch(name: str, rest: list[str]) -> int:
     if name not in COMMANDS:
-        raise InvalidInput(f"there is no command {ascii(name)}", next_step="sos --help")
+        raise InvalidInput(f"there is no command {name!a}", next_step="sos --help")
     if any(looks_like_token(argument) for argument in rest):
         raise TokenInArguments("an argument looks like a token; it was not read")
     from importlib import import_module
@@ -89,10 +89,12 @@ def _refuse(error: SosError, *, as_json: bool) -> int:
 
 
 def _overview() -> str:
-    lines = ["SOS, the agent lifeline: identity, inbox and a way back when stuck.\n\nusage: sos COMMAND [--as AGENT] [--json] …\n"]
+    lines = [
+        "SOS, the agent lifeline: identity, inbox and a way back when stuck.\n\nusage: sos COMMAND [--as AGENT] [--json] …\n"
+    ]
     lines += [f"  {name:<11} {what}" for name, what in COMMANDS.items()]
     lines.append("\nExamples: sos join --name mumega.codecheck --role code-reviewer --project sos --skill code-review")
-    lines.append("          sos send mumega-codecheck \"please look at the parser\"\n          sos COMMAND --help\n")
+    lines.append('          sos send mumega-codecheck "please look at the parser"\n          sos COMMAND --help\n')
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from sos.model import wire
+from sos.model.errors import StoreUnreachable
 from sos.settings import Settings, load
 
 TYPE_CHECKING = False
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from sos.core.connection import LocalConnection
+    from sos.model.ids import MessageId
+    from sos.model.messages import Draft
+
+PRUNED_A_COMMAND = 16
+"""Old messages that one command removes: retention goes in small steps inside ordinary work."""
 
 
 class Command:
@@ -29,11 +35,34 @@ class Command:
 
     def connect(self) -> LocalConnection:
         """The connection of whoever acts here."""
-        from sos.wiring.local import connect
+        from sos.wiring.local import connect, drain_outbox
 
         connection = connect(self.settings, self.arguments.as_agent)
-        connection.store.mail.tick(connection.clock.now())
+        now = connection.clock.now()
+        connection.store.mail.tick(now)
+        connection.store.mail.prune(now, PRUNED_A_COMMAND)
+        for refused in drain_outbox(self.settings, connection):
+            self.remark(f"sos: not sent, and never will be: {refused}")
         return connection
+
+    def send(self, draft: Draft, *, broadcast: bool = False, squad: str | None = None, answered: MessageId | None = None) -> int:
+        """Send a draft and print its receipt; where no store takes it, queue it and say so with exit 75."""
+        from sos.cli import receipts
+
+        try:
+            connection = self.connect()
+            if answered is not None:
+                receipt = connection.reply(answered, draft)
+            elif broadcast:
+                receipt = connection.broadcast(draft, squad)
+            else:
+                receipt = connection.send(draft)
+        except StoreUnreachable as error:
+            if answered is not None:
+                raise  # to whom an answer goes stands in the store: it cannot be queued
+            return receipts.queue(self, draft, error, broadcast=broadcast, squad=squad)
+        self.out(receipts.said(receipt), receipts.form(receipt))
+        return 0
 
     def out(self, text: str, value: object) -> None:
         """Print the text for people, or the value as JSON."""

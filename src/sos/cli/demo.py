@@ -28,7 +28,17 @@ def run(command: Command) -> int:
     with tempfile.TemporaryDirectory(prefix="sos-demo-") as folder:
         demo = Demo(folder)
         demo.say("Two agents join. No server, no account.")
-        demo.sos("join", "--name", "mumega.codecheck", "--role", "code-reviewer", "--project", "sos", "--skill", "code-review")
+        demo.sos(
+            "join",
+            "--name",
+            "mumega.codecheck",
+            "--role",
+            "code-reviewer",
+            "--project",
+            "sos",
+            "--skill",
+            "code-review",
+        )
         demo.sos("join", "--name", "kasra", "--role", "builder", "--project", "sos")
         demo.say("Claude Code is connected: sessions in this directory are mumega-codecheck.")
         demo.sos("connect", "claude", "--as", "mumega-codecheck", "--dir", folder)
@@ -73,7 +83,12 @@ class Demo:
         shown = " ".join(f'"{word}"' if " " in word else word for word in words)
         environment = {**self._environment, "CLAUDE_CODE_SESSION_ID": SESSION} if session else self._environment
         done = subprocess.run(
-            [sys.executable, "-m", "sos", *words], env=environment, cwd=self._folder, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "sos", *words],
+            env=environment,
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         printed = (done.stdout + done.stderr).rstrip().split("\n")
         more = [f"… ({len(printed) - lines} more lines)"] if len(printed) > lines else []

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sos.model.agents import Agent
     from sos.model.deliveries import Delivery, Entry, Fact, Story
-    from sos.model.messages import Message, Receipt
+    from sos.model.messages import Message
     from sos.model.times import Millis
 
 
@@ -62,16 +62,8 @@ def fact(value: Fact) -> dict[str, object]:
 
 def story(value: Story) -> dict[str, object]:
     """A message and everything known of it."""
-    deliveries = [
-        {**delivery(where), "facts": [fact(each) for each in facts]} for where, facts in value.deliveries.values()
-    ]
+    deliveries = [{**delivery(where), "facts": [fact(each) for each in facts]} for where, facts in value.deliveries.values()]
     return {**message(value.message), "deliveries": deliveries}
-
-
-def receipt(value: Receipt) -> dict[str, object]:
-    """What a sender holds."""
-    made = value.fields()
-    return {**made, "recipients": list(value.recipients), "deadline": None if made["deadline"] is None else iso(made["deadline"])}
 
 
 def agent(value: Agent) -> dict[str, object]:
@@ -103,7 +95,9 @@ def told(value: Story) -> str:
     for recipient, (where, facts) in value.deliveries.items():
         lines.append(f"  {recipient}: {state(where)}")
         lines += [
-            f"    {iso(each.at)}  {each.kind}" + (f"  in {each.body}" if each.body else "") + (f"  ({each.evidence})" if each.evidence else "")
+            f"    {iso(each.at)}  {each.kind}"
+            + (f"  in {each.body}" if each.body else "")
+            + (f"  ({each.evidence})" if each.evidence else "")
             for each in facts
         ]
         if where.shown and where.arrival in {"pending", "no evidence"}:

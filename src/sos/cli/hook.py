@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
     from sos.cli.command import Command
 
-EXAMPLE = "echo '{\"session_id\": \"…\", \"hook_event_name\": \"UserPromptSubmit\"}' | sos hook"
+EXAMPLE = 'echo \'{"session_id": "…", "hook_event_name": "UserPromptSubmit"}\' | sos hook'
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Show messages whole: by id, or everything unread. In the agent's own session that counts as surfaced; elsewhere it is a look."""
+"""Show messages whole: by id, or everything unread. In its own session that is surfacing; elsewhere a look."""
 
 from __future__ import annotations
 

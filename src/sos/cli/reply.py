@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-from sos.cli import forms
-from sos.cli.send import said
 from sos.model.ids import new_id, parse_id
 from sos.model.messages import Draft
 from sos.model.times import Millis
@@ -31,6 +29,4 @@ def run(command: Command) -> int:
     given = command.arguments
     now = Millis(time.time_ns() // 1_000_000)
     draft = Draft(id=parse_id(given.id) if given.id else new_id(now), to="", text=command.text(given.text))
-    receipt = command.connect().reply(parse_id(given.answered), draft)
-    command.out(said(receipt), forms.receipt(receipt))
-    return 0
+    return command.send(draft, answered=parse_id(given.answered))

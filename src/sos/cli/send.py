@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import time
 
-from sos.cli import forms
 from sos.core.sending import deadline_for
 from sos.model.ids import new_id, parse_id
 from sos.model.messages import Draft
-from sos.model.times import Millis, ago, parse_duration
+from sos.model.times import Millis, parse_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
     from sos.cli.command import Command
-    from sos.model.messages import Receipt
 
 EXAMPLE = 'sos send --request --deadline 5m kasra "is the build green?"'
 
@@ -45,21 +43,4 @@ def run(command: Command) -> int:
         deadline_in=deadline_for(kind, given.deadline),
         expires_in=parse_duration(given.expires) if given.expires else None,
     )
-    receipt = command.connect().send(draft)
-    command.out(said(receipt), forms.receipt(receipt))
-    return 0
-
-
-def said(receipt: Receipt) -> str:
-    """A receipt for people."""
-    lines = [f"stored on {receipt.durability}: {receipt.id} to {', '.join(receipt.recipients)}"]
-    if receipt.duplicate:
-        lines[0] += " (already sent: the same receipt)"
-    for slug, state in receipt.hearing.items():
-        if state != "hearing":
-            lines.append(f"  {slug}: {state} (no hook run of it lately; it will be shown at its next turn)")
-    if receipt.deadline is not None:
-        left = ago(receipt.deadline - time.time_ns() // 1_000_000)
-        lines.append(f"  an answer is due within {left}; told at your next command, hook or sos wait")
-    lines.append(f"  follow it: sos trace {receipt.id}")
-    return "\n".join(lines)
+    return command.send(draft)

@@ -30,6 +30,11 @@ def run(command: Command) -> int:
     lines += [f"{'✔' if each.good else '!'} {each.question} {each.answer}" for each in answers]
     lines += [f"  next: {each.next_step}" for each in answers if not each.good]
     lines.append("onboarded" if good else "merely running: not onboarded")
-    value = {**forms.agent(connection.me), "why": who.why, "onboarded": good, "answers": [each.fields() for each in answers]}
+    value = {
+        **forms.agent(connection.me),
+        "why": who.why,
+        "onboarded": good,
+        "answers": [each.fields() for each in answers],
+    }
     command.out("\n".join(lines), value)
     return 0 if good else 1

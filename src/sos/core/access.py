@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.model.errors import TokenExpired, TokenRefused, TokenRevoked
-from sos.model.tokens import AGENT_SCOPES, SERVICES, TokenRecord, parse_token, require_kind
+from sos.model.tokens import AGENT_SCOPES, TokenRecord, parse_token, require_kind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ def record_of(token: Token, agent: Slug, project: str, now: Millis, expires_at: 
         created_at=now,
         expires_at=expires_at,
     )
-
 
 
 def _same(left: bytes, right: bytes) -> bool:

@@ -54,9 +54,7 @@ class LocalConnection:
             raise InvalidInput("the sender of that message is only claimed: there is nobody sure to answer to")
         if entry.message.hops >= 8:
             raise InvalidInput("this conversation went back and forth through 8 automatic hops")
-        return self.send(
-            draft.replace(to=entry.message.sender, kind="reply", in_reply_to=answered, thread=entry.message.thread)
-        )
+        return self.send(draft.replace(to=entry.message.sender, kind="reply", in_reply_to=answered, thread=entry.message.thread))
 
     def ack(self, ids: Sequence[MessageId]) -> list[Entry]:
         """Acknowledge messages of the own inbox."""

@@ -70,9 +70,9 @@ def show(store: Store, agent: Agent, body: Body, now: Millis, nonce: str) -> Ren
     return rendering.batch(entries, agent, now, nonce, total=total, spent=body.spent, bodies=agent.bodies)
 
 
-def surfaced(rendered: Rendered, body: Body, nonce: str, turn: int, now: Millis, *, provable: bool) -> list[
-    tuple[MessageId, Action]
-]:
+def surfaced(
+    rendered: Rendered, body: Body, nonce: str, turn: int, now: Millis, *, provable: bool
+) -> list[tuple[MessageId, Action]]:
     """What to mark after the flush."""
     mark = Surface(at=now, body=body.session, turn=turn, mark=nonce, provable=provable)
     return [(identifier, mark) for identifier in rendered.shown]

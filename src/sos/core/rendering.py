@@ -35,7 +35,7 @@ class Rendered(Record):
 
 
 def escape(text: str) -> str:
-    """The text with every character that does not simply print written as `\\u{…}`; line breaks and tabs stay."""
+    """The text with every character that does not simply print written as an escape; line breaks and tabs stay."""
     if text.isprintable() and not any("\ufe00" <= character <= "\ufe0f" for character in text) and text.isascii():
         return text
     return "".join(character if _plain(character) else f"\\u{{{ord(character):x}}}" for character in text)
@@ -114,7 +114,14 @@ def listed(entry: Entry, reader: Agent, now: Millis, nonce: str) -> str:
 
 
 def batch(
-    entries: list[Entry], reader: Agent, now: Millis, nonce: str, *, total: int, spent: int = 0, bodies: Bodies = "fenced"
+    entries: list[Entry],
+    reader: Agent,
+    now: Millis,
+    nonce: str,
+    *,
+    total: int,
+    spent: int = 0,
+    bodies: Bodies = "fenced",
 ) -> Rendered:
     """As many entries as the budget holds, in their order; `total` is how many wait in all."""
     pieces: list[str] = []

@@ -114,5 +114,3 @@ def deadline_for(kind: str, text: str | None) -> int | None:
     if kind != "request":
         raise InvalidInput("only a request has a deadline", next_step="add --request")
     return parse_deadline(text)
-
-

@@ -5,7 +5,7 @@ import sys
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from sos.hook.run import main  # noqa: E402  # the path must be there first
+from sos.hook.run import main  # the path must be there first
 
 sys.stdout.flush()
 os._exit(main(sys.argv[1:]))

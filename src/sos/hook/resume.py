@@ -39,7 +39,9 @@ def _open(store: Store, agent: Agent, now: Millis) -> list[str]:
     lines = []
     asked = store.mail.entries(agent.slug, "open", LISTED)
     for entry in asked:
-        lines.append(f"- Open request {entry.message.id} from {escape(entry.message.sender)}, {ago(now - entry.message.sent_at)} ago")
+        lines.append(
+            f"- Open request {entry.message.id} from {escape(entry.message.sender)}, {ago(now - entry.message.sent_at)} ago"
+        )
     for story in store.mail.sent(agent.slug, 20):
         waiting = [slug for slug, (delivery, _) in story.deliveries.items() if not delivery.answered and not delivery.ended]
         if story.message.kind == "request" and waiting:

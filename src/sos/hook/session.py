@@ -109,9 +109,7 @@ def begin(settings: Settings, event: Event) -> Turn | None:
 class Turn:
     """One hook run in a bound session."""
 
-    def __init__(
-        self, settings: Settings, event: Event, store: SqliteStore, agent: Agent, home: str, why: str
-    ) -> None:
+    def __init__(self, settings: Settings, event: Event, store: SqliteStore, agent: Agent, home: str, why: str) -> None:
         self._settings = settings
         self._event = event
         self._store = store

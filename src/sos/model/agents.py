@@ -85,4 +85,4 @@ class Enrolment(Record):
     agent: Agent
     outcome: Literal["new", "same", "updated", "returned"]
     #: field → (before, after), for what an agent that joined again changed.
-    changes: dict[str, tuple[str, str]] = {}  # noqa: RUF012  # a Record's default is never changed
+    changes: dict[str, tuple[str, str]] = {}  # a Record's default is never changed

@@ -251,7 +251,7 @@ class StoreDamaged(StoreError):
     """The store's file is not a sound database of ours."""
 
     code = "store_damaged"
-    next_step = "restore the newest file of: sos backup --list"
+    next_step = "restore the newest file of: sos backup list"
 
 
 class UpgradeNeeded(StoreError):

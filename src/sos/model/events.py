@@ -28,9 +28,7 @@ def event(kind: EventKind, message: Message, recipient: str, reason: str, at: Mi
         return None
     text = _TEXTS[kind].format(recipient=recipient, reason=reason or kind) + f" See: sos trace {message.id}"
     return Parcel(
-        draft=Draft(
-            id=new_id(at), to=message.sender, text=text, kind="event", in_reply_to=message.id, headers={"event": kind}
-        ),
+        draft=Draft(id=new_id(at), to=message.sender, text=text, kind="event", in_reply_to=message.id, headers={"event": kind}),
         sender=SYSTEM,
         recipients=(message.sender,),
         project=message.project,

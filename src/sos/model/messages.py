@@ -50,7 +50,7 @@ class Draft(Record):
     #: Milliseconds from sending until the message is not worth showing any more.
     expires_in: int | None = None
     hops: int = 0
-    headers: dict[str, str] = {}  # noqa: RUF012  # a Record's default is never changed
+    headers: dict[str, str] = {}  # a Record's default is never changed
 
 
 class Message(Record):
@@ -73,7 +73,7 @@ class Message(Record):
     expires: Millis | None = None
     hops: int = 0
     sent_at: Millis
-    headers: dict[str, str] = {}  # noqa: RUF012
+    headers: dict[str, str] = {}
     assurance: Assurance
     #: SHA-256 over the fields that the sender set, hexadecimal.
     sha256: str

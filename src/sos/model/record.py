@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Self, dataclass_transform
+    from typing import Any, ClassVar, Self, dataclass_transform
 
     @dataclass_transform(kw_only_default=True, frozen_default=True)
     class RecordType(type):
@@ -37,8 +37,8 @@ class Record(metaclass=RecordType):
     """
 
     if TYPE_CHECKING:
-        _fields: tuple[str, ...]
-        _defaults: dict[str, Any]
+        _fields: ClassVar[tuple[str, ...]]
+        _defaults: ClassVar[dict[str, Any]]
     else:
 
         def __init__(self, **values):
@@ -57,7 +57,7 @@ class Record(metaclass=RecordType):
         raise AttributeError(f"{type(self).__name__} is immutable; use replace({name}=…)")
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self.fields() == other.fields()  # type: ignore[attr-defined]  # same type
+        return type(other) is type(self) and self.fields() == other.fields()
 
     def __hash__(self) -> int:
         return hash((type(self), tuple(self.fields().values())))

@@ -27,8 +27,8 @@ class Skill(Record):
     project: str
     version: str = "1.0.0"
     #: JSON Schema (2020-12) of what goes in and comes out, as a mapping.
-    input_schema: dict[str, Any] = {"type": "object"}  # noqa: RUF012  # a Record's default is never changed
-    output_schema: dict[str, Any] = {"type": "object"}  # noqa: RUF012
+    input_schema: dict[str, Any] = {"type": "object"}  # a Record's default is never changed
+    output_schema: dict[str, Any] = {"type": "object"}
     labels: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
     entrypoint: str = ""

@@ -11,6 +11,7 @@ from sos.model.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Literal
 
     from sos.model.messages import Message
@@ -118,7 +119,8 @@ class Outcome(Record):
 
 def apply(message: Message, delivery: Delivery, action: Action) -> Outcome:
     """The outcome of one action. What is over stays over: a late action changes nothing. Raises StaleFence."""
-    return _RULES[type(action)](message, delivery, action)  # type: ignore[operator]  # keyed by the action's own type
+    rule: Callable[[Message, Delivery, Action], Outcome] = _RULES[type(action)]  # type: ignore[assignment]  # keyed by its type
+    return rule(message, delivery, action)
 
 
 def _surface(message: Message, delivery: Delivery, action: Surface) -> Outcome:
@@ -165,7 +167,9 @@ def _miss(message: Message, delivery: Delivery, action: Miss) -> Outcome:
     reason = f"undelivered: shown {delivery.shown} times and never in the context"
     dead = after.replace(ended="dead", ended_at=action.at, reason=reason, next_turn=None)
     return Outcome(
-        delivery=dead, facts=(fact, Fact(kind="dead", at=action.at, body=action.body, evidence=reason)), event="undelivered"
+        delivery=dead,
+        facts=(fact, Fact(kind="dead", at=action.at, body=action.body, evidence=reason)),
+        event="undelivered",
     )
 
 
@@ -187,9 +191,7 @@ def _ack(message: Message, delivery: Delivery, action: Ack) -> Outcome:
 def _answer(message: Message, delivery: Delivery, action: Answer) -> Outcome:
     if delivery.replied_at is not None:
         return Outcome(delivery=delivery)
-    after = delivery.replace(
-        replied_at=action.at, acked_at=delivery.acked_at or action.at, next_turn=None, leased_until=None
-    )
+    after = delivery.replace(replied_at=action.at, acked_at=delivery.acked_at or action.at, next_turn=None, leased_until=None)
     evidence = f"by {action.reply}{', ' + _late(delivery) if delivery.overdue_at else ''}"
     return Outcome(delivery=after, facts=(Fact(kind="replied", at=action.at, body=action.body, evidence=evidence),))
 
@@ -199,9 +201,7 @@ def _late(delivery: Delivery) -> str:
 
 
 def _lease(message: Message, delivery: Delivery, action: Lease) -> Outcome:
-    after = delivery.replace(
-        attempts=delivery.attempts + 1, fence=delivery.fence + 1, leased_until=action.until, next_turn=None
-    )
+    after = delivery.replace(attempts=delivery.attempts + 1, fence=delivery.fence + 1, leased_until=action.until, next_turn=None)
     fact = Fact(kind="leased", at=action.at, body=action.body, evidence=f"attempt {after.attempts}, fence {after.fence}")
     return Outcome(delivery=after, facts=(fact,))
 
@@ -246,9 +246,7 @@ def _run_over(message: Message, delivery: Delivery, action: RunOver) -> Outcome:
 def _kill(message: Message, delivery: Delivery, action: Kill) -> Outcome:
     if delivery.ended is not None:
         return Outcome(delivery=delivery)
-    after = delivery.replace(
-        ended="dead", ended_at=action.at, reason=action.reason, next_turn=None, leased_until=None, mark=""
-    )
+    after = delivery.replace(ended="dead", ended_at=action.at, reason=action.reason, next_turn=None, leased_until=None, mark="")
     fact = Fact(kind="dead", at=action.at, body=action.body, evidence=action.reason)
     return Outcome(delivery=after, facts=(fact,), event="dead")
 
@@ -282,9 +280,7 @@ def is_live(message: Message, delivery: Delivery) -> bool:
     """Whether anything is still to be done: only live deliveries are looked at by an inbox."""
     if delivery.ended is not None or delivery.answered:
         return False
-    return (
-        delivery.shown == 0 or delivery.arrival == "pending" or delivery.next_turn is not None or message.kind == "request"
-    )
+    return delivery.shown == 0 or delivery.arrival == "pending" or delivery.next_turn is not None or message.kind == "request"
 
 
 def timer_of(message: Message, delivery: Delivery) -> Millis | None:

@@ -37,7 +37,7 @@ class _Context:
     parse_float = float
     parse_int = int
     parse_constant = staticmethod(_no_constant)
-    memo: dict[str, str] = {}  # noqa: RUF012  # the scanner clears it after each document
+    memo: dict[str, str] = {}  # the scanner clears it after each document
 
 
 _scan = _json.make_scanner(_Context())  # type: ignore[arg-type]  # typeshed wants json.JSONDecoder; the C code wants its attributes

@@ -78,7 +78,11 @@ def join(
         enrolment = store.agents.enrol(joining, SystemClock().now())
         steps = [
             Step(name="name", ok=True, detail=f"{joining.name} → {slug}"),
-            Step(name="role", ok=known_role, detail=f"{role} → {mesh_role}" + ("" if known_role else " (not in the table)")),
+            Step(
+                name="role",
+                ok=known_role,
+                detail=f"{role} → {mesh_role}" + ("" if known_role else " (not in the table)"),
+            ),
             Step(name="enrolled", ok=True, detail=f"{enrolment.outcome}, read back: {enrolment.agent.slug}"),
         ]
         tokens = settle_home(settings, store, enrolment.agent)
@@ -86,9 +90,7 @@ def join(
         return _finish(settings, store, enrolment, steps, declare)
 
 
-def _finish(
-    settings: Settings, store: SqliteStore, enrolment: Enrolment, steps: list[Step], declare: list[Skill]
-) -> Joined:
+def _finish(settings: Settings, store: SqliteStore, enrolment: Enrolment, steps: list[Step], declare: list[Skill]) -> Joined:
     from sos.core import readiness
 
     agent = enrolment.agent

@@ -8,9 +8,9 @@ import time
 from sos.core.access import identify
 from sos.core.connection import LocalConnection
 from sos.homes import home as homes
-from sos.homes import resolver
+from sos.homes import outbox, resolver
 from sos.model.agents import Joining
-from sos.model.errors import BusMismatch, HomeDamaged, StoreMissing, TokenRefused
+from sos.model.errors import BusMismatch, HomeDamaged, SosError, StoreMissing, StoreUnreachable, TokenRefused
 from sos.model.findings import Notice
 from sos.model.names import OPERATOR
 from sos.model.times import Millis
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sos.homes.home import Home
     from sos.homes.resolver import Who
     from sos.model.agents import Agent
+    from sos.model.messages import Draft
     from sos.settings import Settings
 
 
@@ -58,9 +59,7 @@ def guide_path(settings: Settings, slug: str) -> str | None:
 
 def who_am_i(settings: Settings, named: str | None) -> Who:
     """Who acts in this place. See `homes.resolver`."""
-    return resolver.resolve(
-        settings.home, named=named, session=settings.session, agent=settings.agent, directory=os.getcwd()
-    )
+    return resolver.resolve(settings.home, named=named, session=settings.session, agent=settings.agent, directory=os.getcwd())
 
 
 def connect(settings: Settings, named: str | None = None) -> LocalConnection:
@@ -80,6 +79,38 @@ def connect(settings: Settings, named: str | None = None) -> LocalConnection:
     # In a session, the session is the body; the operator's terminal is the operator's own; `--as` elsewhere only looks.
     own = settings.session is not None or who.slug == OPERATOR
     return LocalConnection(store, me, SystemClock(), settings.session or "", own=own)
+
+
+def drain_outbox(settings: Settings, connection: LocalConnection) -> list[str]:
+    """Send what waits in the outbox of this connection's agent; what was refused, in words. Ids keep it to one copy each."""
+    home = homes.path_of(settings.home, connection.me.slug)
+    refused = []
+    for queued in outbox.waiting(home):
+        if queued.refused:
+            continue
+        try:
+            if queued.broadcast:
+                connection.broadcast(queued.draft, queued.squad)
+            else:
+                connection.send(queued.draft)
+        except StoreUnreachable:
+            break
+        except SosError as error:
+            outbox.put(home, queued.replace(refused=error.message))
+            refused.append(f"{queued.draft.id} to {queued.draft.to}: {error.message}")
+        else:
+            outbox.remove(home, queued.draft.id)
+    return refused
+
+
+def queue(settings: Settings, named: str | None, draft: Draft, *, broadcast: bool = False, squad: str | None = None) -> str:
+    """Keep a message on disk because the store did not take it; the slug of its sender."""
+    who = who_am_i(settings, named)
+    home = homes.load(settings.home, who.slug)
+    if home is None:
+        raise StoreMissing(f"{who.slug} has no home here, so nothing could be queued", next_step="sos join --name NAME")
+    outbox.put(home.path, outbox.Queued(draft=draft, squad=squad, broadcast=broadcast))
+    return who.slug
 
 
 def open_home_store(settings: Settings, home: Home, *, lock_seconds: float = 5.0) -> SqliteStore:

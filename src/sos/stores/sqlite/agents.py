@@ -180,7 +180,7 @@ class SqliteTokens:
 
 
 def _token_of(row: Row) -> TokenRecord:
-    fields = dict(zip(TokenRecord._fields, row, strict=True))  # noqa: SLF001  # the order of fields is the order of columns
+    fields = dict(zip(TokenRecord._fields, row, strict=True))  # the order of fields is the order of columns
     return TokenRecord(**{**fields, "scopes": tuple(fields["scopes"].split())})
 
 
@@ -197,13 +197,9 @@ class SqliteSkills:
             for skill in skills:
                 owner = self._database.read(self._sql["skill_owner"], (skill.project, skill.id))
                 if owner and owner[0][0] != skill.owner:
-                    raise Conflict(
-                        f"the skill {skill.id!r} belongs to {owner[0][0]}", next_step="declare it under another name"
-                    )
+                    raise Conflict(f"the skill {skill.id!r} belongs to {owner[0][0]}", next_step="declare it under another name")
                 fields = {**skill.fields(), "labels": list(skill.labels), "keywords": list(skill.keywords)}
-                self._database.read(
-                    self._sql["put_skill"], (skill.project, skill.id, skill.owner, wire.dumps(fields))
-                )
+                self._database.read(self._sql["put_skill"], (skill.project, skill.id, skill.owner, wire.dumps(fields)))
 
     def list(self, project: str | None = None, owner: Slug | None = None) -> list[Skill]:
         """See `ports.SkillStore.list`."""

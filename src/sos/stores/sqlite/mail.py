@@ -199,7 +199,12 @@ class SqliteMailbox:
 
     def _add_facts(self, key: tuple[int, int], facts: tuple[Fact, ...]) -> None:
         for fact in facts:
-            values: dict[str, Any] = {"message": key[0], "recipient": key[1], "kind": FACTS.index(fact.kind), "at": fact.at}
+            values: dict[str, Any] = {
+                "message": key[0],
+                "recipient": key[1],
+                "kind": FACTS.index(fact.kind),
+                "at": fact.at,
+            }
             self._run("add_fact", {**values, "body": fact.body, "evidence": fact.evidence or None})
 
     # --- time -----------------------------------------------------------------------------------------------------------
@@ -274,5 +279,3 @@ class SqliteMailbox:
         )
         found = self._run("facts", (message.seq, row[37]))
         return first + tuple(Fact(kind=FACTS[kind], at=at, body=body, evidence=why) for kind, at, body, why in found)
-
-

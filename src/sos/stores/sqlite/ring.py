@@ -91,7 +91,7 @@ class Ring:
         """Bind, register, check, wait, in this order, so that no ring falls between. False after `seconds`."""
         import socket
 
-        folder = private_directory(f"/tmp/sos-{os.geteuid()}")  # noqa: S108  # 0700 and checked to be ours; short on purpose
+        folder = private_directory(f"/tmp/sos-{os.geteuid()}")  # 0700 and checked to be ours; short on purpose
         path = f"{folder}/{os.getpid()}-{os.urandom(4).hex()}"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
             receiver.bind(path)

@@ -166,7 +166,7 @@ def agent_of(row: Row) -> Agent:
 
 def body_of(row: Row) -> Body:
     """A body from the columns of the statement `body`, which are its fields in order."""
-    fields = dict(zip(Body._fields, row, strict=True))  # noqa: SLF001  # the order of fields is the order of columns
+    fields = dict(zip(Body._fields, row, strict=True))  # the order of fields is the order of columns
     return Body(**{**fields, "agent": Slug(fields["agent"]), "holder": bool(fields["holder"])})
 
 

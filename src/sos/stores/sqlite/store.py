@@ -44,6 +44,10 @@ class SqliteStore:
         """See `ports.Store.epoch`."""
         return str(self._database.read("SELECT value FROM meta WHERE key = 'epoch'")[0][0])
 
+    def copy(self, path: str) -> int:
+        """See `ports.Store.copy`."""
+        return self._database.copy(path)
+
     def wait(self, agent: Slug, seconds: float) -> bool:
         """See `ports.Store.wait`."""
         return self._ring.wait(agent, seconds, lambda: self.mail.count(agent, "unread") > 0)

@@ -1,0 +1,50 @@
+"""What a sender is told: the receipt, or that a message is queued and not sent."""
+
+from __future__ import annotations
+
+import time
+
+from sos.model.times import ago, iso
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sos.cli.command import Command
+    from sos.model.errors import StoreUnreachable
+    from sos.model.messages import Draft, Receipt
+
+QUEUED = 75
+"""The exit code of `queued, not sent` (EX_TEMPFAIL of sysexits.h)."""
+
+
+def form(value: Receipt) -> dict[str, object]:
+    """A receipt as JSON."""
+    made = value.fields()
+    deadline = None if value.deadline is None else iso(value.deadline)
+    return {**made, "queued": False, "recipients": list(value.recipients), "deadline": deadline}
+
+
+def queue(command: Command, draft: Draft, error: StoreUnreachable, *, broadcast: bool, squad: str | None) -> int:
+    """Keep the message on disk; say that it was not sent."""
+    from sos.wiring.local import queue
+
+    sender = queue(command.settings, command.arguments.as_agent, draft, broadcast=broadcast, squad=squad)
+    command.out(
+        f"queued, not sent: {draft.id} ({error.message}). The next command of {sender} sends it; list: sos outbox",
+        {"id": draft.id, "to": draft.to, "queued": True, "error": error.code, "message": error.message},
+    )
+    return QUEUED
+
+
+def said(receipt: Receipt) -> str:
+    """A receipt for people."""
+    lines = [f"stored on {receipt.durability}: {receipt.id} to {', '.join(receipt.recipients)}"]
+    if receipt.duplicate:
+        lines[0] += " (already sent: the same receipt)"
+    for slug, state in receipt.hearing.items():
+        if state != "hearing":
+            lines.append(f"  {slug}: {state} (no hook run of it lately; it will be shown at its next turn)")
+    if receipt.deadline is not None:
+        left = ago(receipt.deadline - time.time_ns() // 1_000_000)
+        lines.append(f"  an answer is due within {left}; told at your next command, hook or sos wait")
+    lines.append(f"  follow it: sos trace {receipt.id}")
+    return "\n".join(lines)

@@ -1,0 +1,144 @@
+"""Tokens: where each service's stands, and minting, rotating, revoking. Values are never printed, except once by mint."""
+
+from __future__ import annotations
+
+import sys
+
+from sos import files
+from sos.core.access import record_of
+from sos.homes import home as homes
+from sos.model.errors import InvalidInput, NotFound
+from sos.model.times import iso
+from sos.model.tokens import AGENT_SERVICES, SERVICES, TokenRecord, mint, parse_token
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from sos.cli.command import Command
+    from sos.core.connection import LocalConnection
+    from sos.model.tokens import Service, Token
+
+EXAMPLE = "sos token where"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `sos token`."""
+    parser.add_argument("what", choices=["where", "list", "show", "mint", "rotate", "revoke", "import"])
+    parser.add_argument("which", metavar="SERVICE|KEYID", nargs="?", help="registry, squad or bus; for revoke a key id")
+    parser.add_argument("--token-file", metavar="PATH", help="where the token to import is; - reads standard input")
+    parser.add_argument("--out", metavar="PATH", help="mint: write the token to this file (0600) instead of printing it")
+
+
+def run(command: Command) -> int:
+    """Do it."""
+    return _ACTIONS[command.arguments.what](command, command.connect())
+
+
+def _service(command: Command) -> Service:
+    which = command.arguments.which or "bus"
+    for service in AGENT_SERVICES:
+        if service == which:
+            return service
+    raise InvalidInput(f"{which!a} is not a service", next_step=f"use one of {', '.join(AGENT_SERVICES)}")
+
+
+def _where(command: Command, connection: LocalConnection) -> int:
+    path = homes.path_of(command.settings.home, connection.me.slug)
+    rows = []
+    for service in AGENT_SERVICES:
+        text = homes.load_token(path, service)
+        key = parse_token(text).key_id if text else ""
+        rows.append({"service": service, "place": homes.token_path(path, service), "id": key})
+    lines = ["order: --token-file or SDK argument > SOS_<SERVICE>_TOKEN > SOS_<SERVICE>_TOKEN_FILE > the agent's home"]
+    lines += [f"{row['service']:<9} {row['id'] or '(none)':<11} {row['place']}" for row in rows]
+    command.out("\n".join(lines), {"agent": connection.me.slug, "tokens": rows})
+    return 0
+
+
+def _form(record: TokenRecord) -> dict[str, object]:
+    times = {
+        name: None if (at := getattr(record, name)) is None else iso(at) for name in ("created_at", "expires_at", "revoked_at")
+    }
+    return {
+        "id": record.key_id, "service": record.service, "agent": record.agent, "project": record.project,
+        "scopes": list(record.scopes), **times,
+    }  # fmt: skip
+
+
+def _line(record: TokenRecord) -> str:
+    state = "revoked" if record.revoked_at is not None else "live"
+    return f"{record.key_id}  {record.service:<9} {record.agent:<24} {state:<8} {iso(record.created_at)}"
+
+
+def _list(command: Command, connection: LocalConnection) -> int:
+    records = connection.store.tokens.of(None if connection.me.slug == "operator" else connection.me.slug)
+    command.out("\n".join(_line(each) for each in records), {"tokens": [_form(each) for each in records]})
+    return 0
+
+
+def _show(command: Command, connection: LocalConnection) -> int:
+    service = _service(command)
+    records = [record for record in connection.store.tokens.of(connection.me.slug) if record.service == service]
+    command.out("\n".join(_line(each) for each in records) or "none", {"tokens": [_form(each) for each in records]})
+    return 0
+
+
+def _mint(command: Command, connection: LocalConnection) -> int:
+    token = _new(connection, _service(command))
+    if command.arguments.out:
+        files.write(command.arguments.out, (token.text + "\n").encode())
+        command.out(f"{token.service} token {token.key_id} is in {command.arguments.out}", {"id": token.key_id})
+        return 0
+    command.remark("this token is shown once; keep it in a file with mode 0600")
+    command.out(token.text, {"id": token.key_id, "token": token.text})
+    return 0
+
+
+def _new(connection: LocalConnection, service: Service) -> Token:
+    token = mint(SERVICES[service])
+    connection.store.tokens.add(record_of(token, connection.me.slug, connection.me.project, connection.clock.now()))
+    return token
+
+
+def _rotate(command: Command, connection: LocalConnection) -> int:
+    service = _service(command)
+    path = homes.path_of(command.settings.home, connection.me.slug)
+    with files.Lock(f"{path}/token.lock", 5.0):
+        before = homes.load_token(path, service)
+        token = _new(connection, service)
+        homes.save_token(path, token)
+        command.connect()  # the new one is proven before the old one dies
+        if before is not None:
+            connection.store.tokens.revoke(parse_token(before).key_id, connection.clock.now())
+    command.out(f"{service}: {token.key_id} from now on; the one before is revoked", {"id": token.key_id, "service": service})
+    return 0
+
+
+def _revoke(command: Command, connection: LocalConnection) -> int:
+    key = command.arguments.which or ""
+    record = connection.store.tokens.by_key(key)
+    if record is None or connection.me.slug not in {record.agent, "operator"}:
+        raise NotFound(f"no token {key!a}", next_step="sos token list")
+    live = connection.store.tokens.revoke(key, connection.clock.now())
+    command.out(f"{key} {'is revoked' if live else 'was revoked before'}", {"id": key, "revoked": live})
+    return 0
+
+
+def _import(command: Command, connection: LocalConnection) -> int:
+    place = command.arguments.token_file
+    if not place:
+        raise InvalidInput("which token?", next_step="sos token import --token-file PATH   (or '-' to read standard input)")
+    data = sys.stdin.buffer.read(4096) if place == "-" else files.read(place, limit=4096)
+    if data is None:
+        raise NotFound(f"{place} is not there", next_step="name the file that holds the token")
+    token = parse_token(data.decode("ascii", "replace"))
+    connection.store.tokens.add(record_of(token, connection.me.slug, connection.me.project, connection.clock.now()))
+    homes.save_token(homes.path_of(command.settings.home, connection.me.slug), token)
+    command.out(f"{token.service} token {token.key_id} is {connection.me.slug}'s now", {"id": token.key_id})
+    return 0
+
+
+_ACTIONS = {
+    "where": _where, "list": _list, "show": _show, "mint": _mint, "rotate": _rotate, "revoke": _revoke, "import": _import,
+}  # fmt: skip

@@ -1,0 +1,65 @@
+"""What could not be sent: one file a message in the sender's home, sent again under the same id until a store took it."""
+
+from __future__ import annotations
+
+import os
+
+from sos import files
+from sos.model import wire
+from sos.model.errors import HomeDamaged, SosError
+from sos.model.messages import Draft
+from sos.model.record import Record
+
+MAX_QUEUED = 1000
+"""Messages that an outbox holds; more are refused, so that an outage of days does not fill the disk."""
+
+
+class Queued(Record):
+    """One message that waits. `refused`: the store answered, and will never take it."""
+
+    draft: Draft
+    squad: str | None
+    broadcast: bool
+    refused: str = ""
+
+
+def folder(home: str) -> str:
+    """Where a home keeps its outbox."""
+    return os.path.join(home, "outbox")
+
+
+def _path(home: str, identifier: str) -> str:
+    return os.path.join(folder(home), f"{identifier}.json")
+
+
+def put(home: str, queued: Queued) -> None:
+    """Keep a message until it is sent. Raises HomeDamaged where the outbox is full, StorageFull."""
+    place = files.private_directory(folder(home))
+    if len(os.listdir(place)) >= MAX_QUEUED:
+        raise HomeDamaged(f"the outbox {place} holds {MAX_QUEUED} messages; this one was not queued", next_step="sos outbox")
+    made = {**queued.fields(), "draft": queued.draft.fields()}
+    files.write(_path(home, queued.draft.id), wire.dumps(made).encode())
+
+
+def waiting(home: str) -> list[Queued]:
+    """What waits, oldest first: ids are ordered by time. A file that cannot be read is refused, not dropped."""
+    try:
+        names = sorted(os.listdir(folder(home)))
+    except FileNotFoundError:
+        return []
+    return [_read(home, name.removesuffix(".json")) for name in names if name.endswith(".json")]
+
+
+def _read(home: str, identifier: str) -> Queued:
+    path = _path(home, identifier)
+    data = files.read(path)
+    try:
+        made = wire.loads(data or b"")
+        return Queued(**{**made, "draft": Draft(**made["draft"])})
+    except (SosError, TypeError, KeyError) as error:
+        raise HomeDamaged(f"{path} cannot be read: {error}", next_step=f"look at {path}, then remove it") from error
+
+
+def remove(home: str, identifier: str) -> None:
+    """It was sent, or its sender gave it up."""
+    files.remove(_path(home, identifier))

@@ -1,0 +1,1 @@
+"""Stores: one package per technology, one contract for all."""

@@ -1,0 +1,1 @@
+"""Public test kit: contract suites and a fake clock."""
