@@ -224,7 +224,7 @@ class Store(Protocol):
         ...
 
     def copy(self, path: str) -> int:
-        """Write a sound copy to a new file; its bytes. Put back, it has an epoch of its own. Raises Conflict where the file exists."""
+        """Write a sound copy to a new file; its bytes. It has an epoch of its own. Raises Conflict where the file exists."""
         ...
 
     def wait(self, agent: Slug, seconds: float) -> bool:

@@ -1,1 +1,1 @@
-"""Public test kit: contract suites and a fake clock."""
+"""Public test kit: a clock that stands still, and the contract that every store keeps."""

@@ -53,7 +53,7 @@ DELETE FROM squad WHERE project = ? AND name = ? AND agent = (SELECT id FROM age
 -- name: notices
 SELECT agent, at, code, text FROM notice WHERE agent = ? AND told_at IS NULL ORDER BY at LIMIT 20
 -- name: notify
-INSERT OR IGNORE INTO notice (agent, at, code, text) VALUES (?, ?, ?, ?)
+INSERT OR IGNORE INTO notice (agent, code, text, at) VALUES (?, ?, ?, ?)
 -- name: told
 UPDATE notice SET told_at = ? WHERE agent = ? AND told_at IS NULL AND at <= ?
 -- name: forget_told

@@ -1,0 +1,126 @@
+"""The contract of agents, tokens and skills."""
+
+from __future__ import annotations
+
+from sos.core.access import record_of
+from sos.model.agents import Joining
+from sos.model.errors import Conflict, IdConflict, ProjectChanged, SlugTaken
+from sos.model.findings import Notice
+from sos.model.names import Slug
+from sos.model.skills import declared
+from sos.model.tokens import mint
+from sos.testing.contracts import Contract, refused
+from sos.testing.world import SESSION
+
+
+class DirectoryContract(Contract):
+    """Agents, bodies, squads, notices."""
+
+    def test_joining_again_is_the_same_agent(self) -> None:
+        world = self.world()
+        assert world.enrol("aa").outcome == "same"
+        changed = world.enrol("aa", label="y")
+        assert changed.outcome == "updated"
+        assert changed.changes == {"label": ("x", "y")}
+
+    def test_another_name_for_a_taken_slug_is_refused_with_a_free_one(self) -> None:
+        world = self.world()
+        error = refused(SlugTaken, lambda: world.enrol("aa", name="a.a"))
+        assert "aa-2" in error.next_step
+
+    def test_a_changed_project_is_refused(self) -> None:
+        world = self.world()
+        refused(ProjectChanged, lambda: world.enrol("aa", project="q"))
+
+    def test_who_left_comes_back_as_the_same_and_another_may_take_the_slug(self) -> None:
+        world = self.world()
+        world.send("secret", to="aa", sender="bb")
+        world.store.agents.close(Slug("aa"), world.clock.now())
+        assert world.enrol("aa").outcome == "returned"
+        assert world.texts(agent="aa") == ["secret"]
+        world.store.agents.close(Slug("aa"), world.clock.now())
+        assert world.enrol("aa", name="a.a").outcome == "new"
+        assert world.texts(agent="aa") == []
+
+    def test_squads_have_open_members(self) -> None:
+        world = self.world()
+        joining = Joining(slug=Slug("dd"), name="dd", role="executor", label="x", project="p", squads=("s",))
+        assert world.store.agents.enrol(joining, world.clock.now()).agent.squads == ("s",)
+        world.store.agents.change_squad("p", "s", Slug("aa"), member=True)
+        assert world.store.agents.squad("p", "s") == ("aa", "dd")
+        world.store.agents.change_squad("p", "s", Slug("aa"), member=False)
+        world.store.agents.close(Slug("dd"), world.clock.now())
+        assert world.store.agents.squad("p", "s") == ()
+
+    def test_one_body_holds(self) -> None:
+        world = self.world()
+        world.body(session="other")
+        world.store.agents.hold(SESSION)
+        world.store.agents.hold("other")
+        assert {body.session: body.holder for body in world.store.agents.bodies(Slug("bb"))} == {SESSION: False, "other": True}
+
+    def test_a_body_comes_back_as_it_was(self) -> None:
+        world = self.world()
+        body = world.body(session="x", cwd="/a b", pid=7, offered=3, hook_event="Stop", hook_at=world.clock.now())
+        assert world.store.agents.body("x") == body
+
+    def test_a_notice_is_kept_once_until_told(self) -> None:
+        world = self.world()
+        notice = Notice(agent="bb", at=world.clock.now(), code="lost", text="3 lost")
+        world.store.agents.notify(notice)
+        world.store.agents.notify(notice)
+        assert world.store.agents.notices(Slug("bb")) == [notice]
+        world.store.agents.told(Slug("bb"), world.clock.now())
+        assert world.store.agents.notices(Slug("bb")) == []
+
+    def test_proof_is_written_once(self) -> None:
+        world = self.world()
+        world.store.agents.prove(Slug("bb"), "canary", world.clock.now())
+        world.store.agents.prove(Slug("bb"), "proven", first := world.clock.now(), by="a line")
+        world.store.agents.prove(Slug("bb"), "proven", world.clock.tick(5), by="another")
+        agent = world.store.agents.agent(Slug("bb"))
+        assert agent is not None
+        assert (agent.proven_at, agent.proven_by) == (first, "a line")
+
+
+class TokenContract(Contract):
+    """Token records."""
+
+    def test_only_a_digest_is_kept_and_found_by_its_key(self) -> None:
+        world = self.world()
+        token = mint("bus")
+        record = record_of(token, Slug("aa"), "p", world.clock.now())
+        world.store.tokens.add(record)
+        world.store.tokens.add(record)
+        assert world.store.tokens.by_key(token.key_id) == record
+        assert world.store.tokens.of(Slug("aa")) == [record]
+        assert token.text.encode() not in record.digest
+
+    def test_a_key_id_is_not_given_twice(self) -> None:
+        world = self.world()
+        record = record_of(mint("bus"), Slug("aa"), "p", world.clock.now())
+        world.store.tokens.add(record)
+        refused(IdConflict, lambda: world.store.tokens.add(record.replace(digest=b"x" * 32)))
+
+    def test_a_token_is_revoked_once(self) -> None:
+        world = self.world()
+        record = record_of(mint("bus"), Slug("aa"), "p", world.clock.now())
+        world.store.tokens.add(record)
+        assert world.store.tokens.revoke(record.key_id, world.clock.now()) is True
+        assert world.store.tokens.revoke(record.key_id, world.clock.tick(1)) is False
+        assert world.store.tokens.revoke("nothing", world.clock.now()) is False
+
+
+class SkillContract(Contract):
+    """Skills."""
+
+    def test_a_full_descriptor_comes_back_and_only_its_owner_replaces_it(self) -> None:
+        world = self.world()
+        skill = declared("code review", Slug("aa"), "p")
+        world.store.skills.put([skill])
+        world.store.skills.put([skill.replace(description="better")])
+        assert world.store.skills.list("p") == [skill.replace(description="better")]
+        refused(Conflict, lambda: world.store.skills.put([skill.replace(owner=Slug("bb"))]))
+        world.store.skills.put([skill.replace(owner=Slug("cc"), project="q")])
+        assert len(world.store.skills.list()) == 2
+        assert world.store.skills.list(owner=Slug("cc"))[0].project == "q"

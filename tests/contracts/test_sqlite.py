@@ -1,0 +1,58 @@
+"""The contract, over real SQLite files."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+from sos.stores.sqlite.store import SqliteStore
+from sos.testing import contracts, directories
+
+
+class OverSqlite:
+    """Makes stores in a fresh private directory and closes them."""
+
+    @pytest.fixture(autouse=True)
+    def _folder(self) -> Iterator[None]:
+        with tempfile.TemporaryDirectory() as self.folder:
+            self.made: list[SqliteStore] = []
+            yield
+            for store in self.made:
+                store.close()
+
+    def make_store(self) -> SqliteStore:
+        place = os.path.join(self.folder, str(len(self.made)))
+        store = SqliteStore(os.path.join(place, "sos.db"), os.path.join(place, "run"), create=True)
+        self.made.append(store)
+        return store
+
+
+class TestPosting(OverSqlite, contracts.PostingContract):
+    pass
+
+
+class TestDelivery(OverSqlite, contracts.DeliveryContract):
+    pass
+
+
+class TestLease(OverSqlite, contracts.LeaseContract):
+    pass
+
+
+class TestTime(OverSqlite, contracts.TimeContract):
+    pass
+
+
+class TestDirectory(OverSqlite, directories.DirectoryContract):
+    pass
+
+
+class TestTokens(OverSqlite, directories.TokenContract):
+    pass
+
+
+class TestSkills(OverSqlite, directories.SkillContract):
+    pass

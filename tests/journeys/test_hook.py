@@ -1,0 +1,216 @@
+"""The installed hook line, run as Claude Code runs it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.shell import Shell
+
+S1, S2 = "5a12d4d5-0000-4000-8000-000000000001", "5a12d4d5-0000-4000-8000-000000000002"
+
+
+def start(shell: Shell, session: str = S1) -> str:
+    text = shell.event("SessionStart", session, source="startup")
+    assert text is not None
+    return text
+
+
+def send(shell: Shell, text: str, *flags: str) -> str:
+    return str(shell.json("send", "--as", "aa", *flags, "bb", text)["id"])
+
+
+def facts(shell: Shell, identifier: str) -> list[str]:
+    found = shell.json("trace", "--as", "aa", identifier)["deliveries"][0]["facts"]
+    return [fact["kind"] for fact in found]
+
+
+def transcript(home: Path, *lines: dict[str, object]) -> Path:
+    path = home / "transcript.jsonl"
+    with path.open("a") as file:
+        file.writelines(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+    return path
+
+
+def request_line() -> dict[str, object]:
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 5)) + ".000Z"
+    return {"type": "api-request", "timestamp": stamp}
+
+
+def test_the_resume_packet_answers_the_four_questions(shell: Shell) -> None:
+    text = start(shell)
+    assert text.startswith("[sos] You are bb")
+    for question in ("Who am I?", "Where is my inbox?", "What can I do?", "What do I do when stuck?", "Unread: 0"):
+        assert question in text
+    assert len(text) <= 2400
+
+
+def test_a_message_is_shown_once_and_marked_after_the_flush(shell: Shell) -> None:
+    start(shell)
+    identifier = send(shell, "hello")
+    shown = shell.event("UserPromptSubmit", S1, prompt="x")
+    assert shown is not None
+    assert "| hello" in shown
+    assert identifier in shown
+    assert facts(shell, identifier) == ["accepted", "stored", "surfaced"]
+    assert shell.event("UserPromptSubmit", S1, prompt="x") is None
+
+
+def test_a_tool_batch_is_silent_when_quiet_and_shows_what_came_since(shell: Shell) -> None:
+    start(shell)
+    assert shell.event("UserPromptSubmit", S1, prompt="x") is None
+    assert (shell.root / "run" / "quiet-bb").exists()
+    assert shell.event("PostToolBatch", S1) is None
+    send(shell, "now")
+    assert not (shell.root / "run" / "quiet-bb").exists()
+    shown = shell.event("PostToolBatch", S1)
+    assert shown is not None
+    assert "| now" in shown
+    assert (shell.root / "run" / "quiet-bb").exists()
+
+
+def test_an_unbound_session_is_left_in_peace(shell: Shell, tmp_path: Path) -> None:
+    send(shell, "hello")
+    for event in ("SessionStart", "UserPromptSubmit", "PostToolBatch", "Stop", "SessionEnd"):
+        assert shell.event(event, S1, cwd=str(tmp_path)) is None
+    assert (shell.root / "run" / f"q-{S1}").readlink() == Path(".")
+
+
+def test_an_unset_session_id_rings_instead_of_being_quiet_for_ever(shell: Shell) -> None:
+    line = json.loads((shell.home / ".claude/skills/sos/hooks/hooks.json").read_text())["hooks"]["PostToolBatch"]
+    assert "/q-$CLAUDE_CODE_SESSION_ID" in line[0]["hooks"][0]["command"]
+    assert not (shell.root / "run" / "q-").exists()
+
+
+def test_events_of_subagents_print_and_mark_nothing(shell: Shell) -> None:
+    start(shell)
+    identifier = send(shell, "hello")
+    assert shell.event("PostToolBatch", S1, agent_id="sub") is None
+    assert facts(shell, identifier) == ["accepted", "stored"]
+
+
+def test_stop_continues_only_for_unread_requests_and_only_once(shell: Shell) -> None:
+    start(shell)
+    send(shell, "plain")
+    assert shell.event("Stop", S1, stop_hook_active=False) is None
+    send(shell, "urgent", "--request")
+    assert shell.event("Stop", S1, stop_hook_active=True) is None
+    shown = shell.event("Stop", S1, stop_hook_active=False)
+    assert shown is not None
+    assert "| urgent" in shown
+    assert shell.event("Stop", S1, stop_hook_active=False) is None
+
+
+def test_arrival_needs_evidence_and_its_own_showing(shell: Shell, home: Path) -> None:
+    start(shell)
+    path = transcript(home, {"type": "mode"})
+    identifier = send(shell, "hello")
+    shown = shell.event("UserPromptSubmit", S1, transcript_path=str(path))
+    assert shown is not None
+    forged = shown.replace("[sos ", "[sos 00")
+    attachment = {"type": "hook_additional_context", "content": [forged], "hookEvent": "UserPromptSubmit"}
+    transcript(home, {"type": "attachment", "attachment": attachment, "rendered": [{"content": forged}]})
+    thrown = {"type": "hook_success", "stdout": shown, "content": shown, "hookEvent": "UserPromptSubmit"}
+    transcript(home, {"type": "attachment", "attachment": thrown})
+    shell.event("Stop", S1, transcript_path=str(path))
+    assert "in context" not in facts(shell, identifier)
+    real = {"type": "hook_additional_context", "content": [shown], "hookEvent": "UserPromptSubmit"}
+    transcript(home, {"type": "attachment", "attachment": real, "rendered": [{"content": shown}]}, request_line())
+    shell.event("Stop", S1, transcript_path=str(path))
+    assert facts(shell, identifier) == ["accepted", "stored", "surfaced", "in context"]
+    assert shell.json("whoami", "--as", "bb")["proven_at"] is not None
+
+
+def test_what_did_not_arrive_comes_again_marked_and_then_the_sender_is_told(shell: Shell, home: Path) -> None:
+    start(shell)
+    path = transcript(home, {"type": "mode"})
+    identifier = send(shell, "hello")
+    for number in (1, 2, 3):
+        shown = shell.event("UserPromptSubmit", S1, transcript_path=str(path))
+        assert shown is not None
+        assert ("again (no." in shown) == (number > 1)
+        transcript(home, request_line())
+        shell.event("Stop", S1, transcript_path=str(path))
+    assert shell.event("UserPromptSubmit", S1, transcript_path=str(path)) is None
+    assert facts(shell, identifier)[-1] == "dead"
+    told = shell.json("inbox", "--as", "aa")["entries"]
+    assert [entry["kind"] for entry in told] == ["event"]
+
+
+def test_a_second_live_session_is_told_who_holds_and_can_take(shell: Shell) -> None:
+    start(shell, S1)
+    assert "Another live session" in start(shell, S2)
+    send(shell, "hello")
+    assert shell.event("UserPromptSubmit", S2) is None
+    taken = shell.inside(S2).run("take")
+    assert taken.code == 0, taken
+    assert shell.event("UserPromptSubmit", S1) is None
+    shown = shell.event("UserPromptSubmit", S2)
+    assert shown is not None
+    assert "| hello" in shown
+
+
+def test_budget_holds_back_and_counts(shell: Shell) -> None:
+    start(shell)
+    for number in range(6):
+        send(shell, f"{number}" * 3000)
+    shown = shell.event("UserPromptSubmit", S1)
+    assert shown is not None
+    assert len(shown.encode()) <= 9000
+    assert "+4 more: sos inbox" in shown
+    assert shell.event("PostToolBatch", S1) is None
+    later = shell.event("UserPromptSubmit", S1)
+    assert later is not None
+    assert "2" * 3000 in later
+
+
+def test_a_body_over_the_budget_is_cut_and_counts_as_shown(shell: Shell) -> None:
+    start(shell)
+    identifier = str(shell.json("send", "--as", "aa", "bb", "-", stdin="x" * 60_000)["id"])
+    shown = shell.event("UserPromptSubmit", S1)
+    assert shown is not None
+    assert f"sos read {identifier}" in shown
+    assert len(shown.encode()) <= 9000
+    assert facts(shell, identifier)[-1] == "surfaced"
+
+
+@pytest.mark.parametrize("stdin", [b"", b"garbage", b"[]", b'{"session_id": 7}', b"\xff\xfe", b'{"a":' * 5000])
+def test_a_hook_fed_garbage_ends_well_and_says_nothing(shell: Shell, stdin: bytes) -> None:
+    ran = shell.run("hook", "claude", "UserPromptSubmit", stdin=stdin)
+    assert (ran.code, ran.out) == (0, "")
+
+
+def test_a_broken_store_is_said_and_never_looks_like_silence(shell: Shell) -> None:
+    start(shell)
+    (shell.root / "sos.db-wal").unlink(missing_ok=True)
+    (shell.root / "sos.db").write_bytes(b"not a database" * 1000)
+    shown = shell.event("UserPromptSubmit", S1)
+    assert shown is not None
+    assert "bus unreachable since" in shown
+
+
+def test_a_held_lock_delays_at_most_the_deadline_and_the_message_comes_again(shell: Shell) -> None:
+    start(shell)
+    send(shell, "hello")
+    with (shell.root / "sos.db.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        begun = time.monotonic()
+        shown = shell.event("UserPromptSubmit", S1)
+        assert time.monotonic() - begun < 2  # 400 ms of our own, and a loaded machine
+    assert shown is not None
+    again = shell.event("UserPromptSubmit", S1)
+    assert again is not None
+    assert "| hello" in again
+
+
+def test_a_gone_interpreter_is_said_by_the_launcher_itself(shell: Shell) -> None:
+    start(shell)
+    launcher = shell.root / "bin" / "sos-hook"
+    launcher.write_text(launcher.read_text().replace('p="', 'p="/gone'))
+    shown = shell.event("UserPromptSubmit", S1)
+    assert shown is not None
+    assert "SOS cannot start" in shown
