@@ -49,11 +49,14 @@ class Mailbox(Protocol):
         """
         ...
 
-    def entries(self, agent: Slug, view: View, limit: int, after: int = 0) -> list[Entry]:
-        """Entries of an inbox in the order of showing (`recent`: newest first), with numbers above `after`. Marks nothing."""
+    def entries(self, agent: Slug, view: View, limit: int, after: int = 0, turn: int | None = None) -> list[Entry]:
+        """Entries of an inbox in the order of showing (`recent`: newest first), with numbers above `after`. Marks nothing.
+
+        `turn`: the turn that `due` is asked for; None: the one that the agent is known to be at.
+        """
         ...
 
-    def count(self, agent: Slug, view: View) -> int:
+    def count(self, agent: Slug, view: View, turn: int | None = None) -> int:
         """How many entries a view holds."""
         ...
 

@@ -31,13 +31,13 @@ class Evidence(Record):
 
 def due(store: Store, agent: Agent, limit: int = PAGE) -> list[Entry]:
     """What is to be shown now, sound entries only; damaged ones are ended and reported."""
-    entries = store.mail.entries(agent.slug, "due", limit)
+    entries = store.mail.entries(agent.slug, "due", limit, turn=agent.turn)
     return [entry for entry in entries if not entry.damaged]
 
 
 def quarantine(store: Store, agent: Agent, now: Millis) -> list[MessageId]:
     """End every damaged entry that is due: sender told, agent told, and the ones behind it flow."""
-    damaged = [entry.message.id for entry in store.mail.entries(agent.slug, "due", PAGE) if entry.damaged]
+    damaged = [entry.message.id for entry in store.mail.entries(agent.slug, "due", PAGE, turn=agent.turn) if entry.damaged]
     if damaged:
         reason = "its stored row is damaged"
         store.mail.apply(agent.slug, [(identifier, Kill(at=now, reason=reason)) for identifier in damaged])
@@ -66,7 +66,7 @@ def verdicts(pending: list[Entry], evidence: Evidence, body: Body, turn: int, no
 def show(store: Store, agent: Agent, body: Body, now: Millis, nonce: str) -> Rendered:
     """What this run prints: whole bodies within what is left of the turn's budget. Marks nothing."""
     entries = due(store, agent)
-    total = len(entries) if len(entries) < PAGE else store.mail.count(agent.slug, "due")
+    total = len(entries) if len(entries) < PAGE else store.mail.count(agent.slug, "due", agent.turn)
     return rendering.batch(entries, agent, now, nonce, total=total, spent=body.spent, bodies=agent.bodies)
 
 

@@ -23,6 +23,10 @@ DEADLINE = 0.4
 MAX_STDIN = 16 * 1024 * 1024
 
 
+_printed = False
+"""Whether this process has answered: a second JSON document would make the runtime drop the first."""
+
+
 class Deadline(BaseException):
     """The run's time is over. No `Exception`: nothing on the way may catch it."""
 
@@ -83,7 +87,8 @@ def _run(settings: Settings, event: Event) -> None:
 
 
 def _print(text: str) -> None:
-    data = text.encode("ascii")
+    global _printed  # one process, one answer
+    data, _printed = text.encode("ascii"), True
     while data:
         data = data[os.write(1, data) :]
 
@@ -96,7 +101,7 @@ def _reachable(settings: Settings, turn: Turn) -> None:
 
 def _notice(settings: Settings | None, event: Event, why: str) -> None:
     """Say that the bus cannot be reached, in the runtime's own JSON: silence and emptiness must not look alike."""
-    if event.subagent or event.name not in answer.SPEAKING or not event.bound(settings):
+    if _printed or event.subagent or event.name not in answer.SPEAKING or not event.bound(settings):
         return
     since = event.unreachable_since(settings)
     text = f"[sos] bus unreachable since {since}: {why}. Messages may be waiting. The guide: sos guide"

@@ -108,15 +108,15 @@ class SqliteMailbox:
 
     # --- out ----------------------------------------------------------------------------------------------------------
 
-    def entries(self, agent: Slug, view: View, limit: int, after: int = 0) -> list[Entry]:
+    def entries(self, agent: Slug, view: View, limit: int, after: int = 0, turn: int | None = None) -> list[Entry]:
         """See `ports.Mailbox.entries`."""
-        values = {"agent": self._key(agent), "limit": limit, "after": after}
+        values = {"agent": self._key(agent), "limit": limit, "after": after, "turn": turn}
         return [rows.entry_of(row) for row in self._run(f"view_{view}", values) if row[1] is not None]
 
-    def count(self, agent: Slug, view: View) -> int:
+    def count(self, agent: Slug, view: View, turn: int | None = None) -> int:
         """See `ports.Mailbox.count`."""
         statement = f"SELECT count(*) FROM ({self._sql[f'view_{view}']})"  # noqa: S608  # both parts are our own
-        values = {"agent": self._key(agent), "limit": INBOX_LIMIT + 1, "after": 0}
+        values = {"agent": self._key(agent), "limit": INBOX_LIMIT + 1, "after": 0, "turn": turn}
         return int(self._database.read(statement, values)[0][0])
 
     def head(self) -> int:

@@ -30,7 +30,7 @@ SELECT * FROM entry WHERE recipient = :agent AND live = 1 AND shown = 0 AND leas
 ORDER BY rank, seq LIMIT :limit
 -- name: view_due
 SELECT * FROM entry WHERE recipient = :agent AND live = 1 AND seq > :after
-AND ((shown = 0 AND leased_until IS NULL) OR next_turn <= (SELECT turn FROM agent WHERE id = :agent))
+AND ((shown = 0 AND leased_until IS NULL) OR next_turn <= coalesce(:turn, (SELECT turn FROM agent WHERE id = :agent)))
 ORDER BY rank, seq LIMIT :limit
 -- name: view_open
 SELECT * FROM entry WHERE recipient = :agent AND live = 1 AND kind = 1 AND seq > :after ORDER BY rank, seq LIMIT :limit
