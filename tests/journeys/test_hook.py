@@ -49,6 +49,7 @@ def test_the_resume_packet_answers_the_four_questions(shell: Shell) -> None:
     assert len(text) <= 2400
 
 
+@pytest.mark.promise("HOOK-004")
 def test_a_message_is_shown_once_and_marked_after_the_flush(shell: Shell) -> None:
     start(shell)
     identifier = send(shell, "hello")
@@ -60,6 +61,7 @@ def test_a_message_is_shown_once_and_marked_after_the_flush(shell: Shell) -> Non
     assert shell.event("UserPromptSubmit", S1, prompt="x") is None
 
 
+@pytest.mark.promise("HOOK-007")
 def test_a_tool_batch_is_silent_when_quiet_and_shows_what_came_since(shell: Shell) -> None:
     start(shell)
     assert shell.event("UserPromptSubmit", S1, prompt="x") is None
@@ -73,6 +75,7 @@ def test_a_tool_batch_is_silent_when_quiet_and_shows_what_came_since(shell: Shel
     assert (shell.root / "run" / "quiet-bb").exists()
 
 
+@pytest.mark.promise("WHO-007")
 def test_an_unbound_session_is_left_in_peace(shell: Shell, tmp_path: Path) -> None:
     send(shell, "hello")
     for event in ("SessionStart", "UserPromptSubmit", "PostToolBatch", "Stop", "SessionEnd"):
@@ -86,6 +89,7 @@ def test_an_unset_session_id_rings_instead_of_being_quiet_for_ever(shell: Shell)
     assert not (shell.root / "run" / "q-").exists()
 
 
+@pytest.mark.promise("WHO-007")
 def test_events_of_subagents_print_and_mark_nothing(shell: Shell) -> None:
     start(shell)
     identifier = send(shell, "hello")
@@ -93,6 +97,7 @@ def test_events_of_subagents_print_and_mark_nothing(shell: Shell) -> None:
     assert facts(shell, identifier) == ["accepted", "stored"]
 
 
+@pytest.mark.promise("HOOK-003")
 def test_stop_continues_only_for_unread_requests_and_only_once(shell: Shell) -> None:
     start(shell)
     send(shell, "plain")
@@ -105,6 +110,7 @@ def test_stop_continues_only_for_unread_requests_and_only_once(shell: Shell) -> 
     assert shell.event("Stop", S1, stop_hook_active=False) is None
 
 
+@pytest.mark.promise("HOOK-013", "READY-003")
 def test_arrival_needs_evidence_and_its_own_showing(shell: Shell, home: Path) -> None:
     start(shell)
     path = transcript(home, {"type": "mode"})
@@ -125,6 +131,7 @@ def test_arrival_needs_evidence_and_its_own_showing(shell: Shell, home: Path) ->
     assert shell.json("whoami", "--as", "bb")["proven_at"] is not None
 
 
+@pytest.mark.promise("INBOX-015", "INBOX-014")
 def test_what_did_not_arrive_comes_again_marked_and_then_the_sender_is_told(shell: Shell, home: Path) -> None:
     start(shell)
     path = transcript(home, {"type": "mode"})
@@ -141,6 +148,7 @@ def test_what_did_not_arrive_comes_again_marked_and_then_the_sender_is_told(shel
     assert [entry["kind"] for entry in told] == ["event"]
 
 
+@pytest.mark.promise("WHO-009")
 def test_a_second_live_session_is_told_who_holds_and_can_take(shell: Shell) -> None:
     start(shell, S1)
     assert "Another live session" in start(shell, S2)
@@ -154,6 +162,7 @@ def test_a_second_live_session_is_told_who_holds_and_can_take(shell: Shell) -> N
     assert "| hello" in shown
 
 
+@pytest.mark.promise("INBOX-012")
 def test_budget_holds_back_and_counts(shell: Shell) -> None:
     start(shell)
     for number in range(6):
@@ -168,6 +177,7 @@ def test_budget_holds_back_and_counts(shell: Shell) -> None:
     assert "2" * 3000 in later
 
 
+@pytest.mark.promise("INBOX-013")
 def test_a_body_over_the_budget_is_cut_and_counts_as_shown(shell: Shell) -> None:
     start(shell)
     identifier = str(shell.json("send", "--as", "aa", "bb", "-", stdin="x" * 60_000)["id"])
@@ -179,11 +189,13 @@ def test_a_body_over_the_budget_is_cut_and_counts_as_shown(shell: Shell) -> None
 
 
 @pytest.mark.parametrize("stdin", [b"", b"garbage", b"[]", b'{"session_id": 7}', b"\xff\xfe", b'{"a":' * 5000])
+@pytest.mark.promise("HOOK-001")
 def test_a_hook_fed_garbage_ends_well_and_says_nothing(shell: Shell, stdin: bytes) -> None:
     ran = shell.run("hook", "claude", "UserPromptSubmit", stdin=stdin)
     assert (ran.code, ran.out) == (0, "")
 
 
+@pytest.mark.promise("HOOK-005")
 def test_a_broken_store_is_said_and_never_looks_like_silence(shell: Shell) -> None:
     start(shell)
     (shell.root / "sos.db-wal").unlink(missing_ok=True)
@@ -193,6 +205,7 @@ def test_a_broken_store_is_said_and_never_looks_like_silence(shell: Shell) -> No
     assert "bus unreachable since" in shown
 
 
+@pytest.mark.promise("HOOK-002")
 def test_a_held_lock_delays_at_most_the_deadline_and_the_message_comes_again(shell: Shell) -> None:
     start(shell)
     send(shell, "hello")
@@ -207,6 +220,7 @@ def test_a_held_lock_delays_at_most_the_deadline_and_the_message_comes_again(she
     assert "| hello" in again
 
 
+@pytest.mark.promise("CONNECT-012")
 def test_a_gone_interpreter_is_said_by_the_launcher_itself(shell: Shell) -> None:
     start(shell)
     launcher = shell.root / "bin" / "sos-hook"

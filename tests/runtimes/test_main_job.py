@@ -17,6 +17,7 @@ def machine(claude: ClaudeCode) -> Machine:
     return made
 
 
+@pytest.mark.promise("HOOK-014", "CONNECT-001")
 def test_a_message_stands_in_the_request_and_trace_says_so(machine: Machine, endpoint: ModelEndpoint) -> None:
     identifier = machine.send("please look at the walrus")
     assert "surfaced" not in machine.facts(identifier)
@@ -33,8 +34,8 @@ def test_the_resume_packet_stands_in_the_first_request(machine: Machine, endpoin
 
 def test_the_model_answers_from_its_own_shell(machine: Machine, endpoint: ModelEndpoint) -> None:
     identifier = machine.send("is it green?", "coder", "--request")
-    answers = iter([ToolUse("Bash", {"command": f"sos reply {identifier} green", "description": "reply"}), "done"])
-    endpoint.answer = lambda body: next(answers, "done")
+    answers: list[str | ToolUse] = [ToolUse("Bash", {"command": f"sos reply {identifier} green", "description": "reply"}), "done"]
+    endpoint.answer = lambda _body: answers.pop(0) if answers else "done"
     machine.claude.run("go on")
     inbox = machine.sos("inbox", "--as", "reviewer")
     assert [(entry["sender"], entry["text"]) for entry in inbox["entries"]] == [("coder", "green")]
@@ -43,7 +44,7 @@ def test_the_model_answers_from_its_own_shell(machine: Machine, endpoint: ModelE
 
 
 def test_mail_that_comes_during_a_turn_is_shown_after_the_next_tool(machine: Machine, endpoint: ModelEndpoint) -> None:
-    sent = []
+    sent: list[str] = []
 
     def answer(body: object) -> ToolUse | str:
         if sent:
@@ -67,6 +68,7 @@ def test_an_unbound_session_is_left_in_peace(machine: Machine, endpoint: ModelEn
     assert machine.facts(identifier) == ["accepted", "stored"]
 
 
+@pytest.mark.promise("INBOX-007")
 def test_no_evidence_is_claimed_when_the_output_vanishes(machine: Machine, endpoint: ModelEndpoint) -> None:
     launcher = machine.claude.home / ".sos" / "bin" / "sos-hook"
     real = launcher.with_name("sos-hook-real")

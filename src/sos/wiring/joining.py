@@ -95,8 +95,7 @@ def _finish(settings: Settings, store: SqliteStore, enrolment: Enrolment, steps:
 
     agent = enrolment.agent
     steps.append(_skills(store, agent, declare))
-    steps.append(_guide(settings, agent))
-    steps.append(_canary(store, agent))
+    steps += equip(settings, store, agent)
     agent = store.agents.agent(agent.slug) or agent
     answers = readiness.answers(store, agent, guide_path(settings, agent.slug))
     findings = [
@@ -138,6 +137,11 @@ def _token_in(home: str, service: Service) -> Token | None:
     except TokenDamaged:
         return None  # replaced by a fresh one; the damaged one opens nothing
     return token if token.service == service else None
+
+
+def equip(settings: Settings, store: SqliteStore, agent: Agent) -> list[Step]:
+    """The guide into the home, and a canary through the inbox."""
+    return [_guide(settings, agent), _canary(store, agent)]
 
 
 def _skills(store: SqliteStore, agent: Agent, declare: list[Skill]) -> Step:

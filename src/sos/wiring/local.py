@@ -45,8 +45,9 @@ def store_path(settings: Settings) -> str:
 def open_store(settings: Settings, path: str | None = None, *, lock_seconds: float = 5.0) -> SqliteStore:
     """Open the store; make one only where no home exists yet. Raises StoreMissing, StoreDamaged, …"""
     path = path or store_path(settings)
-    fresh = not os.path.exists(path)
-    if fresh and (homes.slugs(settings.home) or os.path.lexists(homes.path_of(settings.home, OPERATOR))):
+    # A file that a killed first command left without tables is begun again; once there is a home, it never is.
+    fresh = not homes.slugs(settings.home) and not os.path.lexists(homes.path_of(settings.home, OPERATOR))
+    if not fresh and not os.path.exists(path):
         raise StoreMissing(f"the store {path} is gone, and agents of it have their homes in {settings.home}")
     return SqliteStore(path, os.path.join(settings.home, "run"), create=fresh, lock_seconds=lock_seconds)
 
@@ -141,7 +142,7 @@ def authenticated(store: SqliteStore, settings: Settings, home: Home) -> Agent:
 
 def make_operator(settings: Settings) -> None:
     """Enrol the operator, once, with its own inbox, home and tokens."""
-    from sos.wiring.joining import settle_home
+    from sos.wiring.joining import equip, settle_home
 
     if homes.load(settings.home, OPERATOR) is not None:
         return
@@ -149,4 +150,5 @@ def make_operator(settings: Settings) -> None:
     joining = Joining(slug=OPERATOR, name=OPERATOR, role="human", label="operator", project="default")
     enrolment = store.agents.enrol(joining, SystemClock().now())
     settle_home(settings, store, enrolment.agent)
+    equip(settings, store, enrolment.agent)
     store.close()

@@ -66,10 +66,10 @@ class Database:
         if not create and not os.path.exists(self.path):
             raise StoreError(f"there is no store at {self.path}")
         self._connection = self._guarded(self._connect)
-        version = int(self.read("PRAGMA user_version")[0][0])
-        if version == 0 and create:
+        if create and not self.read("SELECT 1 FROM sqlite_master LIMIT 1"):
             self._migrate()
-        elif version != SCHEMA or self.read("PRAGMA application_id") != [(APPLICATION_ID,)]:
+        version = int(self.read("PRAGMA user_version")[0][0])
+        if version != SCHEMA or self.read("PRAGMA application_id") != [(APPLICATION_ID,)]:
             self.close()
             if version > SCHEMA:
                 raise UpgradeNeeded(f"{self.path} has schema {version}; this program knows {SCHEMA}")

@@ -1,0 +1,52 @@
+"""What an entry point loads is counted: start-up is a feature."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sos
+
+SOURCE = str(Path(sos.__file__).parent.parent)
+HEAVY = {
+    "dataclasses",
+    "typing",
+    "json",
+    "re",
+    "datetime",
+    "pathlib",
+    "uuid",
+    "enum",
+    "contextlib",
+    "hashlib",
+    "logging",
+    "argparse",
+    "tomllib",
+}
+
+
+def loaded(code: str) -> set[str]:
+    run = f"import sys; sys.path.append({SOURCE!r}); {code}; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", run], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.promise("PACKAGE-006")
+def test_the_hook_loads_only_this() -> None:
+    bare = loaded("pass")
+    found = {name for name in loaded("import sos.hook.run") - bare if not name.startswith("sos")}
+    # `_sqlite3` itself asks for functools, and with it for collections and operator.
+    with_sqlite = loaded("import _sqlite3, os") - bare
+    assert found - with_sqlite <= {"__future__", "fcntl", "_json", "_sha256", "_sha2", "binascii", "errno"}, found - with_sqlite
+
+
+@pytest.mark.promise("PACKAGE-006")
+def test_send_and_whoami_load_argparse_and_nothing_heavier() -> None:
+    for command in ("send", "whoami"):
+        found = (
+            loaded(f"import sos.cli.command, sos.cli.{command}, sos.wiring.local, sos.core.sending, sos.core.readiness") & HEAVY
+        )
+        assert found <= {"argparse", "re", "enum"}, (command, found)
