@@ -11,6 +11,8 @@ import pytest
 from sos.stores.sqlite.store import SqliteStore
 from sos.testing import contracts, directories
 
+pytestmark = pytest.mark.promise("STORE-001")
+
 
 class OverSqlite:
     """Makes stores in a fresh private directory and closes them."""

@@ -1,0 +1,239 @@
+"""Messages and deliveries in memory: load, ask the rules (model/transitions), put back."""
+
+from __future__ import annotations
+
+from sos.model import transitions
+from sos.model.deliveries import INBOX_LIMIT, INBOX_RESERVE, Delivery, Entry, Fact, Story, rank_of
+from sos.model.errors import IdConflict, InboxFull, UnknownAgent, UnknownMessage
+from sos.model.events import event
+from sos.model.names import OPERATOR, SYSTEM
+from sos.model.parcels import Posted, draft_of, message_of
+from sos.model.times import DAY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sos.model.agents import Body
+    from sos.model.ids import MessageId
+    from sos.model.messages import Message
+    from sos.model.names import Slug
+    from sos.model.parcels import Parcel
+    from sos.model.times import Millis
+    from sos.model.transitions import Action
+    from sos.ports import View
+    from sos.stores.memory.store import State
+
+DONE_FOR, DEAD_FOR = 30 * DAY, 14 * DAY
+
+
+class MemoryMailbox:
+    """The port `Mailbox` over a `State`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def post(self, parcels: Sequence[Parcel]) -> list[Posted]:
+        """See `ports.Mailbox.post`."""
+        with self._state.step():
+            return [self._post(parcel) for parcel in parcels]
+
+    def _post(self, parcel: Parcel) -> Posted:
+        state = self._state
+        for slug in parcel.recipients:
+            if slug not in state.agents or state.agents[slug].status != "open":
+                raise UnknownAgent(f"no agent {slug!r}")
+        known = state.by_id.get((parcel.draft.id, parcel.sender))
+        if known is not None:
+            if draft_of(state.messages[known]) != parcel.draft:
+                raise IdConflict(f"{parcel.sender} has used {parcel.draft.id} for another message")
+            return Posted(message=state.messages[known], duplicate=True, depth=0)
+        depth = max((self._room(slug, parcel.sender) for slug in parcel.recipients), default=0)
+        state.head += 1
+        message = message_of(parcel, state.head)
+        state.messages[message.seq] = message
+        state.by_id[message.id, message.sender] = message.seq
+        for slug in parcel.recipients:
+            state.deliveries[message.seq, slug] = Delivery(recipient=slug, rank=rank_of(message, parcel.sender))
+            state.live[slug] = state.live.get(slug, 0) + 1
+            state.changed.add(slug)
+        if message.kind not in {"event", "system"} and message.assurance != "claimed":
+            self._close_answered(message)
+        return Posted(message=message, duplicate=False, depth=depth)
+
+    def _room(self, slug: str, sender: str) -> int:
+        depth = self._state.live.get(slug, 0)
+        limit = INBOX_LIMIT if sender in {OPERATOR, SYSTEM} else INBOX_LIMIT - INBOX_RESERVE
+        if depth >= limit and sender != SYSTEM:
+            raise InboxFull(f"the inbox of {slug} holds {depth:,} messages that wait; nothing was stored")
+        return depth + 1
+
+    def _close_answered(self, reply: Message) -> None:
+        for entry in self._all(reply.sender):
+            if entry.message.id == reply.in_reply_to:
+                at = reply.sent_at
+                action = transitions.Ack(at=at) if reply.kind == "ack" else transitions.Answer(at=at, reply=reply.id)
+                self._change(entry, action)
+
+    def _all(self, slug: str) -> list[Entry]:
+        state = self._state
+        return [
+            Entry(message=state.messages[seq], delivery=delivery)
+            for (seq, recipient), delivery in state.deliveries.items()
+            if recipient == slug
+        ]
+
+    def entries(self, agent: Slug, view: View, limit: int, after: int = 0, turn: int | None = None) -> list[Entry]:
+        """See `ports.Mailbox.entries`."""
+        now = turn if turn is not None else self._state.turn(agent)
+        found = [entry for entry in self._all(agent) if entry.message.seq > after and _in_view(entry, view, now)]
+        if view == "recent":
+            return sorted(found, key=lambda entry: -entry.message.seq)[:limit]
+        return sorted(found, key=lambda entry: (entry.delivery.rank, entry.message.seq))[:limit]
+
+    def count(self, agent: Slug, view: View, turn: int | None = None) -> int:
+        """See `ports.Mailbox.count`."""
+        return len(self.entries(agent, view, INBOX_LIMIT + 1, turn=turn))
+
+    def head(self) -> int:
+        """See `ports.Mailbox.head`."""
+        return self._state.head
+
+    def find(self, agent: Slug, ids: Sequence[MessageId]) -> list[Entry]:
+        """See `ports.Mailbox.find`."""
+        return [entry for identifier in ids for entry in self._found(agent, identifier)]
+
+    def _found(self, agent: str, identifier: MessageId) -> list[Entry]:
+        found = [entry for entry in self._all(agent) if entry.message.id == identifier]
+        if not found:
+            raise UnknownMessage(f"no message {identifier} for {agent}")
+        return found
+
+    def apply(self, agent: Slug, changes: Sequence[tuple[MessageId, Action]]) -> list[Entry]:
+        """See `ports.Mailbox.apply`."""
+        with self._state.step():
+            return [self._change(entry, action) for identifier, action in changes for entry in self._found(agent, identifier)]
+
+    def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId, Action]]) -> bool:
+        """See `ports.Mailbox.settle`."""
+        with self._state.step():
+            self._state.bodies[body.session] = body
+            agent = self._state.agents[body.agent]
+            self._state.agents[body.agent] = agent.replace(turn=max(turn, agent.turn))
+            for identifier, action in changes:
+                for entry in self._found(body.agent, identifier):
+                    self._change(entry, action)
+            return not self.entries(body.agent, "unread", 1, after=body.offered)
+
+    def lease(self, agent: Slug, body: str, limit: int, until: Millis, now: Millis) -> list[Entry]:
+        """See `ports.Mailbox.lease`."""
+        action = transitions.Lease(at=now, body=body, until=until)
+        with self._state.step():
+            free = [
+                entry
+                for entry in self._all(agent)
+                if transitions.is_live(entry.message, entry.delivery)
+                and entry.delivery.shown == 0
+                and (entry.delivery.leased_until or now) <= now
+            ]
+            free.sort(key=lambda entry: (entry.delivery.rank, entry.message.seq))
+            return [self._change(entry, action) for entry in free[:limit]]
+
+    def _change(self, entry: Entry, action: Action) -> Entry:
+        outcome = transitions.apply(entry.message, entry.delivery, action)
+        key = (entry.message.seq, entry.delivery.recipient)
+        self._state.deliveries[key] = outcome.delivery
+        before, after = (transitions.is_live(entry.message, each) for each in (entry.delivery, outcome.delivery))
+        self._state.live[key[1]] = self._state.live.get(key[1], 0) + after - before
+        self._state.facts.setdefault(key, []).extend(outcome.facts)
+        self._state.changed.add(entry.delivery.recipient)
+        if outcome.event is not None:
+            told = event(outcome.event, entry.message, entry.delivery.recipient, outcome.delivery.reason, action.at)
+            sender = None if told is None else self._state.agents.get(told.recipients[0])
+            if told is not None and sender is not None and sender.status == "open":
+                self._post(told)
+        return entry.replace(delivery=outcome.delivery)
+
+    def tick(self, now: Millis, limit: int = 100) -> int:
+        """See `ports.Mailbox.tick`."""
+        with self._state.step():
+            due = [entry for at, entry in self._timers() if at <= now][:limit]
+            for entry in due:
+                action = transitions.due_action(entry.message, entry.delivery, now)
+                if action is not None:
+                    self._change(entry, action)
+            return len(due)
+
+    def _timers(self) -> list[tuple[Millis, Entry]]:
+        made = []
+        for (seq, _), delivery in self._state.deliveries.items():
+            at = transitions.timer_of(self._state.messages[seq], delivery)
+            if at is not None:
+                made.append((at, Entry(message=self._state.messages[seq], delivery=delivery)))
+        return sorted(made, key=lambda timer: timer[0])
+
+    def next_timer(self) -> Millis | None:
+        """See `ports.Mailbox.next_timer`."""
+        return min((at for at, _ in self._timers()), default=None)
+
+    def story(self, message: MessageId, sender: Slug | None, viewer: Slug) -> Story:
+        """See `ports.Mailbox.story`."""
+        for found in self._state.messages.values():
+            if found.id == message and sender in {None, found.sender}:
+                story = self._story(found, None if found.sender == viewer else viewer)
+                if found.sender == viewer or story.deliveries:
+                    return story
+        raise UnknownMessage(f"no message {message} that {viewer} sent or received")
+
+    def sent(self, agent: Slug, limit: int) -> list[Story]:
+        """See `ports.Mailbox.sent`."""
+        own = [message for message in self._state.messages.values() if message.sender == agent]
+        return [self._story(message, None) for message in reversed(own[-limit:])]
+
+    def _story(self, message: Message, only: Slug | None) -> Story:
+        first = (Fact(kind="accepted", at=message.sent_at), Fact(kind="stored", at=message.sent_at, evidence="memory"))
+        return Story(
+            message=message,
+            deliveries={
+                slug: (delivery, first + tuple(self._state.facts.get((seq, slug), ())))
+                for (seq, slug), delivery in sorted(self._state.deliveries.items())
+                if seq == message.seq and only in {None, slug}
+            },
+        )
+
+    def prune(self, now: Millis, limit: int) -> int:
+        """See `ports.Mailbox.prune`."""
+        with self._state.step():
+            gone = [seq for seq in self._state.messages if seq != self._state.head and self._over(seq, now)][:limit]
+            for seq in gone:
+                message = self._state.messages.pop(seq)
+                del self._state.by_id[message.id, message.sender]
+                for key in [key for key in self._state.deliveries if key[0] == seq]:
+                    del self._state.deliveries[key]
+                    self._state.facts.pop(key, None)
+            return len(gone)
+
+    def _over(self, seq: int, now: Millis) -> bool:
+        message = self._state.messages[seq]
+        return all(
+            not transitions.is_live(message, delivery)
+            and ((delivery.ended_at or 0) < now - DEAD_FOR if delivery.ended == "dead" else message.sent_at < now - DONE_FOR)
+            for key, delivery in self._state.deliveries.items()
+            if key[0] == seq
+        )
+
+
+def _in_view(entry: Entry, view: View, turn: int) -> bool:
+    delivery = entry.delivery
+    if view == "recent":
+        return True
+    if view == "dead":
+        return delivery.ended == "dead"
+    if not transitions.is_live(entry.message, delivery):
+        return False
+    unread = delivery.shown == 0 and delivery.leased_until is None
+    if view == "due":
+        return unread or (delivery.next_turn is not None and delivery.next_turn <= turn)
+    if view == "open":
+        return entry.message.kind == "request"
+    return unread if view == "unread" else delivery.arrival == "pending"

@@ -1,0 +1,272 @@
+"""The memory store as one thing, and its agents, tokens and skills."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from contextlib import contextmanager
+
+from sos.model.agents import Agent, Enrolment
+from sos.model.errors import Conflict, IdConflict, ProjectChanged, SlugTaken
+from sos.stores.memory.mail import MemoryMailbox
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any, Literal
+
+    from sos.model.agents import Body, Joining
+    from sos.model.deliveries import Delivery, Fact
+    from sos.model.findings import Notice
+    from sos.model.ids import MessageId
+    from sos.model.messages import Durability, Message
+    from sos.model.names import Slug
+    from sos.model.skills import Skill
+    from sos.model.times import Millis
+    from sos.model.tokens import TokenRecord
+
+
+class State:
+    """Everything that is kept, and the one lock round it. A step that fails leaves all of it as it was."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Condition(threading.RLock())
+        self.depth = 0
+        self.changed: set[str] = set()
+        self.head = 0
+        self.agents: dict[str, Agent] = {}
+        self.bodies: dict[str, Body] = {}
+        self.squads: set[tuple[str, str, str]] = set()
+        self.notices: dict[tuple[str, str, str], tuple[Notice, bool]] = {}
+        self.messages: dict[int, Message] = {}
+        self.by_id: dict[tuple[MessageId, str], int] = {}
+        self.deliveries: dict[tuple[int, str], Delivery] = {}
+        #: Live deliveries per recipient: what an inbox's limit is about.
+        self.live: dict[str, int] = {}
+        self.facts: dict[tuple[int, str], list[Fact]] = {}
+        self.tokens: dict[str, TokenRecord] = {}
+        self.skills: dict[tuple[str, str], Skill] = {}
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """One atomic step; steps inside it are part of it."""
+        with self.lock:
+            outer, self.depth = self.depth == 0, self.depth + 1
+            before = self._copy() if outer else {}
+            try:
+                yield
+            except BaseException:
+                self.__dict__.update(before)
+                raise
+            finally:
+                self.depth -= 1
+            if outer and self.changed:
+                self.lock.notify_all()
+
+    def _copy(self) -> dict[str, Any]:
+        kept = {name: copy.copy(value) for name, value in self.__dict__.items() if name not in {"lock", "depth"}}
+        kept["facts"] = {key: list(facts) for key, facts in self.facts.items()}
+        return kept
+
+    def turn(self, slug: str) -> int:
+        """The turn that an agent is known to be at."""
+        return self.agents[slug].turn if slug in self.agents else 0
+
+
+class MemoryDirectory:
+    """The port `Directory` over a `State`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def enrol(self, joining: Joining, now: Millis) -> Enrolment:
+        """See `ports.Directory.enrol`."""
+        with self._state.step():
+            known = self.agent(joining.slug)
+            if known is not None and known.name != joining.name:
+                if known.status == "open":
+                    free = next(name for n in range(2, 1000) if (name := f"{joining.slug[:60]}-{n}") not in self._state.agents)
+                    raise SlugTaken(f"{joining.slug!r} belongs to {known.name!r}", next_step=f"join as, for example, {free}")
+                self._forget(joining.slug)
+                known = None
+            if known is not None and known.project != joining.project:
+                raise ProjectChanged(f"{joining.slug} is in project {known.project!r}, not {joining.project!r}")
+            return self._enrol(joining, known, now)
+
+    def _enrol(self, joining: Joining, known: Agent | None, now: Millis) -> Enrolment:
+        for squad in joining.squads:
+            self._state.squads.add((joining.project, squad, joining.slug))
+        fields = joining.fields()
+        fields.pop("squads")
+        made = Agent(**fields, joined_at=now) if known is None else known.replace(role=joining.role, label=joining.label)
+        self._state.agents[joining.slug] = made.replace(status="open", closed_at=None)
+        agent = self._with_squads(self._state.agents[joining.slug])
+        if known is None:
+            return Enrolment(agent=agent, outcome="new")
+        changes = {
+            field: (str(getattr(known, field)), str(getattr(agent, field)))
+            for field in ("role", "label", "squads")
+            if getattr(known, field) != getattr(agent, field)
+        }
+        if known.status == "closed":
+            return Enrolment(agent=agent, outcome="returned", changes=changes)
+        return Enrolment(agent=agent, outcome="updated" if changes else "same", changes=changes)
+
+    def _forget(self, slug: str) -> None:
+        # The one that left keeps its history under a name that no slug can have.
+        for key in [key for key in self._state.deliveries if key[1] == slug]:
+            self._state.deliveries[key[0], f"{slug}/{key[0]}"] = self._state.deliveries.pop(key)
+        self._state.live.pop(slug, None)
+        del self._state.agents[slug]
+
+    def _with_squads(self, agent: Agent) -> Agent:
+        names = sorted(name for project, name, slug in self._state.squads if (project, slug) == (agent.project, agent.slug))
+        return agent.replace(squads=tuple(names))
+
+    def agent(self, slug: Slug) -> Agent | None:
+        """See `ports.Directory.agent`."""
+        found = self._state.agents.get(slug)
+        return None if found is None else self._with_squads(found)
+
+    def agents(self) -> list[Agent]:
+        """See `ports.Directory.agents`."""
+        return [self._with_squads(agent) for _, agent in sorted(self._state.agents.items())]
+
+    def close(self, slug: Slug, now: Millis) -> None:
+        """See `ports.Directory.close`."""
+        with self._state.step():
+            self._state.agents[slug] = self._state.agents[slug].replace(status="closed", closed_at=now)
+
+    def prove(self, slug: Slug, field: Literal["canary", "proven"], at: Millis, by: str = "") -> None:
+        """See `ports.Directory.prove`."""
+        with self._state.step():
+            agent = self._state.agents[slug]
+            if field == "canary":
+                self._state.agents[slug] = agent.replace(canary_at=at)
+            elif agent.proven_at is None:
+                self._state.agents[slug] = agent.replace(proven_at=at, proven_by=by)
+
+    def body(self, session: str) -> Body | None:
+        """See `ports.Directory.body`."""
+        return self._state.bodies.get(session)
+
+    def bodies(self, agent: Slug) -> list[Body]:
+        """See `ports.Directory.bodies`."""
+        return sorted((b for b in self._state.bodies.values() if b.agent == agent), key=lambda body: -body.seen_at)
+
+    def save_body(self, body: Body) -> None:
+        """See `ports.Directory.save_body`."""
+        with self._state.step():
+            self._state.bodies[body.session] = body
+
+    def hold(self, session: str) -> None:
+        """See `ports.Directory.hold`."""
+        with self._state.step():
+            agent = self._state.bodies[session].agent
+            for key, body in self._state.bodies.items():
+                if body.agent == agent:
+                    self._state.bodies[key] = body.replace(holder=key == session)
+
+    def squad(self, project: str, name: str) -> tuple[Slug, ...]:
+        """See `ports.Directory.squad`."""
+        members = sorted(slug for place, squad, slug in self._state.squads if (place, squad) == (project, name))
+        return tuple(agent.slug for slug in members if (agent := self._state.agents[slug]).status == "open")
+
+    def change_squad(self, project: str, name: str, agent: Slug, *, member: bool) -> None:
+        """See `ports.Directory.change_squad`."""
+        with self._state.step():
+            (self._state.squads.add if member else self._state.squads.discard)((project, name, agent))
+
+    def notices(self, agent: Slug) -> list[Notice]:
+        """See `ports.Directory.notices`."""
+        return [notice for notice, told in self._state.notices.values() if notice.agent == agent and not told]
+
+    def notify(self, notice: Notice) -> None:
+        """See `ports.Directory.notify`."""
+        with self._state.step():
+            self._state.notices.setdefault((notice.agent, notice.code, notice.text), (notice, False))
+
+    def told(self, agent: Slug, up_to: Millis) -> None:
+        """See `ports.Directory.told`."""
+        with self._state.step():
+            for key, (notice, _) in self._state.notices.items():
+                if notice.agent == agent and notice.at <= up_to:
+                    self._state.notices[key] = (notice, True)
+
+
+class MemoryTokens:
+    """The port `TokenStore` over a `State`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def add(self, record: TokenRecord) -> None:
+        """See `ports.TokenStore.add`."""
+        with self._state.step():
+            known = self._state.tokens.setdefault(record.key_id, record)
+            if known.digest != record.digest:
+                raise IdConflict(f"the key id {record.key_id} belongs to another token")
+
+    def by_key(self, key_id: str) -> TokenRecord | None:
+        """See `ports.TokenStore.by_key`."""
+        return self._state.tokens.get(key_id)
+
+    def of(self, agent: Slug | None) -> list[TokenRecord]:
+        """See `ports.TokenStore.of`."""
+        return [record for record in self._state.tokens.values() if agent in {None, record.agent}]
+
+    def revoke(self, key_id: str, now: Millis) -> bool:
+        """See `ports.TokenStore.revoke`."""
+        with self._state.step():
+            record = self._state.tokens.get(key_id)
+            if record is None or record.revoked_at is not None:
+                return False
+            self._state.tokens[key_id] = record.replace(revoked_at=now)
+            return True
+
+
+class MemorySkills:
+    """The port `SkillStore` over a `State`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def put(self, skills: Sequence[Skill]) -> None:
+        """See `ports.SkillStore.put`."""
+        with self._state.step():
+            for skill in skills:
+                known = self._state.skills.get((skill.project, skill.id), skill)
+                if known.owner != skill.owner:
+                    raise Conflict(f"the skill {skill.id!r} belongs to {known.owner}")
+                self._state.skills[skill.project, skill.id] = skill
+
+    def list(self, project: str | None = None, owner: Slug | None = None) -> list[Skill]:
+        """See `ports.SkillStore.list`."""
+        found = [skill for _, skill in sorted(self._state.skills.items())]
+        return [skill for skill in found if project in {None, skill.project} and owner in {None, skill.owner}]
+
+
+class MemoryStore:
+    """The port `Store` in memory."""
+
+    durability: Durability = "memory"
+    epoch = "memory"
+
+    def __init__(self) -> None:
+        self._state = State()
+        self.mail = MemoryMailbox(self._state)
+        self.agents = MemoryDirectory(self._state)
+        self.tokens = MemoryTokens(self._state)
+        self.skills = MemorySkills(self._state)
+
+    def wait(self, agent: Slug, seconds: float) -> bool:
+        """See `ports.Store.wait`."""
+        with self._state.lock:
+            return self._state.lock.wait_for(lambda: self.mail.count(agent, "unread") > 0, seconds)
+
+    def copy(self, path: str) -> int:
+        """See `ports.Store.copy`: what is in memory has no file."""
+        raise Conflict(f"a memory store cannot be copied to {path}")
+
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,43 @@
+"""The contract, over the memory store."""
+
+from __future__ import annotations
+
+import pytest
+
+from sos.stores.memory.store import MemoryStore
+from sos.testing import contracts, directories
+
+pytestmark = pytest.mark.promise("STORE-001")
+
+
+class OverMemory:
+    def make_store(self) -> MemoryStore:
+        return MemoryStore()
+
+
+class TestPosting(OverMemory, contracts.PostingContract):
+    pass
+
+
+class TestDelivery(OverMemory, contracts.DeliveryContract):
+    pass
+
+
+class TestLease(OverMemory, contracts.LeaseContract):
+    pass
+
+
+class TestTime(OverMemory, contracts.TimeContract):
+    pass
+
+
+class TestDirectory(OverMemory, directories.DirectoryContract):
+    pass
+
+
+class TestTokens(OverMemory, directories.TokenContract):
+    pass
+
+
+class TestSkills(OverMemory, directories.SkillContract):
+    pass
