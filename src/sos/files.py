@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # the C module: `signal` loads enum, 3 ms
 import errno
 import fcntl
 import os
@@ -21,13 +22,25 @@ _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 def private_directory(path: str) -> str:
     """Make `path` (and its parents) if needed, 0700, and check that it is ours alone. Raises HomeNotPrivate, StorageFull."""
     try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        _make_directories(path)
         check_private(path)
     except FileExistsError as error:
         raise HomeDamaged(f"{path} is not a directory") from error
     except OSError as error:
         raise translated(error, path) from error
     return path
+
+
+def _make_directories(path: str) -> None:
+    # `os.makedirs` gives its mode to the last directory only; the others would be open to all.
+    parent = os.path.dirname(path)
+    if parent and not os.path.isdir(parent):
+        _make_directories(parent)
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
 
 
 def check_private(path: str) -> None:
@@ -119,6 +132,14 @@ def _remove_quietly(path: str) -> None:
         return  # it was never made, or the disk that refused the write refuses this too
 
 
+class _TimeOver(BaseException):
+    """A lock's deadline came while the kernel held us in its queue."""
+
+
+def _on_alarm(number: int, frame: object) -> None:
+    raise _TimeOver
+
+
 class Lock:
     """An exclusive `flock` with a deadline, for what two processes share. The lock is a file of its own, never deleted.
 
@@ -147,20 +168,45 @@ class Lock:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise translated(error, self._path) from error
+        if self._try():
+            return True
+        taken = self._seconds > 0 and self._wait()
+        if not taken:
+            self.release()
+        return taken
+
+    def _try(self) -> bool:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _wait(self) -> bool:
+        """Stand in the kernel's queue until a timer ends it: whoever polls instead starves behind those who stand."""
+        try:
+            before = _signal.signal(_signal.SIGALRM, _on_alarm)
+        except ValueError:
+            return self._poll()  # not the main thread: no signal ever comes here
+        begun = time.monotonic()
+        left, _ = _signal.setitimer(_signal.ITIMER_REAL, self._seconds)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        except _TimeOver:
+            return False
+        else:
+            return True
+        finally:
+            _signal.setitimer(_signal.ITIMER_REAL, max(left - (time.monotonic() - begun), 0.001) if left else 0)
+            _signal.signal(_signal.SIGALRM, before)
+
+    def _poll(self) -> bool:
         ends = time.monotonic() + self._seconds
-        pause = 0.0005
-        while True:
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                left = ends - time.monotonic()
-                if left <= 0:
-                    self.release()
-                    return False
-                time.sleep(min(pause, left))
-                pause = min(pause * 2, 0.02)
-            else:
+        while time.monotonic() < ends:
+            time.sleep(0.001)
+            if self._try():
                 return True
+        return False
 
     def release(self) -> None:
         """Give the lock back."""

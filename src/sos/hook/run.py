@@ -5,7 +5,7 @@ Order matters: what is marked before it was flushed is lost when the process is 
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # the C module: `signal` loads enum, 3 ms
+import _signal  # type: ignore[import-not-found]  # see files.py
 import os
 import sys
 

@@ -137,8 +137,8 @@ def digest(draft: Draft) -> bytes:
         draft.thread or "",
         draft.in_reply_to or "",
         str(draft.priority),
-        str(draft.deadline_in or ""),
-        str(draft.expires_in or ""),
+        "" if draft.deadline_in is None else str(draft.deadline_in),
+        "" if draft.expires_in is None else str(draft.expires_in),
         str(draft.hops),
         wire.dumps(dict(sorted(draft.headers.items()))),
     )

@@ -56,6 +56,9 @@ class Record(metaclass=RecordType):
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable; use replace({name}=…)")
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable; {name} stays")
+
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self.fields() == other.fields()
 

@@ -36,15 +36,17 @@ def parse_iso(text: str) -> Millis | None:
     """Read RFC 3339 in UTC (`Z` or `+00:00`, any number of decimals). None where it is not that: foreign data."""
     body = text[:-1] if text.endswith("Z") else text[:-6] if text.endswith("+00:00") else ""
     whole, _, fraction = body.partition(".")
-    parts = whole.replace("T", "-").replace(":", "-").split("-")
-    if len(parts) != 6 or len(whole) != 19 or not all(part.isdigit() and part.isascii() for part in parts):
+    digits = whole[:4] + whole[5:7] + whole[8:10] + whole[11:13] + whole[14:16] + whole[17:] + fraction
+    if len(whole) != 19 or whole[4::3] != "--T::" or not (digits.isdigit() and digits.isascii()):
         return None
-    if fraction and not (fraction.isdigit() and fraction.isascii()):
-        return None
-    year, month, day, hour, minute, second = (int(part) for part in parts)
+    year, month, day = int(digits[:4]), int(digits[4:6]), int(digits[6:8])
+    hour, minute, second = int(digits[8:10]), int(digits[10:12]), int(digits[12:14])
     if not (1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second <= 60):
         return None
-    return Millis((_days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second) * 1000 + int((fraction + "000")[:3]))
+    days = _days(year, month, day)
+    if time.gmtime(days * 86400).tm_mday != day:
+        return None  # 30 February
+    return Millis((days * 86400 + hour * 3600 + minute * 60 + second) * 1000 + int((fraction + "000")[:3]))
 
 
 def _days(year: int, month: int, day: int) -> int:

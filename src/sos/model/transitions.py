@@ -161,8 +161,9 @@ def _miss(message: Message, delivery: Delivery, action: Miss) -> Outcome:
         return Outcome(delivery=delivery)
     fact = Fact(kind="not in context", at=action.at, body=action.body, evidence=action.evidence)
     count = delivery.absent + 1
-    after = delivery.replace(arrival="absent", absent=count, mark="", next_turn=action.turn + 1)
-    if count < MAX_ABSENT:
+    # What was answered although it never stood in the context (by a command) neither comes again nor dies of it.
+    after = delivery.replace(arrival="absent", absent=count, mark="", next_turn=None if delivery.answered else action.turn + 1)
+    if delivery.answered or count < MAX_ABSENT:
         return Outcome(delivery=after, facts=(fact,))
     reason = f"undelivered: shown {delivery.shown} times and never in the context"
     dead = after.replace(ended="dead", ended_at=action.at, reason=reason, next_turn=None)
@@ -287,7 +288,12 @@ def timer_of(message: Message, delivery: Delivery) -> Millis | None:
     """When this delivery must next be looked at by the clock: expiry, deadline or lease, whichever comes first."""
     if not is_live(message, delivery):
         return None
-    times = [message.expires, delivery.leased_until, message.deadline if delivery.overdue_at is None else None]
+    # Only times at which `due_action` acts: one that stays in the past would be looked at for ever, ahead of all others.
+    times = [
+        message.expires if apply_expiry(delivery) else None,
+        delivery.leased_until,
+        message.deadline if message.kind == "request" and delivery.overdue_at is None else None,
+    ]
     return min((at for at in times if at is not None), default=None)
 
 
@@ -295,7 +301,8 @@ def due_action(message: Message, delivery: Delivery, now: Millis) -> Action | No
     """What the clock does to a delivery whose timer has come, most final first; None where it is too early."""
     if message.expires is not None and message.expires <= now and apply_expiry(delivery):
         return Expire(at=now)
-    if delivery.overdue_at is None and message.deadline is not None and message.deadline <= now:
+    waits = message.kind == "request" and delivery.overdue_at is None
+    if waits and message.deadline is not None and message.deadline <= now:
         return RunOver(at=now)
     if delivery.leased_until is not None and delivery.leased_until <= now:
         return Lapse(at=now)

@@ -28,13 +28,20 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"{digits[:40]} is too large for a number")
+    return value
+
+
 class _Context:
     """What `_json.make_scanner` asks of a decoder."""
 
     strict = True
     object_hook = None
     object_pairs_hook = staticmethod(_pairs)
-    parse_float = float
+    parse_float = staticmethod(_finite)
     parse_int = int
     parse_constant = staticmethod(_no_constant)
     memo: dict[str, str] = {}  # the scanner clears it after each document

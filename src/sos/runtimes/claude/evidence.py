@@ -52,14 +52,13 @@ def look(path: str, offset: int, needles: list[str]) -> Look:
     length = size(path)
     if offset > length:
         offset = length
-    wanted = [needle.encode() for needle in needles]
     for start, line in _lines(path, offset):
         offset = start + len(line)
         if b'"api-request"' in line:
             stamp = _request_time(line)
             if stamp is not None:
                 asked_at, asked = stamp, f"api-request at byte {start}"
-        elif any(needle in line for needle in wanted):
+        elif b"[sos " in line and needles:
             where, text = _context(line)
             for needle in needles:
                 if where and needle in text and needle not in arrived:

@@ -55,16 +55,13 @@ class SqliteMailbox:
             return [self._post(parcel, rung) for parcel in parcels]
 
     def _post(self, parcel: Parcel, rung: set[str]) -> Posted:
-        recipients = [self._recipient(slug, parcel) for slug in parcel.recipients]
-        known = self._run("message", (stored(parcel.draft.id), parcel.sender))
-        if known:
-            message, _ = rows.message_of(known[0])
-            if draft_of(message) != parcel.draft:
-                raise IdConflict(f"{parcel.sender} has used {parcel.draft.id} for another message")
-            return Posted(message=message, duplicate=True, depth=0)
-        depth = max((self._room(slug, key, parcel.sender) for slug, key in recipients), default=0)
+        recipients = [self._recipient(slug) for slug in parcel.recipients]
         message = message_of(parcel)
         added = self._run("add_message", rows.message_values(message, self._address(message)))
+        if not added:
+            return self._known(parcel)
+        # An error from here on rolls the insert back: checks that pass almost always come after it.
+        depth = max((self._room(slug, key, parcel.sender) for slug, key in recipients), default=0)
         message = message.replace(seq=added[0][0])
         rank = rank_of(message, parcel.sender)
         times = [at for at in (message.expires, message.deadline) if at is not None]
@@ -76,7 +73,13 @@ class SqliteMailbox:
             self._close_answered(message, rung)
         return Posted(message=message, duplicate=False, depth=depth)
 
-    def _recipient(self, slug: str, parcel: Parcel) -> tuple[str, int]:
+    def _known(self, parcel: Parcel) -> Posted:
+        message, _ = rows.message_of(self._run("message", (stored(parcel.draft.id), parcel.sender))[0])
+        if draft_of(message) != parcel.draft:
+            raise IdConflict(f"{parcel.sender} has used {parcel.draft.id} for another message")
+        return Posted(message=message, duplicate=True, depth=0)
+
+    def _recipient(self, slug: str) -> tuple[str, int]:
         found = self._run("agent_id", (slug,))
         if not found or found[0][1] != "open":
             raise UnknownAgent(f"no agent {slug!r}")
