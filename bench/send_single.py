@@ -35,9 +35,8 @@ def main() -> None:
             store.mail.apply(Slug("bb"), [(message.id, Ack(at=message.sent_at)) for message in posted])
         say("durable send, p50", quantile(sends, 0.5) / quantile(syncs, 0.5), "fdatasync", 2.2)
         say("durable sends per second", quantile(commits, 0.5) / quantile(sends, 0.5), "raw commits", 0.7, at_least=True)
-        print(
-            f"  fdatasync {quantile(syncs, 0.5):.3f} ms, commit {quantile(commits, 0.5):.3f} ms, send {quantile(sends, 0.5):.3f} ms"
-        )
+        for name, times in (("fdatasync", syncs), ("commit", commits), ("send", sends)):
+            print(f"  {name} {quantile(times, 0.5):.3f} ms")
 
 
 if __name__ == "__main__":

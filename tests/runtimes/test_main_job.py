@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from .claude_code import ClaudeCode
@@ -95,3 +97,65 @@ def test_an_idle_session_is_woken_without_peer_text(machine: Machine, endpoint: 
     assert woken
     assert not any("walrus" in text for text in woken)
     assert identifier
+
+
+@pytest.mark.promise("HOOK-015")
+def test_after_a_compaction_the_resume_packet_stands_in_the_next_request(machine: Machine, endpoint: ModelEndpoint) -> None:
+    session = machine.claude.interactive()
+    session.submit("hello")
+    endpoint.wait_for(sees("hello"))
+    session.wait_idle()
+    session.submit("/compact")
+    session.wait_screen("Compacted", 60)
+    session.wait_idle()
+    before = len(endpoint.requests)
+    session.submit("zebra")
+    request = endpoint.wait_for(sees("zebra"), after=before)
+    assert any("[sos] You are coder" in text for text in texts(request))
+
+
+@pytest.mark.promise("WHO-008", "WHO-009")
+def test_two_sessions_are_two_agents_and_a_third_on_a_taken_inbox_is_told(machine: Machine, endpoint: ModelEndpoint) -> None:
+    machine.claude.environment["SOS_AGENT"] = "reviewer"
+    reviewer = machine.claude.interactive()
+    del machine.claude.environment["SOS_AGENT"]
+    coder = machine.claude.interactive()
+    for_coder = machine.send("a walrus for the coder")
+    for_reviewer = str(machine.sos("send", "--as", "coder", "reviewer", "a badger for the reviewer")["id"])
+    third = machine.claude.interactive()
+    third.submit("third here")
+    told = endpoint.wait_for(sees("third here"))
+    assert any("Another live session" in text for text in texts(told))
+    assert not any("walrus" in text for text in texts(told))
+    coder.submit("coder here")
+    reviewer.submit("reviewer here")
+    request = endpoint.wait_for(sees("coder here"))
+    assert any("| a walrus" in text for text in texts(request))
+    assert not any("badger" in text for text in texts(request))
+    request = endpoint.wait_for(sees("reviewer here"))
+    assert any("| a badger" in text for text in texts(request))
+    assert not any("walrus" in text for text in texts(request))
+    assert for_coder != for_reviewer
+
+
+@pytest.mark.promise("WHO-007")
+def test_a_subagent_at_work_neither_sees_nor_marks_mail(machine: Machine, endpoint: ModelEndpoint) -> None:
+    sent: list[str] = []
+    started: list[str] = []
+
+    def answer(body: dict[str, Any]) -> ToolUse | str:
+        main = any("count the kangaroos" in text for text in texts(body))
+        if main and not started:
+            started.append("agent")
+            return ToolUse("Agent", {"description": "sub", "prompt": "work below", "subagent_type": "general-purpose"})
+        if not main and not sent:
+            sent.append(machine.send("not for the subagent"))
+            return ToolUse("Bash", {"command": "true", "description": "nothing"})
+        return "done"
+
+    endpoint.answer = answer
+    machine.claude.run("count the kangaroos")
+    assert sent
+    below = [request for request in endpoint.requests if not any("count the kangaroos" in text for text in texts(request))]
+    assert below
+    assert not any("not for the subagent" in text for request in below for text in texts(request))

@@ -52,3 +52,13 @@ def test_send_and_whoami_load_argparse_and_nothing_heavier() -> None:
             loaded(f"import sos.cli.command, sos.cli.{command}, sos.wiring.local, sos.core.sending, sos.core.readiness") & HEAVY
         )
         assert found <= {"argparse", "re", "enum"}, (command, found)
+
+
+def test_the_model_and_files_load_nothing_heavy() -> None:
+    modules = [
+        "sos.files",
+        *(f"sos.model.{path.stem}" for path in Path(SOURCE, "sos/model").glob("*.py") if path.stem != "__init__"),
+    ]
+    assert len(modules) > 15
+    for module in [", ".join(sorted(modules)), *modules]:
+        assert loaded(f"import {module}") & HEAVY == set(), module

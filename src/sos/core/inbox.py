@@ -29,21 +29,6 @@ class Evidence(Record):
     asked: str = ""
 
 
-def due(store: Store, agent: Agent, limit: int = PAGE) -> list[Entry]:
-    """What is to be shown now, sound entries only; damaged ones are ended and reported."""
-    entries = store.mail.entries(agent.slug, "due", limit, turn=agent.turn)
-    return [entry for entry in entries if not entry.damaged]
-
-
-def quarantine(store: Store, agent: Agent, now: Millis) -> list[MessageId]:
-    """End every damaged entry that is due: sender told, agent told, and the ones behind it flow."""
-    damaged = [entry.message.id for entry in store.mail.entries(agent.slug, "due", PAGE, turn=agent.turn) if entry.damaged]
-    if damaged:
-        reason = "its stored row is damaged"
-        store.mail.apply(agent.slug, [(identifier, Kill(at=now, reason=reason)) for identifier in damaged])
-    return damaged
-
-
 def verdicts(pending: list[Entry], evidence: Evidence, body: Body, turn: int, now: Millis) -> list[tuple[MessageId, Action]]:
     """Arrived, provably absent, or still open: per message that this body showed and that waits for evidence.
 
@@ -63,11 +48,21 @@ def verdicts(pending: list[Entry], evidence: Evidence, body: Body, turn: int, no
     return actions
 
 
-def show(store: Store, agent: Agent, body: Body, now: Millis, nonce: str) -> Rendered:
-    """What this run prints: whole bodies within what is left of the turn's budget. Marks nothing."""
-    entries = due(store, agent)
-    total = len(entries) if len(entries) < PAGE else store.mail.count(agent.slug, "due", agent.turn)
-    return rendering.batch(entries, agent, now, nonce, total=total, spent=body.spent, bodies=agent.bodies)
+def show(store: Store, agent: Agent, body: Body, now: Millis, nonce: str) -> tuple[Rendered, list[MessageId]]:
+    """What this run prints, and the damaged messages that it ended. Whole bodies within what is left of the turn's budget.
+
+    What is shown is not marked here: that comes after the flush. A damaged row is ended at once and its sender told, so that
+    the ones behind it flow.
+    """
+    entries = store.mail.entries(agent.slug, "due", PAGE, turn=agent.turn)
+    damaged = [entry.message.id for entry in entries if entry.damaged]
+    if damaged:
+        action = Kill(at=now, body=body.session, reason="its stored row is damaged")
+        store.mail.apply(agent.slug, [(identifier, action) for identifier in damaged])
+    sound = [entry for entry in entries if not entry.damaged]
+    total = len(sound) if len(entries) < PAGE else store.mail.count(agent.slug, "due", agent.turn)
+    rendered = rendering.batch(sound, agent, now, nonce, total=total, spent=body.spent, bodies=agent.bodies)
+    return rendered, damaged
 
 
 def surfaced(

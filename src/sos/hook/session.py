@@ -9,7 +9,6 @@ from sos import files
 from sos.core import inbox, rendering
 from sos.homes import home as homes
 from sos.homes import resolver
-from sos.hook import resume
 from sos.model import wire
 from sos.model.agents import Body
 from sos.model.errors import UnreadableJson
@@ -124,6 +123,8 @@ class Turn:
         self._changes: list[tuple[MessageId, Action]] = []
         self._rendered: rendering.Rendered | None = None
         self._holds = False
+        self._told = False
+        self._lost = False
 
     def _known_body(self) -> Body:
         event = self._event
@@ -160,6 +161,8 @@ class Turn:
         self._holds = self._become_holder()
         match self._event.name:
             case "SessionStart":
+                from sos.hook import resume  # the other events start without it
+
                 self._body = self._body.replace(presence="idle", spent=0)
                 return resume.packet(self._store, self.agent, self._why, self._home, self._holder(), self._now)
             case "UserPromptSubmit":
@@ -194,12 +197,12 @@ class Turn:
 
     def _show(self) -> str:
         self._judge()
-        damaged = inbox.quarantine(self._store, self.agent, self._now)
         lost = self._store.mail.lost(self.agent.slug)
-        self._rendered = inbox.show(self._store, self.agent, self._body, self._now, self._nonce)
+        self._rendered, damaged = inbox.show(self._store, self.agent, self._body, self._now, self._nonce)
         self._body = self._body.replace(spent=self._rendered.spent, offered=self._head)
         lines = [self._rendered.text] if self._rendered.text else []
         notices = self._store.agents.notices(self.agent.slug)
+        self._told, self._lost = bool(notices), bool(lost)
         lines += [f"[sos] notice since {iso(notice.at)}: {notice.text}" for notice in notices]
         if damaged:
             lines.append(f"[sos] {len(damaged)} damaged in the store and not shown; their senders are told: {', '.join(damaged)}")
@@ -226,8 +229,10 @@ class Turn:
             self._changes += inbox.surfaced(
                 self._rendered, self._body, self._nonce, self._turn, now, provable=bool(self._body.transcript)
             )
-            self._store.agents.told(self.agent.slug, self._now)
-            self._store.mail.forget_lost(self.agent.slug)
+            if self._told:
+                self._store.agents.told(self.agent.slug, self._now)
+            if self._lost:
+                self._store.mail.forget_lost(self.agent.slug)
         self._body = self._body.replace(hook_outcome="shown" if printed else "nothing new", holder=self._body.holder)
         self._store.mail.settle(self._body, self._turn, self._changes)
         if self._holds and not self._body.holder and self._event.name != "SessionEnd":

@@ -6,9 +6,8 @@ import os
 import time
 
 from sos.core.access import identify
-from sos.core.connection import LocalConnection
 from sos.homes import home as homes
-from sos.homes import outbox, resolver
+from sos.homes import resolver
 from sos.model.agents import Joining
 from sos.model.errors import BusMismatch, HomeDamaged, SosError, StoreMissing, StoreUnreachable, TokenRefused
 from sos.model.findings import Notice
@@ -18,6 +17,7 @@ from sos.stores.sqlite.store import SqliteStore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sos.core.connection import LocalConnection
     from sos.homes.home import Home
     from sos.homes.resolver import Who
     from sos.model.agents import Agent
@@ -65,6 +65,8 @@ def who_am_i(settings: Settings, named: str | None) -> Who:
 
 def connect(settings: Settings, named: str | None = None) -> LocalConnection:
     """The connection of whoever acts here; the operator is made by the first command on an empty home."""
+    from sos.core.connection import LocalConnection  # the hook loads this module and needs no connection
+
     who = who_am_i(settings, named)
     path = store_path(settings)
     if not os.path.exists(path):
@@ -84,6 +86,8 @@ def connect(settings: Settings, named: str | None = None) -> LocalConnection:
 
 def drain_outbox(settings: Settings, connection: LocalConnection) -> list[str]:
     """Send what waits in the outbox of this connection's agent; what was refused, in words. Ids keep it to one copy each."""
+    from sos.homes import outbox
+
     home = homes.path_of(settings.home, connection.me.slug)
     refused = []
     for queued in outbox.waiting(home):
@@ -106,6 +110,8 @@ def drain_outbox(settings: Settings, connection: LocalConnection) -> list[str]:
 
 def queue(settings: Settings, named: str | None, draft: Draft, *, broadcast: bool = False, squad: str | None = None) -> str:
     """Keep a message on disk because the store did not take it; the slug of its sender."""
+    from sos.homes import outbox
+
     who = who_am_i(settings, named)
     home = homes.load(settings.home, who.slug)
     if home is None:
