@@ -145,7 +145,13 @@ def test_a_send_that_reached_no_store_is_queued_and_sent_once_later(shell: Shell
     holder.stdout.readline()
     ran = shell.run("send", "--json", "bb", "later")
     assert (ran.code, ran.json["queued"]) == (75, True), ran
+    inside = shell.inside(S1)
+    shell.event("SessionStart", S1, source="startup")
+    late = inside.run("send", "--json", "aa", "from the session")
+    assert late.code == 75
     holder.communicate(b"")
+    shell.event("UserPromptSubmit", S1)
+    assert [entry["id"] for entry in shell.json("inbox", "--as", "aa")["entries"]] == [late.json["id"]]
     assert shell.json("outbox")["outbox"] == []
     assert [entry["id"] for entry in shell.json("inbox", "--as", "bb")["entries"]] == [ran.json["id"]]
 

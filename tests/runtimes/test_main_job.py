@@ -159,3 +159,18 @@ def test_a_subagent_at_work_neither_sees_nor_marks_mail(machine: Machine, endpoi
     below = [request for request in endpoint.requests if not any("count the kangaroos" in text for text in texts(request))]
     assert below
     assert not any("not for the subagent" in text for request in below for text in texts(request))
+
+
+@pytest.mark.promise("HOOK-014")
+def test_a_hundred_of_a_hundred_are_proven_and_each_stood_in_a_request(machine: Machine, endpoint: ModelEndpoint) -> None:
+    sent: dict[str, str] = {}
+    session: str | None = None
+    for turn in range(5):
+        for number in range(20):
+            text = f"message {turn * 20 + number} of a hundred"
+            sent[machine.send(text)] = text
+        session = machine.claude.run(f"turn {turn}", resume=session).session_id
+    seen = "\n".join(text for request in endpoint.requests for text in texts(request))
+    for identifier, text in sent.items():
+        assert f"| {text}\n" in seen
+        assert machine.facts(identifier)[2:] == ["surfaced", "in context"]

@@ -158,6 +158,7 @@ class Turn:
     def text(self) -> str:
         """What this event puts into the context; empty for nothing."""
         self._store.mail.tick(self._now)
+        self._drain_outbox()
         self._holds = self._become_holder()
         match self._event.name:
             case "SessionStart":
@@ -176,6 +177,14 @@ class Turn:
             self._judge()
             return ""
         return self._show()
+
+    def _drain_outbox(self) -> None:
+        """What this agent could not send before goes now; what is refused for good stays listed by `sos outbox`."""
+        if os.path.isdir(os.path.join(self._home, "outbox")) and os.listdir(os.path.join(self._home, "outbox")):
+            from sos.core.connection import LocalConnection
+            from sos.wiring.local import drain_outbox
+
+            drain_outbox(self._settings, LocalConnection(self._store, self.agent, SystemClock(), self._event.session))
 
     def _new_turn(self) -> None:
         self._turn += 1
