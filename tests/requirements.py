@@ -80,7 +80,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("PRESENCE-005", "Enrolment over a server needs an invitation or a token; the install id tells one tried again (same agent) from a copied home (reported as a clone).", "§4", "planned"),
 
     # Tokens
-    Promise("TOKEN-001", "A token is `sos_<kind>_<keyid><secret><crc>`, kind one of join, reg, sqd, bus, adm, secret of 256 bits; with any one character changed it is refused offline.", "§5", "open"),
+    Promise("TOKEN-001", "A token is `sos_<kind>_<keyid><secret><crc>`, kind one of join, reg, sqd, bus, adm, secret of 256 bits; with any one character changed it is refused offline.", "§5", "kept"),
     Promise("TOKEN-002", "The store holds of a token its SHA-256, service, agent, project, scopes and times; the secret is in no file of the store.", "§5", "kept"),
     Promise("TOKEN-003", "A token-shaped command line argument is refused unread, and no token value stands in a URL, a log, an error, or the printed form of any object.", "§5", "open"),
     Promise("TOKEN-004", "A token of the wrong kind is refused with the kind shown, the kind needed, and the command to get it.", "§5", "kept"),

@@ -68,11 +68,14 @@ class Mailbox(Protocol):
         """Entries by id, in the order of `ids`. Raises UnknownMessage where one is not in this inbox."""
         ...
 
-    def apply(self, agent: Slug, changes: Sequence[tuple[MessageId, Action]]) -> list[Entry]:
-        """Apply actions to deliveries of this agent and tell senders what they must know. Raises UnknownMessage, StaleFence."""
+    def apply(self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]]) -> list[Entry]:
+        """Apply actions to deliveries of this agent and tell senders what they must know. Raises UnknownMessage, StaleFence.
+
+        A message is named by its number (`seq`) where it must be this one: two senders may use one id.
+        """
         ...
 
-    def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId, Action]]) -> bool:
+    def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]]) -> bool:
         """End a hook run as one step: the actions, the body's new state and the agent's turn. Whether all is quiet now."""
         ...
 

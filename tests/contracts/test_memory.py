@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sos.stores.memory.store import MemoryStore
-from sos.testing import contracts, directories
+from sos.testing import contracts, directories, views
 
 pytestmark = pytest.mark.promise("STORE-001")
 
@@ -28,6 +28,14 @@ class TestLease(OverMemory, contracts.LeaseContract):
 
 
 class TestTime(OverMemory, contracts.TimeContract):
+    pass
+
+
+class TestViews(OverMemory, views.ViewContract):
+    pass
+
+
+class TestHostile(OverMemory, views.HostileContract):
     pass
 
 

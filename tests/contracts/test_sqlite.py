@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from sos.stores.sqlite.store import SqliteStore
-from sos.testing import contracts, directories
+from sos.testing import contracts, directories, views
 
 pytestmark = pytest.mark.promise("STORE-001")
 
@@ -57,4 +57,12 @@ class TestTokens(OverSqlite, directories.TokenContract):
 
 
 class TestSkills(OverSqlite, directories.SkillContract):
+    pass
+
+
+class TestViews(OverSqlite, views.ViewContract):
+    pass
+
+
+class TestHostile(OverSqlite, views.HostileContract):
     pass

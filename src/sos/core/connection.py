@@ -77,7 +77,7 @@ class LocalConnection:
         if self.own and entries:
             now = self.clock.now()
             action = Surface(at=now, body=self.session, turn=self.me.turn)
-            self.store.mail.apply(self.me.slug, [(entry.message.id, action) for entry in entries if not entry.damaged])
+            self.store.mail.apply(self.me.slug, [(entry.message.seq, action) for entry in entries if not entry.damaged])
 
     def wait(self, seconds: float) -> bool:
         """Wait for mail; see `ports.Store.wait`."""

@@ -29,22 +29,24 @@ class Evidence(Record):
     asked: str = ""
 
 
-def verdicts(pending: list[Entry], evidence: Evidence, body: Body, turn: int, now: Millis) -> list[tuple[MessageId, Action]]:
+def verdicts(
+    pending: list[Entry], evidence: Evidence, body: Body, turn: int, now: Millis
+) -> list[tuple[MessageId | int, Action]]:
     """Arrived, provably absent, or still open: per message that this body showed and that waits for evidence.
 
     Absence needs a request that was stamped after the flush while no evidence line came before it; the transcript lags, and a
     naive rule gave 486 false verdicts in 6,302 (measured; this one 0).
     """
-    actions: list[tuple[MessageId, Action]] = []
+    actions: list[tuple[MessageId | int, Action]] = []
     for entry in pending:
-        identifier, delivery = entry.message.id, entry.delivery
+        identifier, number, delivery = entry.message.id, entry.message.seq, entry.delivery
         if delivery.shown_in != body.session:
-            actions.append((identifier, GiveUpEvidence(at=now, body=body.session)))
+            actions.append((number, GiveUpEvidence(at=now, body=body.session)))
         elif identifier in evidence.arrived:
             arrived = Arrive(at=now, body=body.session, evidence=evidence.arrived[identifier])
-            actions.append((identifier, arrived))
+            actions.append((number, arrived))
         elif evidence.asked_at is not None and delivery.shown_at is not None and evidence.asked_at > delivery.shown_at:
-            actions.append((identifier, Miss(at=now, body=body.session, evidence=evidence.asked, turn=turn)))
+            actions.append((number, Miss(at=now, body=body.session, evidence=evidence.asked, turn=turn)))
     return actions
 
 
@@ -55,19 +57,19 @@ def show(store: Store, agent: Agent, body: Body, now: Millis, nonce: str) -> tup
     the ones behind it flow.
     """
     entries = store.mail.entries(agent.slug, "due", PAGE, turn=agent.turn)
-    damaged = [entry.message.id for entry in entries if entry.damaged]
+    damaged = [entry.message for entry in entries if entry.damaged]
     if damaged:
         action = Kill(at=now, body=body.session, reason="its stored row is damaged")
-        store.mail.apply(agent.slug, [(identifier, action) for identifier in damaged])
+        store.mail.apply(agent.slug, [(message.seq, action) for message in damaged])
     sound = [entry for entry in entries if not entry.damaged]
     total = len(sound) if len(entries) < PAGE else store.mail.count(agent.slug, "due", agent.turn)
     rendered = rendering.batch(sound, agent, now, nonce, total=total, spent=body.spent, bodies=agent.bodies)
-    return rendered, damaged
+    return rendered, [message.id for message in damaged]
 
 
 def surfaced(
     rendered: Rendered, body: Body, nonce: str, turn: int, now: Millis, *, provable: bool
-) -> list[tuple[MessageId, Action]]:
+) -> list[tuple[MessageId | int, Action]]:
     """What to mark after the flush."""
     mark = Surface(at=now, body=body.session, turn=turn, mark=nonce, provable=provable)
-    return [(identifier, mark) for identifier in rendered.shown]
+    return [(number, mark) for number in rendered.numbers]

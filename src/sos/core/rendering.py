@@ -29,6 +29,8 @@ class Rendered(Record):
 
     text: str
     shown: tuple[MessageId, ...]
+    #: The same messages by number: two senders may use one id.
+    numbers: tuple[int, ...]
     #: Bytes of the budget used.
     spent: int
     held: int
@@ -126,6 +128,7 @@ def batch(
     """As many entries as the budget holds, in their order; `total` is how many wait in all."""
     pieces: list[str] = []
     shown: list[MessageId] = []
+    numbers: list[int] = []
     for entry in entries:
         piece = fenced(entry, reader, now, nonce) if bodies == "fenced" else listed(entry, reader, now, nonce)
         size, left = _size(piece), BUDGET - spent
@@ -136,15 +139,16 @@ def batch(
             break
         pieces.append(piece)
         shown.append(entry.message.id)
+        numbers.append(entry.message.seq)
         spent += size
     held = max(total - len(shown), 0)
     if not pieces and not held:
-        return Rendered(text="", shown=(), spent=spent, held=0)
+        return Rendered(text="", shown=(), numbers=(), spent=spent, held=0)
     lines = [f"[sos] {_count(len(shown))} for {reader.slug}. {PREFACE}"] if pieces else []
     lines += pieces
     if held:
         lines.append(f"[sos] +{held} more: sos inbox")
-    return Rendered(text="\n".join(lines), shown=tuple(shown), spent=spent, held=held)
+    return Rendered(text="\n".join(lines), shown=tuple(shown), numbers=tuple(numbers), spent=spent, held=held)
 
 
 def _size(piece: str) -> int:

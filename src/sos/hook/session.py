@@ -120,7 +120,7 @@ class Turn:
         self._head = store.mail.head()
         self._body = self._known_body()
         self._turn = agent.turn
-        self._changes: list[tuple[MessageId, Action]] = []
+        self._changes: list[tuple[MessageId | int, Action]] = []
         self._rendered: rendering.Rendered | None = None
         self._holds = False
         self._told = False

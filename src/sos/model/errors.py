@@ -83,7 +83,7 @@ class ProjectChanged(Conflict):
     """An agent does not change its project by joining again."""
 
     code = "project_changed"
-    next_step = "sos leave, then join again, or join under another name"
+    next_step = "join under another name: a project is for an identity's life"
 
 
 class IdConflict(Conflict):

@@ -231,7 +231,7 @@ def _lapse(message: Message, delivery: Delivery, action: Lapse) -> Outcome:
 
 
 def _expire(message: Message, delivery: Delivery, action: Expire) -> Outcome:
-    if delivery.ended is not None or delivery.answered or delivery.arrival in {"proven", "no evidence"}:
+    if delivery.ended is not None or delivery.answered or not apply_expiry(delivery):
         return Outcome(delivery=delivery)
     after = delivery.replace(ended="expired", ended_at=action.at, next_turn=None, leased_until=None, mark="")
     return Outcome(delivery=after, facts=(Fact(kind="expired", at=action.at, body=action.body),), event="expired")
@@ -310,5 +310,5 @@ def due_action(message: Message, delivery: Delivery, now: Millis) -> Action | No
 
 
 def apply_expiry(delivery: Delivery) -> bool:
-    """Whether an expiry still means something: not for what was shown and may have arrived."""
-    return delivery.arrival not in {"proven", "no evidence"}
+    """Whether an expiry still means something: not for what was shown and may have arrived, nor before that is known."""
+    return delivery.arrival in {"unshown", "absent"}

@@ -8,6 +8,7 @@ from sos.model.errors import Conflict, IdConflict, ProjectChanged, SlugTaken
 from sos.model.findings import Notice
 from sos.model.names import Slug
 from sos.model.skills import declared
+from sos.model.times import DAY, HOUR, MINUTE
 from sos.model.tokens import mint
 from sos.testing.contracts import Contract, refused
 from sos.testing.world import SESSION
@@ -42,6 +43,59 @@ class DirectoryContract(Contract):
         assert world.enrol("aa", name="a.a").outcome == "new"
         assert world.texts(agent="aa") == []
 
+    def test_who_takes_a_slug_inherits_nothing_of_the_one_that_left(self) -> None:
+        world = self.world()
+        world.send("secret", to="aa", sender="bb", expires_in=MINUTE)
+        world.body(agent="aa", session="old")
+        world.store.agents.change_squad("p", "s", Slug("aa"), member=True)
+        world.store.agents.close(Slug("aa"), world.clock.now())
+        fresh = world.enrol("aa", name="a.a").agent
+        assert (fresh.squads, world.store.agents.squad("p", "s"), world.store.agents.bodies(Slug("aa"))) == ((), (), [])
+        # The sender learns once that it expired; the fresh agent never sees any of it.
+        assert [world.store.mail.tick(world.clock.tick(HOUR)) for _ in range(2)] == [1, 0]
+        assert (world.texts("recent", "aa"), len(world.texts()), world.store.mail.next_timer()) == ([], 1, None)
+        assert [agent.slug for agent in world.store.agents.agents()] == ["aa", "bb", "cc", "operator"]
+
+    def test_what_is_said_of_unknown_ones_changes_nothing(self) -> None:
+        world = self.world()
+        before = world.store.agents.agents(), world.store.agents.bodies(Slug("bb"))
+        world.store.agents.hold("unknown")
+        world.store.agents.close(Slug("nobody"), world.clock.now())
+        world.store.agents.prove(Slug("nobody"), "canary", world.clock.now())
+        world.store.agents.change_squad("p", "s", Slug("nobody"), member=True)
+        assert (world.store.agents.agents(), world.store.agents.bodies(Slug("bb"))) == before
+        assert world.store.agents.squad("p", "s") == ()
+
+    def test_leaving_twice_is_leaving_once(self) -> None:
+        world = self.world()
+        left = world.clock.now()
+        world.store.agents.close(Slug("aa"), left)
+        world.store.agents.close(Slug("aa"), world.clock.tick(5))
+        agent = world.store.agents.agent(Slug("aa"))
+        assert agent is not None
+        assert (agent.status, agent.closed_at) == ("closed", left)
+
+    def test_bodies_come_newest_first(self) -> None:
+        world = self.world()
+        for session in ("one", "two"):
+            world.body(session=session)
+        world.clock.tick(1)
+        world.body(session="three")
+        assert [body.session for body in world.store.agents.bodies(Slug("bb"))] == ["three", "two", "one", SESSION]
+
+    def test_whoever_takes_a_free_slug_inherits_no_token_and_no_notice(self) -> None:
+        world = self.world()
+        record = record_of(mint("bus"), Slug("aa"), "p", world.clock.now())
+        world.store.tokens.add(record)
+        world.store.agents.notify(Notice(agent="aa", at=world.clock.now(), code="lost", text="secret"))
+        world.store.agents.close(Slug("aa"), world.clock.now())
+        world.enrol("aa", name="a.a")
+        assert world.store.tokens.of(Slug("aa")) == []
+        kept = world.store.tokens.by_key(record.key_id)
+        assert kept is not None
+        assert kept.revoked_at is not None
+        assert world.store.agents.notices(Slug("aa")) == []
+
     def test_squads_have_open_members(self) -> None:
         world = self.world()
         joining = Joining(slug=Slug("dd"), name="dd", role="executor", label="x", project="p", squads=("s",))
@@ -72,6 +126,21 @@ class DirectoryContract(Contract):
         assert world.store.agents.notices(Slug("bb")) == [notice]
         world.store.agents.told(Slug("bb"), world.clock.now())
         assert world.store.agents.notices(Slug("bb")) == []
+
+    def test_notices_come_in_order_and_again_after_a_month(self) -> None:
+        world = self.world()
+        early = Notice(agent="bb", at=world.clock.now(), code="b", text="early")
+        late = Notice(agent="bb", at=world.clock.tick(5), code="a", text="late")
+        for notice in (late, early):
+            world.store.agents.notify(notice)
+        assert world.store.agents.notices(Slug("bb")) == [early, late]
+        world.store.agents.told(Slug("bb"), early.at)
+        assert world.store.agents.notices(Slug("bb")) == [late]
+        world.store.agents.notify(early)
+        assert world.store.agents.notices(Slug("bb")) == [late]
+        again = early.replace(at=world.clock.tick(31 * DAY))
+        world.store.agents.notify(again)
+        assert world.store.agents.notices(Slug("bb")) == [late, again]
 
     def test_proof_is_written_once(self) -> None:
         world = self.world()
@@ -124,3 +193,10 @@ class SkillContract(Contract):
         world.store.skills.put([skill.replace(owner=Slug("cc"), project="q")])
         assert len(world.store.skills.list()) == 2
         assert world.store.skills.list(owner=Slug("cc"))[0].project == "q"
+
+    def test_a_refused_list_of_skills_declares_none(self) -> None:
+        world = self.world()
+        world.store.skills.put([declared("one", Slug("aa"), "p")])
+        theirs = [declared("two", Slug("bb"), "p"), declared("one", Slug("bb"), "p")]
+        refused(Conflict, lambda: world.store.skills.put(theirs))
+        assert [skill.id for skill in world.store.skills.list()] == ["one"]

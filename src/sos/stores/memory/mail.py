@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.model import transitions
-from sos.model.deliveries import INBOX_LIMIT, INBOX_RESERVE, Delivery, Entry, Fact, Story, rank_of
+from sos.model.deliveries import INBOX_LIMIT, INBOX_RESERVE, MAX_ATTEMPTS, Delivery, Entry, Fact, Story, rank_of
 from sos.model.errors import IdConflict, InboxFull, UnknownAgent, UnknownMessage
 from sos.model.events import event
 from sos.model.names import OPERATOR, SYSTEM
@@ -39,8 +39,8 @@ class MemoryMailbox:
             return [self._post(parcel) for parcel in parcels]
 
     def _post(self, parcel: Parcel) -> Posted:
-        state = self._state
-        for slug in parcel.recipients:
+        state, recipients = self._state, tuple(dict.fromkeys(parcel.recipients))
+        for slug in recipients:
             if slug not in state.agents or state.agents[slug].status != "open":
                 raise UnknownAgent(f"no agent {slug!r}")
         known = state.by_id.get((parcel.draft.id, parcel.sender))
@@ -48,12 +48,12 @@ class MemoryMailbox:
             if draft_of(state.messages[known]) != parcel.draft:
                 raise IdConflict(f"{parcel.sender} has used {parcel.draft.id} for another message")
             return Posted(message=state.messages[known], duplicate=True, depth=0)
-        depth = max((self._room(slug, parcel.sender) for slug in parcel.recipients), default=0)
+        depth = max((self._room(slug, parcel.sender) for slug in recipients), default=0)
         state.head += 1
         message = message_of(parcel, state.head)
         state.messages[message.seq] = message
         state.by_id[message.id, message.sender] = message.seq
-        for slug in parcel.recipients:
+        for slug in recipients:
             state.deliveries[message.seq, slug] = Delivery(recipient=slug, rank=rank_of(message, parcel.sender))
             state.live[slug] = state.live.get(slug, 0) + 1
             state.changed.add(slug)
@@ -70,7 +70,7 @@ class MemoryMailbox:
 
     def _close_answered(self, reply: Message) -> None:
         for entry in self._all(reply.sender):
-            if entry.message.id == reply.in_reply_to:
+            if entry.message.id == reply.in_reply_to and entry.message.sender == reply.to:
                 at = reply.sent_at
                 action = transitions.Ack(at=at) if reply.kind == "ack" else transitions.Answer(at=at, reply=reply.id)
                 self._change(entry, action)
@@ -85,8 +85,9 @@ class MemoryMailbox:
 
     def entries(self, agent: Slug, view: View, limit: int, after: int = 0, turn: int | None = None) -> list[Entry]:
         """See `ports.Mailbox.entries`."""
-        now = turn if turn is not None else self._state.turn(agent)
-        found = [entry for entry in self._all(agent) if entry.message.seq > after and _in_view(entry, view, now)]
+        with self._state.lock:
+            now = turn if turn is not None else self._state.turn(agent)
+            found = [entry for entry in self._all(agent) if entry.message.seq > after and _in_view(entry, view, now)]
         if view == "recent":
             return sorted(found, key=lambda entry: -entry.message.seq)[:limit]
         return sorted(found, key=lambda entry: (entry.delivery.rank, entry.message.seq))[:limit]
@@ -97,24 +98,26 @@ class MemoryMailbox:
 
     def head(self) -> int:
         """See `ports.Mailbox.head`."""
-        return self._state.head
+        with self._state.lock:
+            return self._state.head
 
     def find(self, agent: Slug, ids: Sequence[MessageId]) -> list[Entry]:
         """See `ports.Mailbox.find`."""
-        return [entry for identifier in ids for entry in self._found(agent, identifier)]
+        with self._state.lock:
+            return [entry for identifier in ids for entry in self._found(agent, identifier)]
 
-    def _found(self, agent: str, identifier: MessageId) -> list[Entry]:
-        found = [entry for entry in self._all(agent) if entry.message.id == identifier]
+    def _found(self, agent: str, identifier: MessageId | int) -> list[Entry]:
+        found = [entry for entry in self._all(agent) if identifier in {entry.message.id, entry.message.seq}]
         if not found:
             raise UnknownMessage(f"no message {identifier} for {agent}")
         return found
 
-    def apply(self, agent: Slug, changes: Sequence[tuple[MessageId, Action]]) -> list[Entry]:
+    def apply(self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]]) -> list[Entry]:
         """See `ports.Mailbox.apply`."""
         with self._state.step():
             return [self._change(entry, action) for identifier, action in changes for entry in self._found(agent, identifier)]
 
-    def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId, Action]]) -> bool:
+    def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]]) -> bool:
         """See `ports.Mailbox.settle`."""
         with self._state.step():
             self._state.bodies[body.session] = body
@@ -134,6 +137,7 @@ class MemoryMailbox:
                 for entry in self._all(agent)
                 if transitions.is_live(entry.message, entry.delivery)
                 and entry.delivery.shown == 0
+                and entry.delivery.attempts < MAX_ATTEMPTS
                 and (entry.delivery.leased_until or now) <= now
             ]
             free.sort(key=lambda entry: (entry.delivery.rank, entry.message.seq))
@@ -174,21 +178,24 @@ class MemoryMailbox:
 
     def next_timer(self) -> Millis | None:
         """See `ports.Mailbox.next_timer`."""
-        return min((at for at, _ in self._timers()), default=None)
+        with self._state.lock:
+            return min((at for at, _ in self._timers()), default=None)
 
     def story(self, message: MessageId, sender: Slug | None, viewer: Slug) -> Story:
         """See `ports.Mailbox.story`."""
-        for found in self._state.messages.values():
-            if found.id == message and sender in {None, found.sender}:
-                story = self._story(found, None if found.sender == viewer else viewer)
-                if found.sender == viewer or story.deliveries:
-                    return story
+        with self._state.lock:
+            for found in self._state.messages.values():
+                if found.id == message and sender in {None, found.sender}:
+                    story = self._story(found, None if found.sender == viewer else viewer)
+                    if found.sender == viewer or story.deliveries:
+                        return story
         raise UnknownMessage(f"no message {message} that {viewer} sent or received")
 
     def sent(self, agent: Slug, limit: int) -> list[Story]:
         """See `ports.Mailbox.sent`."""
-        own = [message for message in self._state.messages.values() if message.sender == agent]
-        return [self._story(message, None) for message in reversed(own[-limit:])]
+        with self._state.lock:
+            own = [message for message in self._state.messages.values() if message.sender == agent]
+            return [self._story(message, None) for message in own[::-1][:limit]]
 
     def _story(self, message: Message, only: Slug | None) -> Story:
         first = (Fact(kind="accepted", at=message.sent_at), Fact(kind="stored", at=message.sent_at, evidence="memory"))

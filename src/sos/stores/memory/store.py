@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 from sos.model.agents import Agent, Enrolment
 from sos.model.errors import Conflict, IdConflict, ProjectChanged, SlugTaken
+from sos.model.names import Slug
+from sos.model.times import DAY
 from sos.stores.memory.mail import MemoryMailbox
 
 TYPE_CHECKING = False
@@ -20,10 +22,11 @@ if TYPE_CHECKING:
     from sos.model.findings import Notice
     from sos.model.ids import MessageId
     from sos.model.messages import Durability, Message
-    from sos.model.names import Slug
     from sos.model.skills import Skill
     from sos.model.times import Millis
     from sos.model.tokens import TokenRecord
+
+TOLD_FOR = 30 * DAY
 
 
 class State:
@@ -37,7 +40,7 @@ class State:
         self.agents: dict[str, Agent] = {}
         self.bodies: dict[str, Body] = {}
         self.squads: set[tuple[str, str, str]] = set()
-        self.notices: dict[tuple[str, str, str], tuple[Notice, bool]] = {}
+        self.notices: dict[tuple[str, str, str], tuple[Notice, Millis | None]] = {}
         self.messages: dict[int, Message] = {}
         self.by_id: dict[tuple[MessageId, str], int] = {}
         self.deliveries: dict[tuple[int, str], Delivery] = {}
@@ -87,7 +90,7 @@ class MemoryDirectory:
                 if known.status == "open":
                     free = next(name for n in range(2, 1000) if (name := f"{joining.slug[:60]}-{n}") not in self._state.agents)
                     raise SlugTaken(f"{joining.slug!r} belongs to {known.name!r}", next_step=f"join as, for example, {free}")
-                self._forget(joining.slug)
+                self._forget(joining.slug, now)
                 known = None
             if known is not None and known.project != joining.project:
                 raise ProjectChanged(f"{joining.slug} is in project {known.project!r}, not {joining.project!r}")
@@ -112,12 +115,23 @@ class MemoryDirectory:
             return Enrolment(agent=agent, outcome="returned", changes=changes)
         return Enrolment(agent=agent, outcome="updated" if changes else "same", changes=changes)
 
-    def _forget(self, slug: str) -> None:
-        # The one that left keeps its history under a name that no slug can have.
-        for key in [key for key in self._state.deliveries if key[1] == slug]:
-            self._state.deliveries[key[0], f"{slug}/{key[0]}"] = self._state.deliveries.pop(key)
-        self._state.live.pop(slug, None)
-        del self._state.agents[slug]
+    def _forget(self, slug: str, now: Millis) -> None:
+        # The one that left keeps its history, under a name that no slug can have: the next one inherits no mail, token or notice.
+        state, number = self._state, 1
+        while f"{slug}/{number}" in state.agents:
+            number += 1
+        former = Slug(f"{slug}/{number}")
+        for key in [key for key in state.deliveries if key[1] == slug]:
+            state.deliveries[key[0], former] = state.deliveries.pop(key).replace(recipient=former)
+            state.facts[key[0], former] = state.facts.pop(key, [])
+        state.live[former] = state.live.pop(slug, 0)
+        state.bodies = {key: body.replace(agent=former) if body.agent == slug else body for key, body in state.bodies.items()}
+        state.squads = {(project, name, former if member == slug else member) for project, name, member in state.squads}
+        for key_id, record in state.tokens.items():
+            if record.agent == slug:
+                state.tokens[key_id] = record.replace(agent=former, revoked_at=record.revoked_at or now)
+        state.notices = {key: value for key, value in state.notices.items() if key[0] != slug}
+        state.agents[former] = state.agents.pop(slug).replace(slug=former)
 
     def _with_squads(self, agent: Agent) -> Agent:
         names = sorted(name for project, name, slug in self._state.squads if (project, slug) == (agent.project, agent.slug))
@@ -125,34 +139,41 @@ class MemoryDirectory:
 
     def agent(self, slug: Slug) -> Agent | None:
         """See `ports.Directory.agent`."""
-        found = self._state.agents.get(slug)
-        return None if found is None else self._with_squads(found)
+        with self._state.lock:
+            found = self._state.agents.get(slug)
+            return None if found is None else self._with_squads(found)
 
     def agents(self) -> list[Agent]:
         """See `ports.Directory.agents`."""
-        return [self._with_squads(agent) for _, agent in sorted(self._state.agents.items())]
+        with self._state.lock:
+            return [self._with_squads(agent) for slug, agent in sorted(self._state.agents.items()) if "/" not in slug]
 
     def close(self, slug: Slug, now: Millis) -> None:
         """See `ports.Directory.close`."""
         with self._state.step():
-            self._state.agents[slug] = self._state.agents[slug].replace(status="closed", closed_at=now)
+            agent = self._state.agents.get(slug)
+            if agent is not None and agent.status == "open":
+                self._state.agents[slug] = agent.replace(status="closed", closed_at=now)
 
     def prove(self, slug: Slug, field: Literal["canary", "proven"], at: Millis, by: str = "") -> None:
         """See `ports.Directory.prove`."""
         with self._state.step():
-            agent = self._state.agents[slug]
-            if field == "canary":
+            agent = self._state.agents.get(slug)
+            if agent is not None and field == "canary":
                 self._state.agents[slug] = agent.replace(canary_at=at)
-            elif agent.proven_at is None:
+            elif agent is not None and agent.proven_at is None:
                 self._state.agents[slug] = agent.replace(proven_at=at, proven_by=by)
 
     def body(self, session: str) -> Body | None:
         """See `ports.Directory.body`."""
-        return self._state.bodies.get(session)
+        with self._state.lock:
+            return self._state.bodies.get(session)
 
     def bodies(self, agent: Slug) -> list[Body]:
         """See `ports.Directory.bodies`."""
-        return sorted((b for b in self._state.bodies.values() if b.agent == agent), key=lambda body: -body.seen_at)
+        with self._state.lock:
+            newest = [body for body in reversed(self._state.bodies.values()) if body.agent == agent]
+        return sorted(newest, key=lambda body: -body.seen_at)[:50]
 
     def save_body(self, body: Body) -> None:
         """See `ports.Directory.save_body`."""
@@ -162,36 +183,43 @@ class MemoryDirectory:
     def hold(self, session: str) -> None:
         """See `ports.Directory.hold`."""
         with self._state.step():
-            agent = self._state.bodies[session].agent
+            holder = self._state.bodies.get(session)
             for key, body in self._state.bodies.items():
-                if body.agent == agent:
+                if holder is not None and body.agent == holder.agent:
                     self._state.bodies[key] = body.replace(holder=key == session)
 
     def squad(self, project: str, name: str) -> tuple[Slug, ...]:
         """See `ports.Directory.squad`."""
-        members = sorted(slug for place, squad, slug in self._state.squads if (place, squad) == (project, name))
-        return tuple(agent.slug for slug in members if (agent := self._state.agents[slug]).status == "open")
+        with self._state.lock:
+            members = sorted(slug for place, squad, slug in self._state.squads if (place, squad) == (project, name))
+            return tuple(agent.slug for slug in members if (agent := self._state.agents[slug]).status == "open")
 
     def change_squad(self, project: str, name: str, agent: Slug, *, member: bool) -> None:
         """See `ports.Directory.change_squad`."""
         with self._state.step():
-            (self._state.squads.add if member else self._state.squads.discard)((project, name, agent))
+            if agent in self._state.agents:
+                (self._state.squads.add if member else self._state.squads.discard)((project, name, agent))
 
     def notices(self, agent: Slug) -> list[Notice]:
         """See `ports.Directory.notices`."""
-        return [notice for notice, told in self._state.notices.values() if notice.agent == agent and not told]
+        with self._state.lock:
+            found = [notice for notice, told_at in self._state.notices.values() if notice.agent == agent and told_at is None]
+        return sorted(found, key=lambda notice: notice.at)[:20]
 
     def notify(self, notice: Notice) -> None:
         """See `ports.Directory.notify`."""
         with self._state.step():
-            self._state.notices.setdefault((notice.agent, notice.code, notice.text), (notice, False))
+            kept = self._state.notices
+            for key in [key for key, (_, told_at) in kept.items() if told_at is not None and told_at < notice.at - TOLD_FOR]:
+                del kept[key]
+            kept.setdefault((notice.agent, notice.code, notice.text), (notice, None))
 
     def told(self, agent: Slug, up_to: Millis) -> None:
         """See `ports.Directory.told`."""
         with self._state.step():
-            for key, (notice, _) in self._state.notices.items():
-                if notice.agent == agent and notice.at <= up_to:
-                    self._state.notices[key] = (notice, True)
+            for key, (notice, told_at) in self._state.notices.items():
+                if notice.agent == agent and told_at is None and notice.at <= up_to:
+                    self._state.notices[key] = (notice, up_to)
 
 
 class MemoryTokens:
@@ -209,11 +237,14 @@ class MemoryTokens:
 
     def by_key(self, key_id: str) -> TokenRecord | None:
         """See `ports.TokenStore.by_key`."""
-        return self._state.tokens.get(key_id)
+        with self._state.lock:
+            return self._state.tokens.get(key_id)
 
     def of(self, agent: Slug | None) -> list[TokenRecord]:
         """See `ports.TokenStore.of`."""
-        return [record for record in self._state.tokens.values() if agent in {None, record.agent}]
+        with self._state.lock:
+            found = [record for record in self._state.tokens.values() if agent in {None, record.agent}]
+        return sorted(found, key=lambda record: (record.created_at, record.key_id))
 
     def revoke(self, key_id: str, now: Millis) -> bool:
         """See `ports.TokenStore.revoke`."""
@@ -242,7 +273,8 @@ class MemorySkills:
 
     def list(self, project: str | None = None, owner: Slug | None = None) -> list[Skill]:
         """See `ports.SkillStore.list`."""
-        found = [skill for _, skill in sorted(self._state.skills.items())]
+        with self._state.lock:
+            found = [skill for _, skill in sorted(self._state.skills.items(), key=lambda kept: kept[0])]
         return [skill for skill in found if project in {None, skill.project} and owner in {None, skill.owner}]
 
 

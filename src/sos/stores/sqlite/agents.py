@@ -45,7 +45,10 @@ class SqliteDirectory:
                         f"{joining.slug!r} belongs to the agent {known.name!r}",
                         next_step=f"join under another name, for example {self._free(joining.slug)}",
                     )
+                # Another identity takes the slug: it inherits no mail, no token and no notice.
                 self._run("rename_closed", (joining.slug,))
+                self._run("drop_tokens", (now, joining.slug))
+                self._run("drop_notices", (joining.slug,))
                 known = None
             if known is not None and known.project != joining.project:
                 raise ProjectChanged(f"{joining.slug} is in project {known.project!r}, not {joining.project!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.model import transitions
-from sos.model.deliveries import FACTS, INBOX_LIMIT, INBOX_RESERVE, Entry, Fact, Story, rank_of
+from sos.model.deliveries import FACTS, INBOX_LIMIT, INBOX_RESERVE, MAX_ATTEMPTS, Entry, Fact, Story, rank_of
 from sos.model.errors import IdConflict, InboxFull, UnknownAgent, UnknownMessage
 from sos.model.events import event
 from sos.model.ids import stored
@@ -55,7 +55,7 @@ class SqliteMailbox:
             return [self._post(parcel, rung) for parcel in parcels]
 
     def _post(self, parcel: Parcel, rung: set[str]) -> Posted:
-        recipients = [self._recipient(slug) for slug in parcel.recipients]
+        recipients = [self._recipient(slug) for slug in dict.fromkeys(parcel.recipients)]
         message = message_of(parcel)
         added = self._run("add_message", rows.message_values(message, self._address(message)))
         if not added:
@@ -104,6 +104,8 @@ class SqliteMailbox:
         key = self._key(reply.sender)
         answered = self._run("by_id", (key, stored(reply.in_reply_to))) if key is not None else []
         for row in answered:
+            if row[3] != reply.to:
+                continue  # another sender's message under the same id
             if reply.kind == "ack":
                 self._change(rows.entry_of(row), transitions.Ack(at=reply.sent_at), row, rung)
             else:
@@ -130,8 +132,11 @@ class SqliteMailbox:
         """See `ports.Mailbox.find`."""
         return [rows.entry_of(row) for identifier in ids for row in self._rows(agent, identifier)]
 
-    def _rows(self, agent: str, identifier: MessageId) -> list[Row]:
-        found = self._run("by_id", (self._key(agent), stored(identifier)))
+    def _rows(self, agent: str, identifier: MessageId | int) -> list[Row]:
+        if isinstance(identifier, int):
+            found = self._run("by_number", (self._key(agent), identifier))
+        else:
+            found = self._run("by_id", (self._key(agent), stored(identifier)))
         if not found:
             raise UnknownMessage(f"no message {identifier} for {agent}")
         return found
@@ -153,7 +158,7 @@ class SqliteMailbox:
 
     # --- changes ------------------------------------------------------------------------------------------------------
 
-    def apply(self, agent: Slug, changes: Sequence[tuple[MessageId, Action]]) -> list[Entry]:
+    def apply(self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]]) -> list[Entry]:
         """See `ports.Mailbox.apply`."""
         with self._database.write(), self._ring.ringing() as rung:
             return [
@@ -162,7 +167,7 @@ class SqliteMailbox:
                 for row in self._rows(agent, identifier)
             ]
 
-    def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId, Action]]) -> bool:
+    def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]]) -> bool:
         """See `ports.Mailbox.settle`."""
         with self._database.write(), self._ring.ringing() as rung:
             self._directory.save_body(body)
@@ -178,7 +183,7 @@ class SqliteMailbox:
         """See `ports.Mailbox.lease`."""
         action = transitions.Lease(at=now, body=body, until=until)
         with self._database.write(), self._ring.ringing() as rung:
-            taken = self._run("leasable", (self._key(agent), now, limit))
+            taken = self._run("leasable", (self._key(agent), now, MAX_ATTEMPTS, limit))
             return [self._change(rows.entry_of(row), action, row, rung) for row in taken if row[1] is not None]
 
     def _change(self, entry: Entry, action: Action, row: Row, rung: set[str]) -> Entry:
@@ -236,21 +241,11 @@ class SqliteMailbox:
         """See `ports.Mailbox.prune`."""
         with self._database.write():
             before = now - DEAD_FOR
-            found = self._run("prunable", (0, before, now - DONE_FOR, before, limit))
-            gone = [row[0] for row in found if self._over_since(row[0], now)]
-            for number in gone:
+            found = self._run("prunable", (0, before, before, now - DONE_FOR, limit))
+            for (number,) in found:
                 for statement in ("remove_facts", "remove_deliveries", "remove_message"):
                     self._run(statement, (number,))
-            return len(gone)
-
-    def _over_since(self, number: int, now: Millis) -> bool:
-        entries = [rows.entry_of(row) for row in self._run("by_message", (number,))]
-        return all(
-            (entry.delivery.ended_at or 0) < now - DEAD_FOR
-            if entry.delivery.ended == "dead"
-            else entry.message.sent_at < now - DONE_FOR
-            for entry in entries
-        )
+            return len(found)
 
     # --- stories --------------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,10 @@ INSERT INTO agent (slug, name, role, label, project, joined_at) VALUES (?, ?, ?,
 UPDATE agent SET role = ?, label = ?, status = 'open', closed_at = NULL WHERE slug = ?
 -- name: rename_closed
 UPDATE agent SET slug = slug || '/' || id WHERE slug = ? AND status = 'closed'
+-- name: drop_tokens
+UPDATE token SET agent = agent || '/', revoked_at = coalesce(revoked_at, ?) WHERE agent = ?
+-- name: drop_notices
+DELETE FROM notice WHERE agent = ?
 -- name: close_agent
 UPDATE agent SET status = 'closed', closed_at = ? WHERE slug = ? AND status = 'open'
 -- name: canary

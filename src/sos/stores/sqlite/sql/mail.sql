@@ -43,10 +43,12 @@ SELECT * FROM entry WHERE recipient = :agent AND seq > :after ORDER BY seq DESC 
 -- name: rings
 SELECT 1 FROM delivery WHERE recipient = ? AND live = 1 AND shown = 0 AND leased_until IS NULL AND message > ? LIMIT 1
 -- name: leasable
-SELECT * FROM entry WHERE recipient = ? AND live = 1 AND shown = 0 AND (leased_until IS NULL OR leased_until <= ?)
+SELECT * FROM entry WHERE recipient = ? AND live = 1 AND shown = 0 AND (leased_until IS NULL OR leased_until <= ?) AND attempts < ?
 ORDER BY rank, seq LIMIT ?
 -- name: by_id
 SELECT * FROM entry WHERE recipient = ? AND id = ?
+-- name: by_number
+SELECT * FROM entry WHERE recipient = ? AND seq = ?
 -- name: by_message
 SELECT * FROM entry WHERE seq = ? ORDER BY slug
 -- name: due_timers
@@ -71,7 +73,7 @@ UPDATE agent SET turn = ? WHERE slug = ? AND turn < ?
 SELECT m.seq FROM message AS m WHERE m.seq > ? AND m.sent_at < ? AND m.seq < (SELECT max(seq) FROM message)
 AND NOT EXISTS (
     SELECT 1 FROM delivery AS d WHERE d.message = m.seq
-    AND (d.live = 1 OR (CASE WHEN d.ended = 'dead' THEN d.ended_at ELSE ? END) > ?)
+    AND (d.live = 1 OR (CASE WHEN d.ended = 'dead' THEN d.ended_at > ? ELSE m.sent_at > ? END))
 )
 ORDER BY m.seq LIMIT ?
 -- name: remove_facts
