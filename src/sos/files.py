@@ -136,10 +136,6 @@ class _TimeOver(BaseException):
     """A lock's deadline came while the kernel held us in its queue."""
 
 
-def _on_alarm(number: int, frame: object) -> None:
-    raise _TimeOver
-
-
 class Lock:
     """An exclusive `flock` with a deadline, for what two processes share. The lock is a file of its own, never deleted.
 
@@ -184,14 +180,21 @@ class Lock:
 
     def _wait(self) -> bool:
         """Stand in the kernel's queue until a timer ends it: whoever polls instead starves behind those who stand."""
+        waiting = [True]
+
+        def on_alarm(number: int, frame: object) -> None:
+            if waiting:
+                raise _TimeOver
+
         try:
-            before = _signal.signal(_signal.SIGALRM, _on_alarm)
+            before = _signal.signal(_signal.SIGALRM, on_alarm)
         except ValueError:
             return self._poll()  # not the main thread: no signal ever comes here
         begun = time.monotonic()
         left, _ = _signal.setitimer(_signal.ITIMER_REAL, self._seconds)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            waiting.clear()  # from here on a late alarm changes nothing; one just before it costs us the lock, and we say so
         except _TimeOver:
             return False
         else:
