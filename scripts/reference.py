@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import inspect
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
 
+from sos import settings
 from sos.cli import COMMANDS
 from sos.model import errors
 from sos.model.roles import LABELS, ROLES, UNKNOWN
@@ -37,6 +40,24 @@ def error_codes() -> str:
     return "\n".join(lines) + "\n"
 
 
+def environment() -> str:
+    """Every environment variable that is read: what the `#:` comments of the settings say. Fails where one says nothing."""
+    source = inspect.getsource(settings)
+    comments = re.findall(r"^((?: +#: .*\n)+)", source, re.MULTILINE)
+    told = [" ".join(line.strip(" #:") for line in comment.splitlines()) for comment in comments]
+    lines = [MARK + "# Settings\n", "All of them are environment variables. An empty value is no value.\n"]
+    lines += ["| variable | what it is |", "|---|---|"]
+    named: set[str] = set()
+    for text in told:
+        variables = re.findall(r"`([A-Z][A-Z_]+)\b", text)
+        named.update(variables)
+        lines.append(f"| {', '.join(f'`{name}`' for name in variables)} | {text.replace('|', '/')} |")
+    missing = set(re.findall(r'environment\.get\("([A-Z_]+)"', source)) - named - {"HOME"}
+    if missing:
+        raise SystemExit(f"settings.py reads {', '.join(sorted(missing))}, and no '#:' comment there says what it is")
+    return "\n".join(lines) + "\n"
+
+
 def commands() -> str:
     """Every command: what it does, its flags, an example."""
     lines = [MARK + "# Commands\n", "`--as AGENT` and `--json` work after every command.\n"]
@@ -61,7 +82,7 @@ class _Wide(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, width=120, max_help_position=32)
 
 
-PAGES = {"roles.md": roles, "errors.md": error_codes, "commands.md": commands}
+PAGES = {"roles.md": roles, "errors.md": error_codes, "settings.md": environment, "commands.md": commands}
 
 
 def main(check: bool) -> int:
@@ -69,11 +90,11 @@ def main(check: bool) -> int:
     stale = 0
     for name, make in PAGES.items():
         path, text = ROOT / "docs" / "reference" / name, make()
-        if not path.exists() or path.read_text() != text:
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
             stale += 1
             print(f"{'stale' if check else 'wrote'} {path.relative_to(ROOT)}")
             if not check:
-                path.write_text(text)
+                path.write_text(text, encoding="utf-8")
     return 1 if check and stale else 0
 
 

@@ -19,7 +19,7 @@ class Settings(Record):
 
     #: Where homes, the store and rings live: `SOS_HOME`, default `~/.sos`.
     home: str
-    #: The store's file, from `SOS_STORE=sqlite:///path`; None: beside the homes.
+    #: The store's file: `SOS_STORE=sqlite:///path`, default `sos.db` beside the homes.
     store: str | None = None
     #: `SOS_URL`: a server in front of the store.
     url: str | None = None

@@ -132,6 +132,7 @@ class ClaudeCode:
             "DISABLE_TELEMETRY": "1",
             "DISABLE_ERROR_REPORTING": "1",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL": "1",
             "CLAUDE_CODE_DISABLE_TERMINAL_TITLE": "1",
         }
 
@@ -147,8 +148,10 @@ class ClaudeCode:
         }
         (self.home / ".claude.json").write_text(json.dumps(state))
         (self.home / ".claude.json").chmod(0o600)
-        settings = {"permissions": {"defaultMode": "default", "allow": list(ALLOWED_TOOLS)}}
-        (self.configuration / "settings.json").write_text(json.dumps(settings))
+        # Auto mode is what a fresh 2.1.330 starts in: it asks a model before each command. Where another mode is set, a
+        # dialog offers auto mode 50 ms after the prompt appears, and would swallow what a test types.
+        permissions = {"defaultMode": "default", "disableAutoMode": "disable", "allow": list(ALLOWED_TOOLS)}
+        (self.configuration / "settings.json").write_text(json.dumps({"permissions": permissions}))
 
 
 class Interactive(Terminal):

@@ -22,11 +22,18 @@ PRUNED_A_COMMAND = 16
 
 
 class Command:
-    """One running command: its arguments, its settings, its output."""
+    """One running command: its arguments, its settings, its output. `settings` raises InvalidInput for a value that cannot be."""
 
-    def __init__(self, arguments: argparse.Namespace, settings: Settings) -> None:
+    def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
-        self.settings = settings
+        self._settings: Settings | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """What the environment says, read when it is first asked for: a wrong value must not keep the guide closed."""
+        if self._settings is None:
+            self._settings = load()
+        return self._settings
 
     @property
     def json(self) -> bool:
@@ -92,4 +99,4 @@ def execute(name: str, module: ModuleType, rest: list[str]) -> int:
     parser.add_argument("--as", dest="as_agent", metavar="AGENT", help="act for, or look at, this agent")
     parser.add_argument("--json", action="store_true", help="one JSON object (or lines of them)")
     module.arguments(parser)
-    return int(module.run(Command(parser.parse_args(rest), load())))
+    return int(module.run(Command(parser.parse_args(rest))))

@@ -34,12 +34,15 @@ def _facts(command: Command) -> dict[str, str]:
     from sos.homes import home as homes
     from sos.wiring.local import store_path, who_am_i
 
+    known: dict[str, str] = {}
     try:
+        known["store"] = store_path(command.settings)
         who = who_am_i(command.settings, command.arguments.as_agent)
         home = homes.load(command.settings.home, who.slug)
+        if home is not None:
+            known |= {"slug": home.slug, "name": home.name, "project": home.project, "home": home.path, "store": home.store}
     except SosError as error:
         command.remark(f"sos: {error.message}")  # the guide is for the day when this fails
-        return {"store": store_path(command.settings)}
-    if home is None:
-        return {"store": store_path(command.settings)}
-    return {"slug": home.slug, "name": home.name, "project": home.project, "home": home.path, "store": home.store}
+    except OSError as error:
+        command.remark(f"sos: {error.strerror}")  # as in a working directory that is gone
+    return known

@@ -8,7 +8,7 @@ from sos import files
 from sos.model.digests import sha256
 from sos.model.errors import GuideTampered
 
-DIGEST = "a3170953d9f43c5f74f4d0d50547df2554b70c174e6aa45b2c7613c5d42c38bb"
+DIGEST = "431af3b9d5ac8de9c8d1913f4348bee3d07d2d87f9240ce1111c6f82495eeef0"
 """SHA-256 of guide.md. It has the highest authority at the worst moment, so a changed copy is not shown."""
 _PATH = os.path.join(os.path.dirname(__file__), "guide.md")
 FACTS = ("slug", "name", "project", "home", "store")
@@ -16,10 +16,12 @@ UNKNOWN = "(not known)"
 
 SHORT = """# Recovery, the short form (the packaged guide is missing or was changed: reinstall sos-lifeline)
 
+Go down in this order and stop at the first broken rung.
+
 1. Machine: df -h; df -i; date. At 95 % full, free space first.
 2. Runtime: does it open? sos connect claude --as NAME, then a new session.
 3. Inbox: sos whoami; sos inbox; sos peers.
-4. Tokens: sos token where. Lost everything? sos join with the same name.
+4. Tokens: sos token where. Lost or refused? sos join again with the same name.
 5. Ask: sos send --request operator "I am NAME. Broken: … Works: … Please …"
 """
 
@@ -46,7 +48,10 @@ def fill(facts: dict[str, str]) -> str:
 
 
 def install(home: str, facts: dict[str, str]) -> str:
-    """Write the filled guide to `RECOVERY.md` in a home, read-only; its path. Raises GuideTampered, StorageFull."""
+    """Write the filled guide to `RECOVERY.md` in a home, read-only and private as the home is; its path.
+
+    Raises GuideTampered, StorageFull.
+    """
     path = os.path.join(home, "RECOVERY.md")
     files.write(path, fill(facts).encode(), mode=0o400)
     return path
