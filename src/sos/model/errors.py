@@ -244,7 +244,7 @@ class StoreMissing(StoreError):
     """Homes exist and their store is gone: never silently a new world."""
 
     code = "store_missing"
-    next_step = "restore a backup to that path, or remove the homes with: sos leave --forget"
+    next_step = "put a copy back at that path (sos backup list), or move the homes away"
 
 
 class StoreDamaged(StoreError):
