@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
     from sos.cli.command import Command
 
-EXAMPLE = "sos connect claude --as mumega-codecheck --dir ~/work/parser"
+EXAMPLE = "sos connect claude --as mumega-codecheck --dir ~/code/parser"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
