@@ -61,9 +61,14 @@ folder = Path(sys.argv[1])
 (folder / "monitor.tmp").write_text(json.dumps({"pid": os.getpid(), "environment": dict(os.environ), "cwd": os.getcwd()}))
 (folder / "monitor.tmp").rename(folder / "monitor.json")
 (folder / "wake").touch()
+def session_lives():
+    try:
+        os.kill(int(os.environ["CLAUDE_PID"]), 0)
+    except ProcessLookupError:
+        return False
+    return True
 with open(folder / "wake") as lines:
-    parent = os.getppid()
-    while os.getppid() == parent:
+    while session_lives():  # the parent is a shell, which survives a killed session
         line = lines.readline()
         if line:
             print(line, end="", flush=True)
