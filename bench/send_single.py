@@ -25,7 +25,7 @@ def main() -> None:
         for _ in range(30):
             syncs += fdatasync(made.folder, 50)
             commits += in_turn(50, lambda: raw.execute("INSERT INTO message (text) VALUES (?)", (BODY,)))[0]
-            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            raw.execute("PRAGMA wal_checkpoint(PASSIVE)")
             posted = []
             for _ in range(50):
                 made_parcel = parcel()

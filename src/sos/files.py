@@ -156,20 +156,22 @@ class Lock:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.release()
+        self.close()
 
     def acquire(self) -> bool:
         """Take the lock; False where another holds it until the deadline."""
-        try:
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        except OSError as error:
-            raise translated(error, self._path) from error
-        if self._try():
-            return True
-        taken = self._seconds > 0 and self._wait()
-        if not taken:
-            self.release()
-        return taken
+        while True:
+            if self._descriptor < 0:
+                try:
+                    self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+                except OSError as error:
+                    raise translated(error, self._path) from error
+            if not self._try() and not (self._seconds > 0 and self._wait()):
+                self.close()
+                return False
+            if os.fstat(self._descriptor).st_nlink > 0:
+                return True
+            self.close()  # another hand removed the file while we held it open: whoever makes it anew must meet us there
 
     def _try(self) -> bool:
         try:
@@ -212,7 +214,12 @@ class Lock:
         return False
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Give the lock back and keep its file open for the next time."""
+        if self._descriptor >= 0:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Give the lock back, if it is held, and let go of its file."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from sos.model.errors import NetworkFileSystem, StoreDamaged, StoreUnreachable, UpgradeNeeded
 from sos.stores.sqlite import database
 from sos.stores.sqlite.database import Database
+from sos.stores.sqlite.log import CAP_BYTES, CHECKPOINT_BYTES
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def test_nothing_of_ours_opens_a_file_that_sqlite_holds_locks_on(opened: Databas
         with again.write():
             again.read("INSERT INTO meta (key, value) VALUES (?, 'x')", (f"k{number}",))
     again.close()
-    assert {os.path.basename(path) for path in paths} == {"sos.db", "sos.db.lock"}
+    assert {os.path.basename(path) for path in paths} == {"sos.db", "sos.db.lock", "sos.db-wal"}  # no lock stands on the log
     assert paths.count(opened.path) == 1  # O_EXCL, which an existing file refuses
 
 
@@ -65,10 +67,35 @@ def test_a_lock_that_another_holds_ends_at_its_deadline(opened: Database) -> Non
 
 
 def test_the_log_stays_small_under_steady_writes(opened: Database) -> None:
-    for number in range(400):
+    _write(opened, 8000 * 1000)
+    assert os.path.getsize(opened.path + "-wal") < 2 * CHECKPOINT_BYTES
+
+
+def test_a_log_that_a_reader_held_up_is_cut_back(opened: Database) -> None:
+    reader = sqlite3.connect(opened.path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM meta").fetchall()
+    _write(opened, 8000 * 1000)
+    assert os.path.getsize(opened.path + "-wal") > CAP_BYTES
+    reader.execute("COMMIT")
+    _write(opened, 8000 * 300)
+    assert os.path.getsize(opened.path + "-wal") <= CAP_BYTES
+    reader.close()
+
+
+def _write(opened: Database, count: int) -> None:
+    for number in range(count // 8000):
         with opened.write():
             opened.read("INSERT OR REPLACE INTO meta (key, value) VALUES ('k', ?)", ("x" * 8000 + str(number),))
-    assert opened.log_size() < 2 * database.CHECKPOINT_BYTES
+
+
+def test_the_log_is_moved_once_a_megabyte_waits(opened: Database) -> None:
+    before, count = os.path.getsize(opened.path), 0
+    while os.path.getsize(opened.path) == before:
+        assert count < 1000
+        _write(opened, 8000)
+        count += 1
+    assert CHECKPOINT_BYTES <= os.path.getsize(opened.path + "-wal") < CHECKPOINT_BYTES + 50_000
 
 
 def test_what_is_not_a_store_of_ours_is_refused(opened: Database, tmp_path: Path) -> None:

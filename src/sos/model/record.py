@@ -26,6 +26,7 @@ else:
             made = super().__new__(mcs, name, bases, space)
             inherited = getattr(bases[0], "_fields", ()) if bases else ()
             made._fields = inherited + fields
+            made._names = frozenset(made._fields)
             made._defaults = {**(getattr(bases[0], "_defaults", {}) if bases else {}), **defaults}
             return made
 
@@ -42,16 +43,19 @@ class Record(metaclass=RecordType):
     else:
 
         def __init__(self, **values):
+            if self._defaults:
+                values = {**self._defaults, **values}
+            if values.keys() != self._names:
+                self._refuse(values)
             put = object.__setattr__
+            for field, value in values.items():
+                put(self, field, value)
+
+        def _refuse(self, values):
             for field in self._fields:
-                if field in values:
-                    put(self, field, values.pop(field))
-                elif field in self._defaults:
-                    put(self, field, self._defaults[field])
-                else:
+                if field not in values:
                     raise TypeError(f"{type(self).__name__} needs {field}")
-            if values:
-                raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(values))}")
+            raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(values.keys() - self._names))}")
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable; use replace({name}=…)")
@@ -75,4 +79,9 @@ class Record(metaclass=RecordType):
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed."""
-        return type(self)(**{**self.fields(), **changes})
+        made, put = object.__new__(type(self)), object.__setattr__
+        for field in self._fields:
+            put(made, field, changes.pop(field) if field in changes else getattr(self, field))
+        if changes:
+            raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(changes))}")
+        return made

@@ -14,6 +14,7 @@ import sys
 
 from sos.files import Lock, check_private, private_directory
 from sos.model.errors import Conflict, NetworkFileSystem, StorageFull, StoreDamaged, StoreError, StoreUnreachable, UpgradeNeeded
+from sos.stores.sqlite.log import CAP_BYTES, Log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x534F5331  # "SOS1"
 SCHEMA = 1
 LOCK_SECONDS = 5.0
-CHECKPOINT_BYTES = 1 << 20
-"""Size of the log above which the next writer checkpoints, still under the lock: opening costs 0.4 ms for each MB of it."""
 _HERE = os.path.dirname(__file__)
 _NETWORK = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "glusterfs", "lustre"))
 
@@ -44,9 +43,10 @@ class Database:
 
     def __init__(self, path: str, *, lock_seconds: float = LOCK_SECONDS) -> None:
         self.path = path
-        self._lock_seconds = lock_seconds
+        self._lock = Lock(path + ".lock", lock_seconds)  # all writers share it: a file of its own beside the database
         self._mutex = _thread.RLock()
         self._connection: Any = None
+        self._log: Log | None = None
         self._writing = 0
         self._afterwards: list[Callable[[], None]] = []
 
@@ -66,6 +66,7 @@ class Database:
         if not create and not os.path.exists(self.path):
             raise StoreError(f"there is no store at {self.path}")
         self._connection = self._guarded(self._connect)
+        self._log = Log(self.path + "-wal", int(self.read("PRAGMA page_size")[0][0]))
         if create and not self.read("SELECT 1 FROM sqlite_master LIMIT 1"):
             self._migrate()
         version = int(self.read("PRAGMA user_version")[0][0])
@@ -83,7 +84,8 @@ class Database:
         except FileExistsError:
             check_private(self.path)
         connection = sqlite.connect(self.path, 0.25, 0, None, False)
-        wanted = [("journal_mode", "wal"), ("synchronous", 2), ("wal_autocheckpoint", 0)]
+        connection.execute("PRAGMA page_size = 2048")
+        wanted = [("journal_mode", "wal"), ("synchronous", 2), ("wal_autocheckpoint", 0), ("journal_size_limit", CAP_BYTES)]
         if sys.platform == "darwin":
             wanted += [("fullfsync", 1), ("checkpoint_fullfsync", 1)]
         for pragma, value in wanted:
@@ -133,10 +135,9 @@ class Database:
         return StoreUnreachable(f"{self.path}: {text}", next_step="mend the disk or the limit, then try again")
 
     def checkpoint(self) -> None:
-        """Move the log into the file and empty it; only ever called under the lock. A reader in the way is not waited for."""
-        self.read("PRAGMA busy_timeout = 0")
-        self.read("PRAGMA wal_checkpoint(TRUNCATE)")
-        self.read("PRAGMA busy_timeout = 250")
+        """Move a long log into the file; only ever called under the lock. A reader in the way is not waited for."""
+        if self._log is not None and self._log.is_long():
+            self.read("PRAGMA wal_checkpoint(PASSIVE)")
 
     def copy(self, path: str) -> int:
         """Write a compact copy of the database to a new file, with an epoch of its own; its bytes. Raises Conflict."""
@@ -150,23 +151,14 @@ class Database:
         copied.close()
         return os.path.getsize(path)
 
-    def log_size(self) -> int:
-        """Bytes of the write-ahead log."""
-        try:
-            return os.stat(self.path + "-wal").st_size
-        except OSError:
-            return 0
-
-    def lock(self) -> Lock:
-        """The lock that all writers share, a file of its own beside the database."""
-        return Lock(self.path + ".lock", self._lock_seconds)
-
     def close(self) -> None:
         """Close under the lock: closing the last connection is a hidden checkpoint."""
         with self._mutex:
             connection, self._connection = self._connection, None
+            if self._log is not None:
+                self._log.close()
             if connection is not None:
-                with self.lock():
+                with self._lock:
                     connection.close()
 
 
@@ -175,20 +167,20 @@ class Write:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._lock: Lock | None = None
+        self._outermost = False
 
     def __enter__(self) -> Self:
         database = self._database
         database._mutex.acquire()  # noqa: SLF001  # the transaction is a part of its database
         try:
             if database._writing == 0:  # noqa: SLF001
-                self._lock = database.lock()
-                self._lock.__enter__()
+                database._lock.__enter__()  # noqa: SLF001
+                self._outermost = True
                 database.read("BEGIN IMMEDIATE")
             database._writing += 1  # noqa: SLF001
         except BaseException:
-            if self._lock is not None:
-                self._lock.release()
+            if self._outermost:
+                database._lock.release()  # noqa: SLF001
             database._mutex.release()  # noqa: SLF001
             raise
         return self
@@ -196,16 +188,16 @@ class Write:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         database = self._database
         database._writing -= 1  # noqa: SLF001
+        afterwards = []
         try:
-            if self._lock is not None and kind is None:
+            if self._outermost and kind is None:
                 self._commit()
-            elif self._lock is not None:
+            elif self._outermost:
                 self._roll_back()
         finally:
-            outermost = self._lock is not None
-            if self._lock is not None:
-                self._lock.release()
-            afterwards = database.take_afterwards() if outermost else []
+            if self._outermost:
+                database._lock.release()  # noqa: SLF001
+                afterwards = database.take_afterwards()
             database._mutex.release()  # noqa: SLF001
         if kind is None:
             for action in afterwards:
@@ -217,8 +209,7 @@ class Write:
         except StoreError:
             self._roll_back()
             raise
-        if self._database.log_size() > CHECKPOINT_BYTES:
-            self._database.checkpoint()
+        self._database.checkpoint()
 
     def _roll_back(self) -> None:
         connection = self._database._connection  # noqa: SLF001

@@ -61,11 +61,11 @@ class SqliteMailbox:
         if not added:
             return self._known(parcel)
         # An error from here on rolls the insert back: checks that pass almost always come after it.
-        depth = max((self._room(slug, key, parcel.sender) for slug, key in recipients), default=0)
+        depth = max((self._room(slug, held, parcel.sender) for slug, _, held in recipients), default=0)
         message = message.replace(seq=added[0][0])
         rank = rank_of(message, parcel.sender)
         times = [at for at in (message.expires, message.deadline) if at is not None]
-        for slug, key in recipients:
+        for slug, key, _ in recipients:
             self._run("add_delivery", (message.seq, key, min(times, default=None), rank))
             self._ring.unquiet(slug)
             rung.add(slug)
@@ -79,15 +79,15 @@ class SqliteMailbox:
             raise IdConflict(f"{parcel.sender} has used {parcel.draft.id} for another message")
         return Posted(message=message, duplicate=True, depth=0)
 
-    def _recipient(self, slug: str) -> tuple[str, int]:
-        found = self._run("agent_id", (slug,))
+    def _recipient(self, slug: str) -> tuple[str, int, int]:
+        """Slug, key and live deliveries of an agent that is here."""
+        found = self._run("recipient", (INBOX_LIMIT + 1, slug))
         if not found or found[0][1] != "open":
             raise UnknownAgent(f"no agent {slug!r}")
-        return slug, found[0][0]
+        return slug, found[0][0], found[0][2]
 
-    def _room(self, slug: str, key: int, sender: str) -> int:
+    def _room(self, slug: str, depth: int, sender: str) -> int:
         limit = INBOX_LIMIT if sender in _PRIVILEGED else INBOX_LIMIT - INBOX_RESERVE
-        depth = int(self._run("depth", (key, INBOX_LIMIT + 1))[0][0])
         if depth >= limit and sender != SYSTEM:
             raise InboxFull(f"the inbox of {slug} holds {depth:,} messages that wait; nothing was stored")
         return depth + 1

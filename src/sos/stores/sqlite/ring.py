@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from sos.files import private_directory
+from sos.model import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ MAX_SOCKET_PATH = 103
 """Bytes of a socket's path that every system takes (bind fails from 108 on Linux)."""
 _ADD = "INSERT OR REPLACE INTO waiter (path, agent) VALUES (?, ?)"
 _REMOVE = "DELETE FROM waiter WHERE path = ?"
-_FIND = "SELECT path FROM waiter WHERE agent = ?"
+_FIND = "SELECT path FROM waiter WHERE agent IN (SELECT value FROM json_each(?))"
 
 
 class Ring:
@@ -55,18 +56,20 @@ class Ring:
             self.unquiet(agent)
 
     def ringing(self) -> Ringing:
-        """A context that collects agents and wakes their waiting readers when it ends well, after the commit."""
+        """A context inside a transaction that collects agents; their waiting readers are woken after the commit."""
         return Ringing(self)
 
-    def after_commit(self, agents: set[str]) -> None:
-        """Wake the readers of these agents as soon as the transaction is committed and the lock given back."""
-        if agents:
-            self._database.after_commit(lambda: self._wake(agents))
+    def wake_after_commit(self, agents: set[str]) -> None:
+        """Wake the readers of these agents once the transaction is committed and the lock given back.
 
-    def _wake(self, agents: set[str]) -> None:
-        paths = [row[0] for agent in agents for row in self._database.read(_FIND, (agent,))]
-        if not paths:
-            return
+        Who waits is looked up inside the transaction: a reader registers under the lock and only then checks for mail, so that
+        whoever comes later sees what is committed here.
+        """
+        paths = [row[0] for row in self._database.read(_FIND, (wire.dumps(sorted(agents)),))] if agents else []
+        if paths:
+            self._database.after_commit(lambda: self._wake(paths))
+
+    def _wake(self, paths: list[str]) -> None:
         import socket
 
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
@@ -112,7 +115,7 @@ class Ring:
 
 
 class Ringing:
-    """Collects whom to wake; wakes them once the transaction round it is committed."""
+    """Collects whom to wake."""
 
     def __init__(self, ring: Ring) -> None:
         self._ring = ring
@@ -123,4 +126,4 @@ class Ringing:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if kind is None:
-            self._ring.after_commit(self._agents)
+            self._ring.wake_after_commit(self._agents)

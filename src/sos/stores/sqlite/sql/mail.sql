@@ -4,8 +4,9 @@ SELECT id, status FROM agent WHERE slug = ?
 SELECT id FROM address WHERE text = ?
 -- name: add_address
 INSERT INTO address (text, project) VALUES (?, ?) RETURNING id
--- name: depth
-SELECT count(*) FROM (SELECT 1 FROM delivery WHERE recipient = ? AND live = 1 LIMIT ?)
+-- name: recipient
+SELECT id, status, (SELECT count(*) FROM (SELECT 1 FROM delivery WHERE recipient = agent.id AND live = 1 LIMIT ?))
+FROM agent WHERE slug = ?
 -- name: add_message
 INSERT INTO message (id, kind, sender, address, audience, text, content_type, thread, in_reply_to, priority, deadline, expires,
     hops, sent_at, headers, assurance, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
