@@ -24,8 +24,9 @@ def main(count: int = 1_000_000) -> None:
             changes: list[tuple[MessageId, Action]] = []
             for posted in store.mail.post([parcel() for _ in range(1000)]):
                 message = posted.message
-                changes.append((message.id, Surface(at=message.sent_at, body=session, turn=1, mark="f" * 32, provable=True)))
-                changes.append((message.id, Arrive(at=message.sent_at, body=session, evidence="hook_additional_context (Stop)")))
+                shown = Millis(message.sent_at + 20 * 60_000)
+                changes.append((message.id, Surface(at=shown, body=session, turn=1, mark="f" * 32, provable=True)))
+                changes.append((message.id, Arrive(at=shown, body=session, evidence="hook_additional_context (Stop)")))
             store.mail.apply(Slug("bb"), changes)
         store.close()
         size = os.path.getsize(path) - before

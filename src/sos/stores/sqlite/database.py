@@ -84,7 +84,6 @@ class Database:
         except FileExistsError:
             check_private(self.path)
         connection = sqlite.connect(self.path, 0.25, 0, None, False)
-        connection.execute("PRAGMA page_size = 2048")
         wanted = [("journal_mode", "wal"), ("synchronous", 2), ("wal_autocheckpoint", 0), ("journal_size_limit", CAP_BYTES)]
         if sys.platform == "darwin":
             wanted += [("fullfsync", 1), ("checkpoint_fullfsync", 1)]

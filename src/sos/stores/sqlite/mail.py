@@ -9,7 +9,7 @@ from sos.model.events import event
 from sos.model.ids import stored
 from sos.model.names import OPERATOR, SYSTEM
 from sos.model.parcels import Posted, draft_of, message_of
-from sos.model.times import DAY
+from sos.model.times import DAY, Millis
 from sos.stores.sqlite import rows
 from sos.stores.sqlite.database import queries
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from sos.model.messages import Message
     from sos.model.names import Slug
     from sos.model.parcels import Parcel
-    from sos.model.times import Millis
     from sos.model.transitions import Action
     from sos.ports import View
     from sos.stores.sqlite.agents import SqliteDirectory
@@ -191,7 +190,7 @@ class SqliteMailbox:
         if outcome.delivery != entry.delivery:
             key = (message.seq, row[37])
             self._run("save_delivery", (*rows.delivery_values(message, outcome.delivery), *key))
-            self._add_facts(key, outcome.facts)
+            self._add_facts(message, row[37], outcome.facts)
         if outcome.event is not None:
             told = event(outcome.event, message, entry.delivery.recipient, outcome.delivery.reason, action.at)
             if told is not None and self._is_open(told.recipients[0]):
@@ -205,15 +204,17 @@ class SqliteMailbox:
         found = self._run("agent_id", (slug,))
         return bool(found) and found[0][1] == "open"
 
-    def _add_facts(self, key: tuple[int, int], facts: tuple[Fact, ...]) -> None:
+    def _add_facts(self, message: Message, recipient: int, facts: tuple[Fact, ...]) -> None:
         for fact in facts:
             values: dict[str, Any] = {
-                "message": key[0],
-                "recipient": key[1],
+                "message": message.seq,
+                "recipient": recipient,
                 "kind": FACTS.index(fact.kind),
-                "at": fact.at,
+                "later": fact.at - message.sent_at,
+                "body": fact.body,
+                "evidence": rows.evidence_value(fact.evidence),
             }
-            self._run("add_fact", {**values, "body": fact.body, "evidence": fact.evidence or None})
+            self._run("add_fact", values)
 
     # --- time -----------------------------------------------------------------------------------------------------------
 
@@ -276,4 +277,7 @@ class SqliteMailbox:
             Fact(kind="stored", at=message.sent_at, evidence="disk: committed and synced before the receipt"),
         )
         found = self._run("facts", (message.seq, row[37]))
-        return first + tuple(Fact(kind=FACTS[kind], at=at, body=body, evidence=why) for kind, at, body, why in found)
+        return first + tuple(
+            Fact(kind=FACTS[kind], at=Millis(message.sent_at + later), body=body, evidence=rows.evidence_of(kept))
+            for kind, later, body, kept in found
+        )

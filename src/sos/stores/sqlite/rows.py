@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from sos.stores.sqlite.database import Row
 
 MESSAGE_COLUMNS = 19
+_EVENTS = ("SessionStart", "UserPromptSubmit", "PostToolBatch", "Stop")
+#: Evidence that nearly every message has, kept as its place here (30 bytes less each). Append only; other evidence is kept whole.
+_EVIDENCE = (
+    "no. 1",
+    "no. 2",
+    "no. 3",
+    "api-request-blob (user)",
+    "api-request-blob (system)",
+    "user (Stop hook feedback)",
+    *(f"hook_additional_context ({event})" for event in _EVENTS),
+    *(f"hook_success ({event})" for event in _EVENTS),
+)
 
 
 def message_values(message: Message, address: int) -> tuple[Any, ...]:
@@ -155,6 +167,16 @@ def delivery_values(message: Message, delivery: Delivery) -> tuple[Any, ...]:
         delivery.leased_until,
         delivery.overdue_at,
     )
+
+
+def evidence_value(text: str) -> int | str | None:
+    """What a fact's row keeps of its evidence."""
+    return (_EVIDENCE.index(text) if text in _EVIDENCE else text) if text else None
+
+
+def evidence_of(kept: int | str | None) -> str:
+    """The evidence that `evidence_value` kept."""
+    return _EVIDENCE[kept] if isinstance(kept, int) else kept or ""
 
 
 def agent_of(row: Row) -> Agent:

@@ -105,14 +105,15 @@ CREATE INDEX delivery_live ON delivery (recipient, rank, message) WHERE live = 1
 CREATE INDEX delivery_timer ON delivery (timer) WHERE timer IS NOT NULL;
 CREATE INDEX delivery_dead ON delivery (recipient, message) WHERE ended IS NOT NULL;
 
+-- `later`: milliseconds after the message's `sent_at`, half as long as a time.
 CREATE TABLE fact (
     message INTEGER NOT NULL,
     recipient INTEGER NOT NULL,
     number INTEGER NOT NULL,
     kind INTEGER NOT NULL,
-    at INTEGER NOT NULL,
+    later INTEGER NOT NULL,
     body INTEGER,
-    evidence TEXT,
+    evidence ANY,
     PRIMARY KEY (message, recipient, number)
 ) WITHOUT ROWID;
 

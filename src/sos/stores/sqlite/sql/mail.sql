@@ -62,11 +62,11 @@ UPDATE delivery SET live = ?, timer = ?, shown = ?, shown_at = ?, shown_in = (SE
     fence = ?, leased_until = ?, overdue_at = ?
 WHERE message = ? AND recipient = ?
 -- name: add_fact
-INSERT INTO fact (message, recipient, number, kind, at, body, evidence)
-SELECT :message, :recipient, 1 + coalesce(max(number), 0), :kind, :at, (SELECT id FROM body WHERE session = :body), :evidence
+INSERT INTO fact (message, recipient, number, kind, later, body, evidence)
+SELECT :message, :recipient, 1 + coalesce(max(number), 0), :kind, :later, (SELECT id FROM body WHERE session = :body), :evidence
 FROM fact WHERE message = :message AND recipient = :recipient
 -- name: facts
-SELECT f.kind, f.at, coalesce(b.session, ''), coalesce(f.evidence, '') FROM fact AS f LEFT JOIN body AS b ON b.id = f.body
+SELECT f.kind, f.later, coalesce(b.session, ''), f.evidence FROM fact AS f LEFT JOIN body AS b ON b.id = f.body
 WHERE f.message = ? AND f.recipient = ? ORDER BY f.number
 -- name: set_turn
 UPDATE agent SET turn = ? WHERE slug = ? AND turn < ?
