@@ -7,6 +7,7 @@ from typing import Protocol
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
     from typing import Literal
 
     from sos.model.agents import Agent, Body, Enrolment, Joining
@@ -46,6 +47,14 @@ class Mailbox(Protocol):
 
         The same (sender, id) with the same content is answered as before, `duplicate` set. A parcel with `in_reply_to` closes
         that message for its sender. Raises UnknownAgent, IdConflict, InboxFull, StorageFull, StoreUnreachable.
+        """
+        ...
+
+    def submit(self, parcel: Parcel) -> Future[Posted]:
+        """Store a parcel soon, together with others in flight; the future ends when it is as durable as `post` makes it.
+
+        A refusal of one parcel is its future's exception and touches no other. Of one thread, parcels are stored in the order of
+        their submission. Raises StoreUnreachable where the store is closed; `Store.close` first stores what waits.
         """
         ...
 

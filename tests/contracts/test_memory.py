@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sos.stores.memory.store import MemoryStore
-from sos.testing import contracts, directories, views
+from sos.testing import contracts, directories, together, views
 
 pytestmark = pytest.mark.promise("STORE-001")
 
@@ -48,4 +48,8 @@ class TestTokens(OverMemory, directories.TokenContract):
 
 
 class TestSkills(OverMemory, directories.SkillContract):
+    pass
+
+
+class TestTogether(OverMemory, together.TogetherContract):
     pass

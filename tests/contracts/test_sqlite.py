@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from sos.stores.sqlite.store import SqliteStore
-from sos.testing import contracts, directories, views
+from sos.testing import contracts, directories, together, views
 
 pytestmark = pytest.mark.promise("STORE-001")
 
@@ -65,4 +65,8 @@ class TestViews(OverSqlite, views.ViewContract):
 
 
 class TestHostile(OverSqlite, views.HostileContract):
+    pass
+
+
+class TestTogether(OverSqlite, together.TogetherContract):
     pass

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+
 from sos.model import transitions
 from sos.model.deliveries import INBOX_LIMIT, INBOX_RESERVE, MAX_ATTEMPTS, Delivery, Entry, Fact, Story, rank_of
-from sos.model.errors import IdConflict, InboxFull, UnknownAgent, UnknownMessage
+from sos.model.errors import IdConflict, InboxFull, SosError, UnknownAgent, UnknownMessage
 from sos.model.events import event
 from sos.model.names import OPERATOR, SYSTEM
 from sos.model.parcels import Posted, draft_of, message_of
@@ -37,6 +39,15 @@ class MemoryMailbox:
         """See `ports.Mailbox.post`."""
         with self._state.step():
             return [self._post(parcel) for parcel in parcels]
+
+    def submit(self, parcel: Parcel) -> Future[Posted]:
+        """See `ports.Mailbox.submit`. Nothing is slow here, so it is done at once."""
+        future: Future[Posted] = Future()
+        try:
+            future.set_result(self.post([parcel])[0])
+        except SosError as error:
+            future.set_exception(error)
+        return future
 
     def _post(self, parcel: Parcel) -> Posted:
         state, recipients = self._state, tuple(dict.fromkeys(parcel.recipients))

@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager
 
 from sos.model.agents import Agent, Enrolment
-from sos.model.errors import Conflict, IdConflict, ProjectChanged, SlugTaken
+from sos.model.errors import Conflict, IdConflict, ProjectChanged, SlugTaken, StoreUnreachable
 from sos.model.names import Slug
 from sos.model.times import DAY
 from sos.stores.memory.mail import MemoryMailbox
@@ -35,6 +35,7 @@ class State:
     def __init__(self) -> None:
         self.lock = threading.Condition(threading.RLock())
         self.depth = 0
+        self.closed = False
         self.changed: set[str] = set()
         self.head = 0
         self.agents: dict[str, Agent] = {}
@@ -54,6 +55,8 @@ class State:
     def step(self) -> Iterator[None]:
         """One atomic step; steps inside it are part of it."""
         with self.lock:
+            if self.closed:
+                raise StoreUnreachable("the store is closed")
             outer, self.depth = self.depth == 0, self.depth + 1
             before = self._copy() if outer else {}
             try:
@@ -301,4 +304,5 @@ class MemoryStore:
         raise Conflict(f"a memory store cannot be copied to {path}")
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Take no more; what is in memory stays readable to whoever still holds it."""
+        self._state.closed = True

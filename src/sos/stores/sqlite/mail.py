@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
+import _thread
+
 from sos.model import transitions
-from sos.model.deliveries import FACTS, INBOX_LIMIT, INBOX_RESERVE, MAX_ATTEMPTS, Entry, Fact, Story, rank_of
-from sos.model.errors import IdConflict, InboxFull, UnknownAgent, UnknownMessage
+from sos.model.deliveries import FACTS, INBOX_LIMIT, MAX_ATTEMPTS, Entry, Fact, Story
+from sos.model.errors import UnknownMessage
 from sos.model.events import event
 from sos.model.ids import stored
-from sos.model.names import OPERATOR, SYSTEM
-from sos.model.parcels import Posted, draft_of, message_of
 from sos.model.times import DAY, Millis
 from sos.stores.sqlite import rows
+from sos.stores.sqlite.batch import Batch
 from sos.stores.sqlite.database import queries
+from sos.stores.sqlite.posting import REFUSALS, Posting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
     from typing import Any
 
     from sos.model.agents import Body
     from sos.model.ids import MessageId
     from sos.model.messages import Message
     from sos.model.names import Slug
-    from sos.model.parcels import Parcel
+    from sos.model.parcels import Parcel, Posted
     from sos.model.transitions import Action
     from sos.ports import View
     from sos.stores.sqlite.agents import SqliteDirectory
     from sos.stores.sqlite.database import Database, Row
+    from sos.stores.sqlite.group import Group
     from sos.stores.sqlite.ring import Ring
 
 DONE_FOR = 30 * DAY
 DEAD_FOR = 14 * DAY
-_PRIVILEGED = frozenset((OPERATOR, SYSTEM))
 
 
 class SqliteMailbox:
@@ -42,6 +45,9 @@ class SqliteMailbox:
         self._directory = directory
         self._ring = ring
         self._sql = queries("mail")
+        self._posting = Posting(database, self._sql, self._change)
+        self._starting = _thread.allocate_lock()
+        self._group: Group | None = None
 
     def _run(self, name: str, values: object = ()) -> list[Row]:
         return self._database.read(self._sql[name], values)
@@ -49,66 +55,35 @@ class SqliteMailbox:
     # --- in -----------------------------------------------------------------------------------------------------------
 
     def post(self, parcels: Sequence[Parcel]) -> list[Posted]:
-        """See `ports.Mailbox.post`."""
-        with self._database.write(), self._ring.ringing() as rung:
-            return [self._post(parcel, rung) for parcel in parcels]
+        """See `ports.Mailbox.post`. Single parcels of several threads at once are committed together."""
+        if len(parcels) == 1 and self._database.is_busy():
+            return [self.submit(parcels[0]).result()]
+        with self._database.write(), Batch(self._ring) as batch:
+            return [self._posting.post(parcel, batch) for parcel in parcels]
 
-    def _post(self, parcel: Parcel, rung: set[str]) -> Posted:
-        recipients = [self._recipient(slug) for slug in dict.fromkeys(parcel.recipients)]
-        message = message_of(parcel)
-        added = self._run("add_message", rows.message_values(message, self._address(message)))
-        if not added:
-            return self._known(parcel)
-        # An error from here on rolls the insert back: checks that pass almost always come after it.
-        depth = max((self._room(slug, held, parcel.sender) for slug, _, held in recipients), default=0)
-        message = message.replace(seq=added[0][0])
-        rank = rank_of(message, parcel.sender)
-        times = [at for at in (message.expires, message.deadline) if at is not None]
-        for slug, key, _ in recipients:
-            self._run("add_delivery", (message.seq, key, min(times, default=None), rank))
-            self._ring.unquiet(slug)
-            rung.add(slug)
-        if message.in_reply_to is not None and message.kind not in {"event", "system"}:
-            self._close_answered(message, rung)
-        return Posted(message=message, duplicate=False, depth=depth)
+    def submit(self, parcel: Parcel) -> Future[Posted]:
+        """See `ports.Mailbox.submit`."""
+        with self._starting:
+            if self._group is None:
+                from sos.stores.sqlite.group import Group  # a single command never needs threads
 
-    def _known(self, parcel: Parcel) -> Posted:
-        message, _ = rows.message_of(self._run("message", (stored(parcel.draft.id), parcel.sender))[0])
-        if draft_of(message) != parcel.draft:
-            raise IdConflict(f"{parcel.sender} has used {parcel.draft.id} for another message")
-        return Posted(message=message, duplicate=True, depth=0)
+                self._group = Group(self._post_each)
+        return self._group.submit(parcel)
 
-    def _recipient(self, slug: str) -> tuple[str, int, int]:
-        """Slug, key and live deliveries of an agent that is here."""
-        found = self._run("recipient", (INBOX_LIMIT + 1, slug))
-        if not found or found[0][1] != "open":
-            raise UnknownAgent(f"no agent {slug!r}")
-        return slug, found[0][0], found[0][2]
+    def _post_each(self, parcels: Sequence[Parcel]) -> list[Posted | Exception]:
+        outcomes: list[Posted | Exception] = []
+        with self._database.write(), Batch(self._ring) as batch:
+            for parcel in parcels:
+                try:
+                    outcomes.append(self._posting.post(parcel, batch))
+                except REFUSALS as error:
+                    outcomes.append(error)
+        return outcomes
 
-    def _room(self, slug: str, depth: int, sender: str) -> int:
-        limit = INBOX_LIMIT if sender in _PRIVILEGED else INBOX_LIMIT - INBOX_RESERVE
-        if depth >= limit and sender != SYSTEM:
-            raise InboxFull(f"the inbox of {slug} holds {depth:,} messages that wait; nothing was stored")
-        return depth + 1
-
-    def _address(self, message: Message) -> int:
-        found = self._run("address_id", (message.address,))
-        if not found:
-            found = self._run("add_address", (message.address, message.project))
-        return int(found[0][0])
-
-    def _close_answered(self, reply: Message, rung: set[str]) -> None:
-        if reply.assurance == "claimed" or reply.in_reply_to is None:
-            return
-        key = self._key(reply.sender)
-        answered = self._run("by_id", (key, stored(reply.in_reply_to))) if key is not None else []
-        for row in answered:
-            if row[3] != reply.to:
-                continue  # another sender's message under the same id
-            if reply.kind == "ack":
-                self._change(rows.entry_of(row), transitions.Ack(at=reply.sent_at), row, rung)
-            else:
-                self._change(rows.entry_of(row), transitions.Answer(at=reply.sent_at, reply=reply.id), row, rung)
+    def close(self) -> None:
+        """Commit what was submitted."""
+        if self._group is not None:
+            self._group.close()
 
     # --- out ----------------------------------------------------------------------------------------------------------
 
@@ -159,21 +134,21 @@ class SqliteMailbox:
 
     def apply(self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]]) -> list[Entry]:
         """See `ports.Mailbox.apply`."""
-        with self._database.write(), self._ring.ringing() as rung:
+        with self._database.write(), Batch(self._ring) as batch:
             return [
-                self._change(rows.entry_of(row), action, row, rung)
+                self._change(rows.entry_of(row), action, row, batch)
                 for identifier, action in changes
                 for row in self._rows(agent, identifier)
             ]
 
     def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]]) -> bool:
         """See `ports.Mailbox.settle`."""
-        with self._database.write(), self._ring.ringing() as rung:
+        with self._database.write(), Batch(self._ring) as batch:
             self._directory.save_body(body)
             self._run("set_turn", (turn, body.agent, turn))
             for identifier, action in changes:
                 for row in self._rows(body.agent, identifier):
-                    self._change(rows.entry_of(row), action, row, rung)
+                    self._change(rows.entry_of(row), action, row, batch)
             quiet = not self._run("rings", (self._key(body.agent), body.offered))
             self._ring.settle(body.agent, quiet=quiet)
             return quiet
@@ -181,23 +156,23 @@ class SqliteMailbox:
     def lease(self, agent: Slug, body: str, limit: int, until: Millis, now: Millis) -> list[Entry]:
         """See `ports.Mailbox.lease`."""
         action = transitions.Lease(at=now, body=body, until=until)
-        with self._database.write(), self._ring.ringing() as rung:
+        with self._database.write(), Batch(self._ring) as batch:
             taken = self._run("leasable", (self._key(agent), now, MAX_ATTEMPTS, limit))
-            return [self._change(rows.entry_of(row), action, row, rung) for row in taken if row[1] is not None]
+            return [self._change(rows.entry_of(row), action, row, batch) for row in taken if row[1] is not None]
 
-    def _change(self, entry: Entry, action: Action, row: Row, rung: set[str]) -> Entry:
+    def _change(self, entry: Entry, action: Action, row: Row, batch: Batch) -> Entry:
         message, outcome = entry.message, transitions.apply(entry.message, entry.delivery, action)
         if outcome.delivery != entry.delivery:
+            batch.recipients.pop(entry.delivery.recipient, None)
             key = (message.seq, row[37])
             self._run("save_delivery", (*rows.delivery_values(message, outcome.delivery), *key))
             self._add_facts(message, row[37], outcome.facts)
         if outcome.event is not None:
             told = event(outcome.event, message, entry.delivery.recipient, outcome.delivery.reason, action.at)
             if told is not None and self._is_open(told.recipients[0]):
-                self._post(told, rung)
+                self._posting.post(told, batch)
         if isinstance(action, (transitions.Requeue, transitions.Lapse)):
-            self._ring.unquiet(entry.delivery.recipient)
-            rung.add(entry.delivery.recipient)
+            batch.ring(entry.delivery.recipient)
         return entry.replace(delivery=outcome.delivery)
 
     def _is_open(self, slug: str) -> bool:
@@ -223,13 +198,13 @@ class SqliteMailbox:
         earliest = self.next_timer()
         if earliest is None or earliest > now:
             return 0
-        with self._database.write(), self._ring.ringing() as rung:
+        with self._database.write(), Batch(self._ring) as batch:
             due = self._run("due_timers", (now, limit))
             for row in due:
                 entry = rows.entry_of(row)
                 action = transitions.due_action(entry.message, entry.delivery, now)
                 if action is not None and row[1] is not None:
-                    self._change(entry, action, row, rung)
+                    self._change(entry, action, row, batch)
                 else:
                     self._run("save_delivery", (*rows.delivery_values(entry.message, entry.delivery), row[0], row[37]))
             return len(due)

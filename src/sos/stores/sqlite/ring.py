@@ -14,7 +14,6 @@ from sos.model import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Any
 
     from sos.stores.sqlite.database import Database
@@ -54,10 +53,6 @@ class Ring:
             os.close(os.open(self.quiet_path(agent), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError:
             self.unquiet(agent)
-
-    def ringing(self) -> Ringing:
-        """A context inside a transaction that collects agents; their waiting readers are woken after the commit."""
-        return Ringing(self)
 
     def wake_after_commit(self, agents: set[str]) -> None:
         """Wake the readers of these agents once the transaction is committed and the lock given back.
@@ -112,18 +107,3 @@ class Ring:
             finally:
                 with self._database.write():
                     self._forget(path)
-
-
-class Ringing:
-    """Collects whom to wake."""
-
-    def __init__(self, ring: Ring) -> None:
-        self._ring = ring
-        self._agents: set[str] = set()
-
-    def __enter__(self) -> set[str]:
-        return self._agents
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is None:
-            self._ring.wake_after_commit(self._agents)

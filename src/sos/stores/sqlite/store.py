@@ -54,4 +54,5 @@ class SqliteStore:
 
     def close(self) -> None:
         """See `ports.Store.close`."""
+        self.mail.close()
         self._database.close()

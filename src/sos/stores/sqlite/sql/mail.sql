@@ -3,14 +3,14 @@ SELECT id, status FROM agent WHERE slug = ?
 -- name: address_id
 SELECT id FROM address WHERE text = ?
 -- name: add_address
-INSERT INTO address (text, project) VALUES (?, ?) RETURNING id
+INSERT INTO address (text, project) VALUES (?, ?)
 -- name: recipient
 SELECT id, status, (SELECT count(*) FROM (SELECT 1 FROM delivery WHERE recipient = agent.id AND live = 1 LIMIT ?))
 FROM agent WHERE slug = ?
 -- name: add_message
 INSERT INTO message (id, kind, sender, address, audience, text, content_type, thread, in_reply_to, priority, deadline, expires,
     hops, sent_at, headers, assurance, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (id, sender) DO NOTHING RETURNING seq
+ON CONFLICT (id, sender) DO NOTHING
 -- name: add_delivery
 INSERT INTO delivery (message, recipient, live, timer, rank, shown, arrival, absent, attempts, fence)
 VALUES (?, ?, 1, ?, ?, 0, 0, 0, 0, 0)
@@ -48,6 +48,8 @@ SELECT * FROM entry WHERE recipient = ? AND live = 1 AND shown = 0 AND (leased_u
 ORDER BY rank, seq LIMIT ?
 -- name: by_id
 SELECT * FROM entry WHERE recipient = ? AND id = ?
+-- name: by_id_of
+SELECT * FROM entry WHERE recipient = (SELECT id FROM agent WHERE slug = ?) AND id = ?
 -- name: by_number
 SELECT * FROM entry WHERE recipient = ? AND seq = ?
 -- name: by_message

@@ -1,0 +1,104 @@
+"""Parcels into the tables: one row for the message, one delivery for each recipient, inside a transaction of the mailbox."""
+
+from __future__ import annotations
+
+from sos.model import transitions
+from sos.model.deliveries import INBOX_LIMIT, INBOX_RESERVE, rank_of
+from sos.model.errors import IdConflict, InboxFull, UnknownAgent
+from sos.model.ids import stored
+from sos.model.names import OPERATOR, SYSTEM
+from sos.model.parcels import Posted, draft_of, message_of
+from sos.stores.sqlite import rows
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sos.model.deliveries import Entry
+    from sos.model.messages import Message
+    from sos.model.parcels import Parcel
+    from sos.model.transitions import Action
+    from sos.stores.sqlite.batch import Batch
+    from sos.stores.sqlite.database import Database, Row
+
+    Change = Callable[[Entry, Action, Row, Batch], Entry]
+
+REFUSALS = (UnknownAgent, IdConflict, InboxFull)
+"""Errors of one parcel: it left nothing behind in the transaction, and others can still go through it."""
+_PRIVILEGED = frozenset((OPERATOR, SYSTEM))
+
+
+class Posting:
+    """Puts parcels into an open transaction. `change` applies an action to a delivery: a reply closes what it answers."""
+
+    def __init__(self, database: Database, sql: dict[str, str], change: Change) -> None:
+        self._database = database
+        self._read = database.read
+        self._sql = sql
+        self._change = change
+
+    def post(self, parcel: Parcel, batch: Batch) -> Posted:
+        """Store one parcel. Raises one of `REFUSALS`, and then nothing of it is stored."""
+        recipients = [(slug, *self._recipient(slug, batch)) for slug in dict.fromkeys(parcel.recipients)]
+        message = message_of(parcel)
+        values = rows.message_values(message, self._address(message, batch))
+        seq = self._database.insert(self._sql["add_message"], values)
+        if seq is None:
+            return self._known(parcel)
+        message = message.replace(seq=seq)
+        try:
+            # After the insert, since a message that is here already is answered as before, however full the inbox is now.
+            depth = max((_room(slug, live, parcel.sender) for slug, _, live in recipients), default=0)
+        except InboxFull:
+            self._read(self._sql["remove_message"], (message.seq,))
+            raise
+        rank = rank_of(message, parcel.sender)
+        timer = min((at for at in (message.expires, message.deadline) if at is not None), default=None)
+        for slug, key, live in recipients:
+            self._read(self._sql["add_delivery"], (message.seq, key, timer, rank))
+            batch.recipients[slug] = (key, live + 1)
+            batch.ring(slug)
+        if message.in_reply_to is not None and message.kind not in {"event", "system"}:
+            self._close_answered(message, batch)
+        return Posted(message=message, duplicate=False, depth=depth)
+
+    def _recipient(self, slug: str, batch: Batch) -> tuple[int, int]:
+        known = batch.recipients.get(slug)
+        if known is None:
+            found = self._read(self._sql["recipient"], (INBOX_LIMIT + 1, slug))
+            if not found or found[0][1] != "open":
+                raise UnknownAgent(f"no agent {slug!r}")
+            known = batch.recipients[slug] = (found[0][0], found[0][2])
+        return known
+
+    def _address(self, message: Message, batch: Batch) -> int | None:
+        known = batch.addresses.get(message.address)
+        if known is None:
+            found = self._read(self._sql["address_id"], (message.address,))
+            values = (message.address, message.project)
+            known = int(found[0][0]) if found else self._database.insert(self._sql["add_address"], values)
+            batch.addresses[message.address] = known
+        return known
+
+    def _known(self, parcel: Parcel) -> Posted:
+        message, _ = rows.message_of(self._read(self._sql["message"], (stored(parcel.draft.id), parcel.sender))[0])
+        if draft_of(message) != parcel.draft:
+            raise IdConflict(f"{parcel.sender} has used {parcel.draft.id} for another message")
+        return Posted(message=message, duplicate=True, depth=0)
+
+    def _close_answered(self, reply: Message, batch: Batch) -> None:
+        if reply.assurance == "claimed" or reply.in_reply_to is None:
+            return
+        action: Action = transitions.Answer(at=reply.sent_at, reply=reply.id)
+        if reply.kind == "ack":
+            action = transitions.Ack(at=reply.sent_at)
+        for row in self._read(self._sql["by_id_of"], (reply.sender, stored(reply.in_reply_to))):
+            if row[3] == reply.to:  # two senders may use one id
+                self._change(rows.entry_of(row), action, row, batch)
+
+
+def _room(slug: str, depth: int, sender: str) -> int:
+    limit = INBOX_LIMIT if sender in _PRIVILEGED else INBOX_LIMIT - INBOX_RESERVE
+    if depth >= limit and sender != SYSTEM:
+        raise InboxFull(f"the inbox of {slug} holds {depth:,} messages that wait; nothing was stored")
+    return depth + 1
