@@ -186,7 +186,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("SQLITE-005", "The delivery rows are the only position: with the cursor cache deleted or stale, nothing is lost or repeated.", "§7", "planned"),
     Promise("SQLITE-006", "Concurrent sends of one process commit as a group, and none returns before its commit is on disk.", "§7", "kept"),
     Promise("SQLITE-007", "A row whose SHA-256 does not fit is set aside and reported; the other messages flow on.", "§7", "kept"),
-    Promise("SQLITE-008", "On a full disk a send is refused with a named error, while acks, the doctor and calls for help still work from the ballast.", "§7", "planned"),
+    Promise("SQLITE-008", "On a full disk a send is refused with a named error, while acks, the doctor and calls for help still work from the ballast.", "§7", "kept"),
     Promise("SQLITE-009", "A store path on a network file system is refused.", "§7", "kept"),
     Promise("SQLITE-010", "A call that cannot get the lock ends at its deadline with a named error, and no read transaction outlives its call.", "§7", "kept"),
     Promise("SQLITE-011", "A waiting reader in another process is woken by a datagram, and finds the message also when that ring is lost.", "§7", "planned"),
@@ -323,7 +323,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("REPAIR-004", "After a repair the real CLI opens.", "§12", "planned"),
     Promise("GUIDE-001", "The guide ships in the package and is checked by hash; a changed copy is noticed and replaced.", "§12", "open"),
     Promise("GUIDE-002", "`RECOVERY.md` in the agent's home is filled with its own facts and no token, and the installed skill brings the same guide to the runtime.", "§12", "open"),
-    Promise("GUIDE-003", "`sos guide` opens with no bus, no config, no token, a broken store and a full disk.", "§12", "open"),
+    Promise("GUIDE-003", "`sos guide` opens with no bus, no config, no token, a broken store and a full disk.", "§12", "kept"),
     Promise("GUIDE-004", "Every command that the guide names exists and takes the options shown, and its order is the ladder's.", "§12", "open"),
 
     # Recovery: sentinel, probe, rescue, amnesia

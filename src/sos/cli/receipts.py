@@ -24,10 +24,17 @@ def form(value: Receipt) -> dict[str, object]:
 
 
 def queue(command: Command, draft: Draft, error: StoreUnreachable, *, broadcast: bool, squad: str | None) -> int:
-    """Keep the message on disk; say that it was not sent."""
+    """Keep the message on disk; say that it was not sent. Raises StorageFull where not even that was possible."""
+    from sos.model.errors import StorageFull
     from sos.wiring.local import queue
 
-    sender = queue(command.settings, command.arguments.as_agent, draft, broadcast=broadcast, squad=squad)
+    try:
+        sender = queue(command.settings, command.arguments.as_agent, draft, broadcast=broadcast, squad=squad)
+    except StorageFull as full:
+        text = f"not sent and not queued: {full.message}"
+        raise StorageFull(
+            text, next_step="free disk space, then send it again; the operator can be written to even now"
+        ) from full
     command.out(
         f"queued, not sent: {draft.id} ({error.message}). The next command of {sender} sends it; list: sos outbox",
         {"id": draft.id, "to": draft.to, "queued": True, "error": error.code, "message": error.message},

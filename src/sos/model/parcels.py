@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sos.model.digests import sha256
 from sos.model.messages import Draft, Message, digest
+from sos.model.names import OPERATOR, SYSTEM
 from sos.model.record import Record
 
 TYPE_CHECKING = False
@@ -23,6 +24,11 @@ class Parcel(Record):
     address: Address
     assurance: Assurance
     sent_at: Millis
+
+
+def is_call_for_help(parcel: Parcel) -> bool:
+    """Whether this must go through even on a full disk: to the operator alone, from it, or from the mesh itself."""
+    return parcel.sender in {OPERATOR, SYSTEM} or parcel.recipients == (OPERATOR,)
 
 
 class Posted(Record):

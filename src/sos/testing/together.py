@@ -59,8 +59,8 @@ class TogetherContract(Contract):
         assert failed == []
         texts = world.texts()
         assert sorted(texts) == sorted(f"{thread}/{number}" for thread in range(4) for number in range(20))
-        for thread in range(4):
-            assert [text for text in texts if text.startswith(f"{thread}/")] == [f"{thread}/{number}" for number in range(20)]
+        for which in range(4):
+            assert [text for text in texts if text.startswith(f"{which}/")] == [f"{which}/{number}" for number in range(20)]
 
     def test_closing_stores_what_waits_and_takes_no_more(self) -> None:
         world = self.world()

@@ -227,7 +227,10 @@ class Write:
         except StoreError:
             self._roll_back()
             raise
-        self._database.checkpoint()
+        try:
+            self._database.checkpoint()
+        except StoreError:
+            return  # what was committed is durable in the log, and must not look refused; the next writer tries again
 
     def _roll_back(self) -> None:
         connection = self._database._connection  # noqa: SLF001

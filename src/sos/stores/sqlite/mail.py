@@ -9,6 +9,7 @@ from sos.model.deliveries import FACTS, INBOX_LIMIT, MAX_ATTEMPTS, Entry, Fact, 
 from sos.model.errors import UnknownMessage
 from sos.model.events import event
 from sos.model.ids import stored
+from sos.model.parcels import is_call_for_help
 from sos.model.times import DAY, Millis
 from sos.stores.sqlite import rows
 from sos.stores.sqlite.batch import Batch
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from sos.model.transitions import Action
     from sos.ports import View
     from sos.stores.sqlite.agents import SqliteDirectory
+    from sos.stores.sqlite.ballast import Ballast
     from sos.stores.sqlite.database import Database, Row
     from sos.stores.sqlite.group import Group
     from sos.stores.sqlite.ring import Ring
@@ -40,8 +42,9 @@ DEAD_FOR = 14 * DAY
 class SqliteMailbox:
     """The port `Mailbox` over one database file."""
 
-    def __init__(self, database: Database, directory: SqliteDirectory, ring: Ring) -> None:
+    def __init__(self, database: Database, directory: SqliteDirectory, ring: Ring, ballast: Ballast) -> None:
         self._database = database
+        self._ballast = ballast
         self._directory = directory
         self._ring = ring
         self._sql = queries("mail")
@@ -58,6 +61,12 @@ class SqliteMailbox:
         """See `ports.Mailbox.post`. Single parcels of several threads at once are committed together."""
         if len(parcels) == 1 and self._database.is_busy():
             return [self.submit(parcels[0]).result()]
+        if all(is_call_for_help(parcel) for parcel in parcels):
+            return self._ballast.saving(lambda: self._post(parcels))
+        self._ballast.require()
+        return self._post(parcels)
+
+    def _post(self, parcels: Sequence[Parcel]) -> list[Posted]:
         with self._database.write(), Batch(self._ring) as batch:
             return [self._posting.post(parcel, batch) for parcel in parcels]
 
@@ -71,6 +80,7 @@ class SqliteMailbox:
         return self._group.submit(parcel)
 
     def _post_each(self, parcels: Sequence[Parcel]) -> list[Posted | Exception]:
+        self._ballast.require()
         outcomes: list[Posted | Exception] = []
         with self._database.write(), Batch(self._ring) as batch:
             for parcel in parcels:
@@ -134,6 +144,9 @@ class SqliteMailbox:
 
     def apply(self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]]) -> list[Entry]:
         """See `ports.Mailbox.apply`."""
+        return self._ballast.saving(lambda: self._apply(agent, changes))
+
+    def _apply(self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]]) -> list[Entry]:
         with self._database.write(), Batch(self._ring) as batch:
             return [
                 self._change(rows.entry_of(row), action, row, batch)
@@ -143,6 +156,9 @@ class SqliteMailbox:
 
     def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]]) -> bool:
         """See `ports.Mailbox.settle`."""
+        return self._ballast.saving(lambda: self._settle(body, turn, changes))
+
+    def _settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]]) -> bool:
         with self._database.write(), Batch(self._ring) as batch:
             self._directory.save_body(body)
             self._run("set_turn", (turn, body.agent, turn))
@@ -198,6 +214,9 @@ class SqliteMailbox:
         earliest = self.next_timer()
         if earliest is None or earliest > now:
             return 0
+        return self._ballast.saving(lambda: self._tick(now, limit))
+
+    def _tick(self, now: Millis, limit: int) -> int:
         with self._database.write(), Batch(self._ring) as batch:
             due = self._run("due_timers", (now, limit))
             for row in due:
@@ -215,13 +234,17 @@ class SqliteMailbox:
 
     def prune(self, now: Millis, limit: int) -> int:
         """See `ports.Mailbox.prune`."""
+        before = now - DEAD_FOR
+        found = self._run("prunable", (before, before, now - DONE_FOR, limit))
+        if found:
+            self._ballast.saving(lambda: self._remove(found))
+        return len(found)
+
+    def _remove(self, found: list[Row]) -> None:
         with self._database.write():
-            before = now - DEAD_FOR
-            found = self._run("prunable", (0, before, before, now - DONE_FOR, limit))
-            for (number,) in found:
+            for (number,) in found:  # what is over stays over: nobody has changed it meanwhile
                 for statement in ("remove_facts", "remove_deliveries", "remove_message"):
                     self._run(statement, (number,))
-            return len(found)
 
     # --- stories --------------------------------------------------------------------------------------------------------
 

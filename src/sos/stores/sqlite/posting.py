@@ -71,13 +71,13 @@ class Posting:
             known = batch.recipients[slug] = (found[0][0], found[0][2])
         return known
 
-    def _address(self, message: Message, batch: Batch) -> int | None:
+    def _address(self, message: Message, batch: Batch) -> int:
         known = batch.addresses.get(message.address)
         if known is None:
             found = self._read(self._sql["address_id"], (message.address,))
             values = (message.address, message.project)
-            known = int(found[0][0]) if found else self._database.insert(self._sql["add_address"], values)
-            batch.addresses[message.address] = known
+            added = None if found else self._database.insert(self._sql["add_address"], values)
+            known = batch.addresses[message.address] = int(found[0][0]) if added is None else added
         return known
 
     def _known(self, parcel: Parcel) -> Posted:

@@ -6,6 +6,7 @@ import os
 
 from sos.model.errors import StoreMissing
 from sos.stores.sqlite.agents import SqliteDirectory, SqliteSkills, SqliteTokens
+from sos.stores.sqlite.ballast import Ballast
 from sos.stores.sqlite.database import Database
 from sos.stores.sqlite.mail import SqliteMailbox
 from sos.stores.sqlite.ring import Ring
@@ -24,12 +25,14 @@ class SqliteStore:
     def __init__(self, path: str, run: str, *, create: bool = False, lock_seconds: float = 5.0) -> None:
         if not create and not os.path.exists(path):
             raise StoreMissing(f"the store {path} is gone")
+        self.ballast = Ballast(path)
         self._database = Database(path, lock_seconds=lock_seconds)
-        self._database.open(create=create)
+        # Even opening needs some room where the last process took SQLite's shared index with it.
+        self.ballast.saving(lambda: self._database.open(create=create))
         self._ring = Ring(self._database, run)
         self._skills: SqliteSkills | None = None
         self.agents = SqliteDirectory(self._database)
-        self.mail = SqliteMailbox(self._database, self.agents, self._ring)
+        self.mail = SqliteMailbox(self._database, self.agents, self._ring, self.ballast)
         self.tokens = SqliteTokens(self._database)
 
     @property

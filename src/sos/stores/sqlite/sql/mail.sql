@@ -73,7 +73,7 @@ WHERE f.message = ? AND f.recipient = ? ORDER BY f.number
 -- name: set_turn
 UPDATE agent SET turn = ? WHERE slug = ? AND turn < ?
 -- name: prunable
-SELECT m.seq FROM message AS m WHERE m.seq > ? AND m.sent_at < ? AND m.seq < (SELECT max(seq) FROM message)
+SELECT m.seq FROM message AS m WHERE m.sent_at < ? AND m.seq < (SELECT max(seq) FROM message)
 AND NOT EXISTS (
     SELECT 1 FROM delivery AS d WHERE d.message = m.seq
     AND (d.live = 1 OR (CASE WHEN d.ended = 'dead' THEN d.ended_at > ? ELSE m.sent_at > ? END))
