@@ -109,7 +109,10 @@ class Mailbox(Protocol):
         ...
 
     def prune(self, now: Millis, limit: int) -> int:
-        """Remove at most `limit` messages that are over and past their retention; how many were removed."""
+        """Take one step of pruning now: look at up to `limit` messages, go round at the end; how many were removed.
+
+        Sends take such steps by themselves (model/retention.py). Mail of an agent that left long ago is ended here too.
+        """
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sos.stores.memory.store import MemoryStore
-from sos.testing import contracts, directories, together, views
+from sos.testing import contracts, directories, keeping, together, views
 
 pytestmark = pytest.mark.promise("STORE-001")
 
@@ -52,4 +52,9 @@ class TestSkills(OverMemory, directories.SkillContract):
 
 
 class TestTogether(OverMemory, together.TogetherContract):
+    pass
+
+
+@pytest.mark.promise("RETENTION-002", "RETENTION-003")
+class TestKeeping(OverMemory, keeping.KeepingContract):
     pass

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from sos.stores.sqlite.store import SqliteStore
-from sos.testing import contracts, directories, together, views
+from sos.testing import contracts, directories, keeping, together, views
 
 pytestmark = pytest.mark.promise("STORE-001")
 
@@ -69,4 +69,9 @@ class TestHostile(OverSqlite, views.HostileContract):
 
 
 class TestTogether(OverSqlite, together.TogetherContract):
+    pass
+
+
+@pytest.mark.promise("RETENTION-002", "RETENTION-003")
+class TestKeeping(OverSqlite, keeping.KeepingContract):
     pass

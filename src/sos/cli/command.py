@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from sos.model.ids import MessageId
     from sos.model.messages import Draft
 
-PRUNED_A_COMMAND = 16
-"""Old messages that one command removes: retention goes in small steps inside ordinary work."""
-
 
 class Command:
     """One running command: its arguments, its settings, its output. `settings` raises InvalidInput for a value that cannot be."""
@@ -45,9 +42,7 @@ class Command:
         from sos.wiring.local import connect, drain_outbox
 
         connection = connect(self.settings, self.arguments.as_agent)
-        now = connection.clock.now()
-        connection.store.mail.tick(now)
-        connection.store.mail.prune(now, PRUNED_A_COMMAND)
+        connection.store.mail.tick(connection.clock.now())
         for refused in drain_outbox(self.settings, connection):
             self.remark(f"sos: not sent, and never will be: {refused}")
         return connection

@@ -10,7 +10,7 @@ from sos.model.errors import IdConflict, InboxFull, SosError, UnknownAgent, Unkn
 from sos.model.events import event
 from sos.model.names import OPERATOR, SYSTEM
 from sos.model.parcels import Posted, draft_of, message_of
-from sos.model.times import DAY
+from sos.model.retention import ABANDONED_FOR, EVERY, LOOKED_AT, is_past
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from sos.model.transitions import Action
     from sos.ports import View
     from sos.stores.memory.store import State
-
-DONE_FOR, DEAD_FOR = 30 * DAY, 14 * DAY
 
 
 class MemoryMailbox:
@@ -70,6 +68,8 @@ class MemoryMailbox:
             state.changed.add(slug)
         if message.kind not in {"event", "system"} and message.assurance != "claimed":
             self._close_answered(message)
+        if message.seq % EVERY == 0:
+            self.prune(message.sent_at, LOOKED_AT)
         return Posted(message=message, duplicate=False, depth=depth)
 
     def _room(self, slug: str, sender: str) -> int:
@@ -118,7 +118,11 @@ class MemoryMailbox:
             return [entry for identifier in ids for entry in self._found(agent, identifier)]
 
     def _found(self, agent: str, identifier: MessageId | int) -> list[Entry]:
-        found = [entry for entry in self._all(agent) if identifier in {entry.message.id, entry.message.seq}]
+        if isinstance(identifier, int):
+            delivery = self._state.deliveries.get((identifier, agent))
+            found = [] if delivery is None else [Entry(message=self._state.messages[identifier], delivery=delivery)]
+        else:
+            found = [entry for entry in self._all(agent) if entry.message.id == identifier]
         if not found:
             raise UnknownMessage(f"no message {identifier} for {agent}")
         return found
@@ -222,23 +226,24 @@ class MemoryMailbox:
     def prune(self, now: Millis, limit: int) -> int:
         """See `ports.Mailbox.prune`."""
         with self._state.step():
-            gone = [seq for seq in self._state.messages if seq != self._state.head and self._over(seq, now)][:limit]
+            left = [slug for slug, agent in self._state.agents.items() if (agent.closed_at or now) < now - ABANDONED_FOR]
+            for entry in [entry for slug in left for entry in self._all(slug)]:
+                if transitions.is_live(entry.message, entry.delivery):
+                    self._change(entry, transitions.Kill(at=now, reason="its recipient left 30 days ago"))
+            kept = {seq for seq, slug in self._state.deliveries if not self._is_past(seq, slug, now)} | {self._state.head}
+            gone = [seq for seq in self._state.messages if seq not in kept][:limit]
             for seq in gone:
                 message = self._state.messages.pop(seq)
                 del self._state.by_id[message.id, message.sender]
-                for key in [key for key in self._state.deliveries if key[0] == seq]:
-                    del self._state.deliveries[key]
-                    self._state.facts.pop(key, None)
+            removed = set(gone)
+            for key in [key for key in self._state.deliveries if key[0] in removed]:
+                del self._state.deliveries[key]
+                self._state.facts.pop(key, None)
             return len(gone)
 
-    def _over(self, seq: int, now: Millis) -> bool:
-        message = self._state.messages[seq]
-        return all(
-            not transitions.is_live(message, delivery)
-            and ((delivery.ended_at or 0) < now - DEAD_FOR if delivery.ended == "dead" else message.sent_at < now - DONE_FOR)
-            for key, delivery in self._state.deliveries.items()
-            if key[0] == seq
-        )
+    def _is_past(self, seq: int, slug: str, now: Millis) -> bool:
+        message, delivery = self._state.messages[seq], self._state.deliveries[seq, slug]
+        return not transitions.is_live(message, delivery) and is_past(message, delivery, now)
 
 
 def _in_view(entry: Entry, view: View, turn: int) -> bool:

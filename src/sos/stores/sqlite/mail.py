@@ -10,11 +10,12 @@ from sos.model.errors import UnknownMessage
 from sos.model.events import event
 from sos.model.ids import stored
 from sos.model.parcels import is_call_for_help
-from sos.model.times import DAY, Millis
+from sos.model.times import Millis
 from sos.stores.sqlite import rows
 from sos.stores.sqlite.batch import Batch
 from sos.stores.sqlite.database import queries
 from sos.stores.sqlite.posting import REFUSALS, Posting
+from sos.stores.sqlite.retention import Retention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from sos.stores.sqlite.group import Group
     from sos.stores.sqlite.ring import Ring
 
-DONE_FOR = 30 * DAY
-DEAD_FOR = 14 * DAY
-
 
 class SqliteMailbox:
     """The port `Mailbox` over one database file."""
@@ -48,7 +46,8 @@ class SqliteMailbox:
         self._directory = directory
         self._ring = ring
         self._sql = queries("mail")
-        self._posting = Posting(database, self._sql, self._change)
+        self._retention = Retention(database, self._sql, self._change)
+        self._posting = Posting(database, self._sql, self._change, self._retention)
         self._starting = _thread.allocate_lock()
         self._group: Group | None = None
 
@@ -234,17 +233,11 @@ class SqliteMailbox:
 
     def prune(self, now: Millis, limit: int) -> int:
         """See `ports.Mailbox.prune`."""
-        before = now - DEAD_FOR
-        found = self._run("prunable", (before, before, now - DONE_FOR, limit))
-        if found:
-            self._ballast.saving(lambda: self._remove(found))
-        return len(found)
+        return self._ballast.saving(lambda: self._prune(now, limit))
 
-    def _remove(self, found: list[Row]) -> None:
-        with self._database.write():
-            for (number,) in found:  # what is over stays over: nobody has changed it meanwhile
-                for statement in ("remove_facts", "remove_deliveries", "remove_message"):
-                    self._run(statement, (number,))
+    def _prune(self, now: Millis, limit: int) -> int:
+        with self._database.write(), Batch(self._ring) as batch:
+            return self._retention.step(now, limit, batch)
 
     # --- stories --------------------------------------------------------------------------------------------------------
 

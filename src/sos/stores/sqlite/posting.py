@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sos.model.transitions import Action
     from sos.stores.sqlite.batch import Batch
     from sos.stores.sqlite.database import Database, Row
+    from sos.stores.sqlite.retention import Retention
 
     Change = Callable[[Entry, Action, Row, Batch], Entry]
 
@@ -31,11 +32,12 @@ _PRIVILEGED = frozenset((OPERATOR, SYSTEM))
 class Posting:
     """Puts parcels into an open transaction. `change` applies an action to a delivery: a reply closes what it answers."""
 
-    def __init__(self, database: Database, sql: dict[str, str], change: Change) -> None:
+    def __init__(self, database: Database, sql: dict[str, str], change: Change, retention: Retention) -> None:
         self._database = database
         self._read = database.read
         self._sql = sql
         self._change = change
+        self._retention = retention
 
     def post(self, parcel: Parcel, batch: Batch) -> Posted:
         """Store one parcel. Raises one of `REFUSALS`, and then nothing of it is stored."""
@@ -60,6 +62,7 @@ class Posting:
             batch.ring(slug)
         if message.in_reply_to is not None and message.kind not in {"event", "system"}:
             self._close_answered(message, batch)
+        self._retention.after(message.seq, message.sent_at, batch)
         return Posted(message=message, duplicate=False, depth=depth)
 
     def _recipient(self, slug: str, batch: Batch) -> tuple[int, int]:

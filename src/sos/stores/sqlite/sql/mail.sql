@@ -72,13 +72,22 @@ SELECT f.kind, f.later, coalesce(b.session, ''), f.evidence FROM fact AS f LEFT 
 WHERE f.message = ? AND f.recipient = ? ORDER BY f.number
 -- name: set_turn
 UPDATE agent SET turn = ? WHERE slug = ? AND turn < ?
--- name: prunable
-SELECT m.seq FROM message AS m WHERE m.sent_at < ? AND m.seq < (SELECT max(seq) FROM message)
-AND NOT EXISTS (
+-- name: position
+SELECT coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'pruned'), 0)
+-- name: move
+INSERT INTO meta (key, value) VALUES ('pruned', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+-- name: look
+SELECT m.seq, m.sent_at < ? AND m.seq < (SELECT max(seq) FROM message) AND NOT EXISTS (
     SELECT 1 FROM delivery AS d WHERE d.message = m.seq
-    AND (d.live = 1 OR (CASE WHEN d.ended = 'dead' THEN d.ended_at > ? ELSE m.sent_at > ? END))
+    AND (d.live = 1 OR CASE WHEN d.ended = 'dead' THEN d.ended_at >= ? ELSE m.sent_at >= ? END)
 )
-ORDER BY m.seq LIMIT ?
+FROM message AS m WHERE m.seq > ? ORDER BY m.seq LIMIT ?
+-- name: abandoned
+SELECT * FROM entry WHERE recipient IN (SELECT id FROM agent WHERE status = 'closed' AND closed_at < ?) AND live = 1 LIMIT ?
+-- name: forget_bodies
+DELETE FROM body WHERE id IN (
+    SELECT id FROM body WHERE seen_at < ? AND id < (SELECT max(id) FROM body) ORDER BY id LIMIT ?
+)
 -- name: remove_facts
 DELETE FROM fact WHERE message = ?
 -- name: remove_deliveries
