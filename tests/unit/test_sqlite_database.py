@@ -99,7 +99,7 @@ def test_the_log_is_moved_once_a_megabyte_waits(opened: Database) -> None:
 
 
 def test_what_is_not_a_store_of_ours_is_refused(opened: Database, tmp_path: Path) -> None:
-    opened.read("PRAGMA user_version = 99")
+    opened.read("PRAGMA user_version = 2001")
     with pytest.raises(UpgradeNeeded):
         Database(opened.path).open(create=False)
     foreign = tmp_path / "own" / "foreign.db"

@@ -10,10 +10,10 @@ from sos.homes import home as homes
 from sos.homes import resolver
 from sos.model.agents import Joining
 from sos.model.errors import BusMismatch, HomeDamaged, SosError, StoreMissing, StoreUnreachable, TokenRefused
-from sos.model.findings import Notice
 from sos.model.names import OPERATOR
 from sos.model.times import Millis
 from sos.stores.sqlite.store import SqliteStore
+from sos.wiring import history
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def connect(settings: Settings, named: str | None = None) -> LocalConnection:
     if home is None:
         raise HomeDamaged(f"{homes.path_of(settings.home, who.slug)} is gone", next_step="sos join --name NAME")
     store = open_home_store(settings, home)
+    history.check_after_boot(store)
     me = authenticated(store, settings, home)
     # In a session, the session is the body; the operator's terminal is the operator's own; `--as` elsewhere only looks.
     own = settings.session is not None or who.slug == OPERATOR
@@ -125,12 +126,7 @@ def open_home_store(settings: Settings, home: Home, *, lock_seconds: float = 5.0
     if settings.store is not None and settings.store != home.store:
         raise BusMismatch(f"SOS_STORE names {settings.store}, but {home.slug} joined {home.store}")
     store = open_store(settings, home.store, lock_seconds=lock_seconds)
-    if store.epoch != home.epoch:
-        text = "The store was restored or replaced: messages since its backup may be lost; ask your peers to send again."
-        store.agents.notify(Notice(agent=home.slug, at=SystemClock().now(), code="store_restored", text=text))
-        agent = store.agents.agent(home.slug)
-        if agent is not None:
-            homes.save(settings.home, agent, home.store, store.epoch)
+    history.compare(settings, store, home, SystemClock().now())
     return store
 
 

@@ -13,7 +13,8 @@ import os
 import sys
 
 from sos.files import Lock, check_private, private_directory
-from sos.model.errors import Conflict, NetworkFileSystem, StorageFull, StoreDamaged, StoreError, StoreUnreachable, UpgradeNeeded
+from sos.model.errors import Conflict, NetworkFileSystem, StorageFull, StoreDamaged, StoreError, StoreUnreachable
+from sos.stores.sqlite import schema
 from sos.stores.sqlite.log import CAP_BYTES, Log
 
 TYPE_CHECKING = False
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     Row = tuple[Any, ...]
 
-APPLICATION_ID = 0x534F5331  # "SOS1"
-SCHEMA = 1
 LOCK_SECONDS = 5.0
 _HERE = os.path.dirname(__file__)
 _NETWORK = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "glusterfs", "lustre"))
@@ -68,13 +67,13 @@ class Database:
         self._connection = self._guarded(self._connect)
         self._log = Log(self.path + "-wal", int(self.read("PRAGMA page_size")[0][0]))
         if create and not self.read("SELECT 1 FROM sqlite_master LIMIT 1"):
-            self._migrate()
-        version = int(self.read("PRAGMA user_version")[0][0])
-        if version != SCHEMA or self.read("PRAGMA application_id") != [(APPLICATION_ID,)]:
+            schema.migrate(self)
+        try:
+            if schema.check(self) < schema.newest():
+                schema.migrate(self)
+        except StoreError:
             self.close()
-            if version > SCHEMA:
-                raise UpgradeNeeded(f"{self.path} has schema {version}; this program knows {SCHEMA}")
-            raise StoreDamaged(f"{self.path} is not a store of SOS")
+            raise
 
     def _connect(self) -> Any:
         # Closing any descriptor of a file drops all POSIX locks that this process has on it, SQLite's included; another process
@@ -94,19 +93,6 @@ class Database:
         connection.execute("PRAGMA trusted_schema = 0")
         connection.execute("PRAGMA cell_size_check = 1")
         return connection
-
-    def _migrate(self) -> None:
-        with self.write():
-            if self.read("PRAGMA user_version") == [(SCHEMA,)]:
-                return  # another process was faster
-            with open(os.path.join(_HERE, "migrations", "0001_initial.sql"), encoding="ascii") as file:
-                script = file.read()
-            for statement in script.split(";\n"):
-                if statement.strip():
-                    self.read(statement)
-            self.read("INSERT INTO meta (key, value) VALUES ('epoch', ?)", (os.urandom(8).hex(),))
-            self.read(f"PRAGMA application_id = {APPLICATION_ID}")
-            self.read(f"PRAGMA user_version = {SCHEMA}")
 
     def read(self, sql: str, values: object = ()) -> list[Row]:
         """Run one statement and return its rows. No read transaction outlives the call."""
@@ -156,6 +142,12 @@ class Database:
         """Move a long log into the file; only ever called under the lock. A reader in the way is not waited for."""
         if self._log is not None and self._log.is_long():
             self.read("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def check(self) -> None:
+        """Look through the whole file (about 2 s for each GB). Raises StoreDamaged with the first thing found."""
+        found = str(self.read("PRAGMA quick_check(1)")[0][0])
+        if found != "ok":
+            raise StoreDamaged(f"{self.path}: {found.splitlines()[-1]}")
 
     def copy(self, path: str) -> int:
         """Write a compact copy of the database to a new file, with an epoch of its own; its bytes. Raises Conflict."""

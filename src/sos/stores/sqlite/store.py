@@ -47,6 +47,14 @@ class SqliteStore:
         """See `ports.Store.epoch`."""
         return str(self._database.read("SELECT value FROM meta WHERE key = 'epoch'")[0][0])
 
+    def check_once(self, mark: str) -> None:
+        """Look through the whole file unless that was done under this mark already. Raises StoreDamaged."""
+        if self._database.read("SELECT 1 FROM meta WHERE key = 'checked' AND value = ?", (mark,)):
+            return
+        self._database.check()
+        with self._database.write():
+            self._database.read("INSERT OR REPLACE INTO meta (key, value) VALUES ('checked', ?)", (mark,))
+
     def copy(self, path: str) -> int:
         """See `ports.Store.copy`."""
         return self._database.copy(path)
