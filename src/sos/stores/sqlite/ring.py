@@ -14,7 +14,8 @@ from sos.model import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    import socket
+    from collections.abc import Callable
 
     from sos.stores.sqlite.database import Database
 
@@ -31,6 +32,7 @@ class Ring:
     def __init__(self, database: Database, run: str) -> None:
         self._database = database
         self._run = run
+        self._idle: dict[str, list[socket.socket]] = {}
 
     def quiet_path(self, agent: str) -> str:
         """The quiet file of an agent."""
@@ -85,25 +87,60 @@ class Ring:
         except OSError:
             return
 
-    def wait(self, agent: str, seconds: float, check: Any) -> bool:
-        """Bind, register, check, wait, in this order, so that no ring falls between. False after `seconds`."""
+    def wait(self, agent: str, seconds: float, check: Callable[[], bool]) -> bool:
+        """Bind, register, check, wait, in this order, so that no ring falls between. False after `seconds`.
+
+        The registration is kept for the next wait: making and removing it are durable commits, and a reader that was woken wants
+        its message first.
+        """
+        receiver = self._receiver(agent)
+        try:
+            _drain(receiver)
+            if check():
+                return True
+            receiver.settimeout(max(seconds, 0.001))
+            receiver.recv(16)
+        except TimeoutError:
+            return False
+        else:
+            return True
+        finally:
+            self._idle.setdefault(agent, []).append(receiver)
+
+    def _receiver(self, agent: str) -> socket.socket:
+        try:
+            return self._idle.get(agent, []).pop()
+        except IndexError:
+            return self._register(agent)
+
+    def _register(self, agent: str) -> socket.socket:
         import socket
 
         folder = private_directory(f"/tmp/sos-{os.geteuid()}")  # 0700 and checked to be ours; short on purpose
         path = f"{folder}/{os.getpid()}-{os.urandom(4).hex()}"
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
-            receiver.bind(path)
-            try:
-                with self._database.write():
-                    self._database.read(_ADD, (path, agent))
-                if check():
-                    return True
-                receiver.settimeout(max(seconds, 0.001))
-                receiver.recv(16)
-            except TimeoutError:
-                return False
-            else:
-                return True
-            finally:
-                with self._database.write():
-                    self._forget(path)
+        receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        receiver.bind(path)
+        with self._database.write():
+            self._database.read(_ADD, (path, agent))
+        return receiver
+
+    def close(self) -> None:
+        """Give up the registrations of this process."""
+        receivers = [receiver for idle in self._idle.values() for receiver in idle]
+        self._idle.clear()
+        if receivers:
+            with self._database.write():
+                for receiver in receivers:
+                    self._forget(receiver.getsockname())
+        for receiver in receivers:
+            receiver.close()
+
+
+def _drain(receiver: socket.socket) -> None:
+    """Take what rang before: whatever it was about, the check that follows sees it."""
+    receiver.setblocking(False)
+    try:
+        while True:
+            receiver.recv(16)
+    except BlockingIOError:
+        return

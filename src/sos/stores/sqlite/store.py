@@ -66,4 +66,5 @@ class SqliteStore:
     def close(self) -> None:
         """See `ports.Store.close`."""
         self.mail.close()
+        self._ring.close()
         self._database.close()
