@@ -161,7 +161,7 @@ def test_a_subagent_at_work_neither_sees_nor_marks_mail(machine: Machine, endpoi
     assert not any("not for the subagent" in text for request in below for text in texts(request))
 
 
-@pytest.mark.promise("HOOK-014")
+@pytest.mark.promise("HOOK-014", "PERF-018")
 def test_a_hundred_of_a_hundred_are_proven_and_each_stood_in_a_request(machine: Machine, endpoint: ModelEndpoint) -> None:
     sent: dict[str, str] = {}
     session: str | None = None
