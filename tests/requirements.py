@@ -363,7 +363,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("PERF-015", "MCP over stdio is ready in ≤ 40 ms with ≤ 20 MB.", "§14", "planned", "bench/mcp_stdio.py"),
     Promise("PERF-016", "10^6 messages of 228 bytes take ≤ 2 × their bodies on disk, indexes and facts included.", "§14", "open", "bench/storage.py"),
     Promise("PERF-017", "From install to the first message surfaced takes ≤ 5 s with a near registry, and 5 commands.", "§14", "kept", "bench/first_minute.py"),
-    Promise("PERF-018", "Of 100 messages 100 are proven in the model's context on Claude Code.", "§14", "kept"),
+    Promise("PERF-018", "Of 100 messages 100 are proven in the model's context on Claude Code.", "§14", "kept", "bench/arrival_claude.py"),
     Promise("PERF-019", "Of 100 messages 100 are proven in the model's context on Codex, and as many on Gemini CLI.", "§14", "planned", "bench/arrival_others.py"),
     Promise("PERF-020", "Of all that a sender can write, nothing raises its assurance: 0 of the corpus.", "§14", "planned", "bench/forgery.py"),
     Promise("PERF-021", "Embedded, no process of ours stays running; Claude Code's monitor takes ≤ 15 MB.", "§14", "kept", "bench/idle.py"),
