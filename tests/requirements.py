@@ -113,10 +113,10 @@ PROMISES: tuple[Promise, ...] = (
     Promise("MESSAGE-002", "The store sets the sender from the token; a sender claimed in the call has no effect.", "§6", "planned"),
     Promise("MESSAGE-003", "Writing is strict: text over 64 KiB of UTF-8, an unknown kind or field, or a wrong type is refused with a code, and nothing is stored.", "§6", "planned"),
     Promise("MESSAGE-004", "A message past 8 hops is refused, so that two auto-repliers die down.", "§6", "planned"),
-    Promise("MESSAGE-005", "Reading understands the five older envelope formats.", "§6", "planned"),
-    Promise("MESSAGE-006", "An entry that nobody understands is shown as such and holds up nothing behind it.", "§6", "planned"),
+    Promise("MESSAGE-005", "Reading understands the five older envelope formats.", "§6", "kept"),
+    Promise("MESSAGE-006", "An entry that nobody understands is shown as such and holds up nothing behind it.", "§6", "kept"),
     Promise("MESSAGE-007", "Every message shows its assurance: `token` where a server checked it, `same-user` embedded, `claimed` for a foreign entry.", "§6", "planned"),
-    Promise("MESSAGE-008", "Nothing that a sender writes in body, field or flag raises the assurance.", "§6", "planned"),
+    Promise("MESSAGE-008", "Nothing that a sender writes in body, field or flag raises the assurance.", "§6", "open"),
     Promise("MESSAGE-009", "A claimed sender shows as \"claims to be X\", ranks last, and closes no request.", "§6", "planned"),
 
     # The promise, and the facts of a delivery
