@@ -103,7 +103,7 @@ def understood(stream: Address, entry: EntryId, fields: Mapping[bytes, bytes] | 
     flat = {_clean(name, 64): _clean(value, MAX_FIELD) for name, value in pairs[:MAX_FIELDS]}
     if len(fields) > MAX_FIELDS:
         flat["(more)"] = f"{len(fields) - MAX_FIELDS} fields are not shown"
-    mark = sha256("\n".join(f"{name}={len(value)}:{value}" for name, value in sorted(flat.items())).encode()).hex()[:16]
+    mark = _mark(pairs)
     form, outer, inner = _recognised(flat)
     if form == "unknown":
         return _unknown(stream, entry, mark, flat)
@@ -282,6 +282,15 @@ def free_id(foreign: Foreign, agent: str, kept: list[Kept]) -> MessageId:
 def _is_direct(stream: Address) -> bool:
     target = parse_address(stream)
     return target is None or target.agent is not None
+
+
+def _mark(pairs: list[tuple[Any, Any]]) -> str:
+    raw = sorted((_bytes(name), _bytes(value)) for name, value in pairs)
+    return sha256(b"".join(b"%d:%b%d:%b" % (len(name), name, len(value), value) for name, value in raw)).hex()[:16]
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
 
 
 def _clean(value: str | bytes, limit: int) -> str:
