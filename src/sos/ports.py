@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sos.model.names import Slug
     from sos.model.parcels import Parcel, Posted
     from sos.model.skills import Skill
+    from sos.model.streams import Batch, Standing, Taken
     from sos.model.times import Millis
     from sos.model.tokens import TokenRecord
     from sos.model.transitions import Action
@@ -176,6 +177,24 @@ class Directory(Protocol):
         ...
 
 
+class Streams(Protocol):
+    """Foreign streams, as far as a store knows them: where each agent stands, and the one step that imports. Reads no stream."""
+
+    def standing(self, agent: Slug) -> Standing:
+        """Where an agent stands in the streams that it has looked into."""
+        ...
+
+    def take(self, agent: Slug, batch: Batch, now: Millis) -> Taken:
+        """Import, as one durable step: compare the cursor, store what the agent has not had, move the cursor, tell, ring.
+
+        Nothing changes where the cursor is not the expected one. An entry is known by its id, sender and text, in whichever
+        stream it stands, for as long as its message is kept. What finds no room in the inbox stays before the cursor. What is
+        stored is `claimed`: it closes no request, and no slug's rights are its sender's. Raises UnknownAgent, InvalidInput,
+        StorageFull, StoreUnreachable.
+        """
+        ...
+
+
 class TokenStore(Protocol):
     """What the store knows of tokens: digests, never secrets."""
 
@@ -229,6 +248,11 @@ class Store(Protocol):
     @property
     def skills(self) -> SkillStore:
         """Skills."""
+        ...
+
+    @property
+    def streams(self) -> Streams:
+        """Foreign streams."""
         ...
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sos.stores.memory.store import MemoryStore
-from sos.testing import contracts, directories, keeping, together, views
+from sos.testing import contracts, directories, foreign, keeping, together, views
 
 pytestmark = pytest.mark.promise("STORE-001")
 
@@ -57,4 +57,14 @@ class TestTogether(OverMemory, together.TogetherContract):
 
 @pytest.mark.promise("RETENTION-002", "RETENTION-003")
 class TestKeeping(OverMemory, keeping.KeepingContract):
+    pass
+
+
+@pytest.mark.promise("ADDRESS-004", "MESSAGE-009")
+class TestStreams(OverMemory, foreign.StreamContract):
+    pass
+
+
+@pytest.mark.promise("INBOX-019")
+class TestResets(OverMemory, foreign.ResetContract):
     pass

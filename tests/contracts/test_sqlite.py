@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from sos.stores.sqlite.store import SqliteStore
-from sos.testing import contracts, directories, keeping, together, views
+from sos.testing import contracts, directories, foreign, keeping, together, views
 
 pytestmark = pytest.mark.promise("STORE-001")
 
@@ -74,4 +74,14 @@ class TestTogether(OverSqlite, together.TogetherContract):
 
 @pytest.mark.promise("RETENTION-002", "RETENTION-003")
 class TestKeeping(OverSqlite, keeping.KeepingContract):
+    pass
+
+
+@pytest.mark.promise("ADDRESS-004", "MESSAGE-009")
+class TestStreams(OverSqlite, foreign.StreamContract):
+    pass
+
+
+@pytest.mark.promise("INBOX-019")
+class TestResets(OverSqlite, foreign.ResetContract):
     pass

@@ -196,6 +196,7 @@ TEXT_FIELDS = st.dictionaries(st.text(max_size=5), st.text(max_size=5))
 
 @given(TEXT_FIELDS, TEXT_FIELDS)
 @example({"a": "1\nb=1:2"}, {"a": "1", "b": "2"})
+@example({str(number): "" for number in range(40)}, {})
 def test_the_mark_tells_entries_apart_by_their_fields_alone(one: dict[str, str], other: dict[str, str]) -> None:
     marks = [understood(STREAM, ENTRY, one).mark, understood(STREAM, ENTRY, other).mark]
     assert marks[0] == understood(BROADCAST, EntryId("1-1"), dict(reversed(one.items()))).mark

@@ -54,6 +54,12 @@ def test_send_and_whoami_load_argparse_and_nothing_heavier() -> None:
         assert found <= {"argparse", "re", "enum"}, (command, found)
 
 
+@pytest.mark.promise("PACKAGE-006")
+def test_foreign_streams_cost_nothing_where_they_are_not_read() -> None:
+    for module in ("sos.hook.run, sos.hook.session", "sos.cli.send, sos.wiring.local, sos.core.sending, sos.core.connection"):
+        assert {name for name in loaded(f"import {module}") if "foreign" in name or "streams" in name} == set()
+
+
 def test_the_model_and_files_load_nothing_heavy() -> None:
     modules = [
         "sos.files",

@@ -10,6 +10,7 @@ from sos.model.agents import Agent, Enrolment
 from sos.model.errors import Conflict, IdConflict, ProjectChanged, SlugTaken, StoreUnreachable
 from sos.model.names import Slug
 from sos.model.times import DAY
+from sos.stores.memory.foreign import MemoryStreams
 from sos.stores.memory.mail import MemoryMailbox
 
 TYPE_CHECKING = False
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any, Literal
 
+    from sos.model.addresses import Address
     from sos.model.agents import Body, Joining
     from sos.model.deliveries import Delivery, Fact
     from sos.model.findings import Notice
     from sos.model.ids import MessageId
     from sos.model.messages import Durability, Message
     from sos.model.skills import Skill
+    from sos.model.streams import Cursor
     from sos.model.times import Millis
     from sos.model.tokens import TokenRecord
 
@@ -50,6 +53,7 @@ class State:
         self.facts: dict[tuple[int, str], list[Fact]] = {}
         self.tokens: dict[str, TokenRecord] = {}
         self.skills: dict[tuple[str, str], Skill] = {}
+        self.cursors: dict[tuple[str, Address], Cursor] = {}
 
     @contextmanager
     def step(self) -> Iterator[None]:
@@ -134,6 +138,7 @@ class MemoryDirectory:
             if record.agent == slug:
                 state.tokens[key_id] = record.replace(agent=former, revoked_at=record.revoked_at or now)
         state.notices = {key: value for key, value in state.notices.items() if key[0] != slug}
+        state.cursors = {(former if name == slug else name, key): value for (name, key), value in state.cursors.items()}
         state.agents[former] = state.agents.pop(slug).replace(slug=former)
 
     def _with_squads(self, agent: Agent) -> Agent:
@@ -293,6 +298,7 @@ class MemoryStore:
         self.agents = MemoryDirectory(self._state)
         self.tokens = MemoryTokens(self._state)
         self.skills = MemorySkills(self._state)
+        self.streams = MemoryStreams(self._state, self.mail, self.agents)
 
     def wait(self, agent: Slug, seconds: float) -> bool:
         """See `ports.Store.wait`."""

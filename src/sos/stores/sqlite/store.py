@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sos.model.messages import Durability
     from sos.model.names import Slug
+    from sos.stores.sqlite.foreign import SqliteStreams
 
 
 class SqliteStore:
@@ -41,6 +42,13 @@ class SqliteStore:
         if self._skills is None:
             self._skills = SqliteSkills(self._database)
         return self._skills
+
+    @property
+    def streams(self) -> SqliteStreams:
+        """Foreign streams. Their module is loaded here: the hook and a plain send never ask."""
+        from sos.stores.sqlite.foreign import SqliteStreams
+
+        return SqliteStreams(self._database, self.mail, self.agents, self._ring)
 
     @property
     def epoch(self) -> str:

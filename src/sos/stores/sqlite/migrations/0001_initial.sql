@@ -162,3 +162,15 @@ JOIN agent AS r ON r.id = d.recipient
 LEFT JOIN message AS m ON m.seq = d.message
 LEFT JOIN address AS a ON a.id = m.address
 LEFT JOIN body AS b ON b.id = d.shown_in;
+
+-- Where each agent stands in each stream that others write. As many rows as there are addresses that an agent reads.
+CREATE TABLE stream_cursor (
+    agent INTEGER NOT NULL REFERENCES agent (id),
+    stream TEXT NOT NULL,
+    position TEXT NOT NULL,
+    mark TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    backlog INTEGER NOT NULL,
+    again TEXT NOT NULL,
+    PRIMARY KEY (agent, stream)
+) WITHOUT ROWID;
