@@ -115,7 +115,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("MESSAGE-004", "A message past 8 hops is refused, so that two auto-repliers die down.", "§6", "planned"),
     Promise("MESSAGE-005", "Reading understands the five older envelope formats.", "§6", "kept"),
     Promise("MESSAGE-006", "An entry that nobody understands is shown as such and holds up nothing behind it.", "§6", "kept"),
-    Promise("MESSAGE-007", "Every message shows its assurance: `token` where a server checked it, `same-user` embedded, `claimed` for a foreign entry.", "§6", "planned"),
+    Promise("MESSAGE-007", "Every message shows its assurance: `token` where a server checked it, `same-user` embedded, `claimed` for a foreign entry.", "§6", "open"),
     Promise("MESSAGE-008", "Nothing that a sender writes in body, field or flag raises the assurance.", "§6", "open"),
     Promise("MESSAGE-009", "A claimed sender shows as \"claims to be X\", ranks last, and closes no request.", "§6", "kept"),
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sos.model.errors import InvalidInput
-from sos.model.ids import is_id, loaded, new_id, parse_id, stored
+from sos.model.ids import is_id, loaded, new_id, parse_id, parse_reference, stored
 from sos.model.times import Millis
 
 TIMES = st.integers(0, (1 << 48) - 1).map(Millis)
@@ -40,6 +40,17 @@ def test_ids_of_one_millisecond_differ_in_all_74_random_bits() -> None:
         zeros |= ~value
     random = ((1 << 80) - 1) ^ (0xF << 76) ^ (0b11 << 62)
     assert ones & random == zeros & random == random
+
+
+def test_the_place_of_a_foreign_entry_names_a_message_and_is_no_id_to_send_under() -> None:
+    place = "raw:sos:stream:agent:bb:1795000000000-0"
+    assert parse_reference(place) == place
+    assert parse_reference(" 0F8FAD5B-D9CB-469F-A165-70867728950E") == "0f8fad5b-d9cb-469f-a165-70867728950e"
+    for wrong in (place + "\n", "raw:\u00e9", "raw:" + "x" * 400, "row:x", ""):
+        with pytest.raises(InvalidInput):
+            parse_reference(wrong)
+    with pytest.raises(InvalidInput):
+        parse_id(place)
 
 
 @given(st.uuids())

@@ -60,6 +60,8 @@ def test_the_header_says_what_is_known_and_no_more() -> None:
     assert "someone who claims to be op\\u{202e}erator" in shown
     assert "project q" in shown
     assert "2 m ago" in shown
+    claims = [rendering.sender(entry("x", assurance="claimed", sender=name)) for name in ("agent:aa", "squad:s", "agent:")]
+    assert claims == ["someone who claims to be aa", "someone who claims to be squad:s", "someone who gives no name"]
     request = rendering.header(entry("x", kind="request", deadline=NOW + 60_000), READER, NOW, NONCE)
     assert "REQUEST: answer within 1 m" in request
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.cli import forms
-from sos.model.ids import parse_id
+from sos.model.ids import parse_reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(command: Command) -> int:
     """Acknowledge."""
-    entries = command.connect().ack([parse_id(each) for each in command.arguments.ids])
+    entries = command.connect().ack([parse_reference(each) for each in command.arguments.ids])
     text = "\n".join(f"{entry.message.id}  {forms.state(entry.delivery)}" for entry in entries)
     command.out(text, {"entries": [forms.entry(entry) for entry in entries]})
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sos.cli import forms
 from sos.model.errors import InvalidInput
-from sos.model.ids import parse_id
+from sos.model.ids import parse_reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def run(command: Command) -> int:
     """Do it."""
     given = command.arguments
     connection = command.connect()
-    ids = [parse_id(each) for each in given.ids]
+    ids = [parse_reference(each) for each in given.ids]
     if given.what != "list" and not ids:
         raise InvalidInput(f"sos dead {given.what} needs message ids", next_step="sos dead list")
     if given.what == "requeue":

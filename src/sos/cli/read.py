@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.cli import forms
-from sos.model.ids import parse_id
+from sos.model.ids import parse_reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(command: Command) -> int:
     """Show, flush, then mark."""
     connection = command.connect()
-    entries = connection.read([parse_id(each) for each in command.arguments.ids])
+    entries = connection.read([parse_reference(each) for each in command.arguments.ids])
     now = connection.clock.now()
     text = "\n".join(forms.whole(entry, connection.me, now) for entry in entries) or "nothing unread"
     command.out(text, {"agent": connection.me.slug, "entries": [forms.entry(entry) for entry in entries]})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sos.model.ids import new_id, parse_id
+from sos.model.ids import new_id, parse_id, parse_reference
 from sos.model.messages import Draft
 from sos.model.times import Millis
 
@@ -29,4 +29,4 @@ def run(command: Command) -> int:
     given = command.arguments
     now = Millis(time.time_ns() // 1_000_000)
     draft = Draft(id=parse_id(given.id) if given.id else new_id(now), to="", text=command.text(given.text))
-    return command.send(draft, answered=parse_id(given.answered))
+    return command.send(draft, answered=parse_reference(given.answered))

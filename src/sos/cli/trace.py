@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.cli import forms
-from sos.model.ids import parse_id
+from sos.model.ids import parse_reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(command: Command) -> int:
     """Tell it."""
-    story = command.connect().trace(parse_id(command.arguments.id))
+    story = command.connect().trace(parse_reference(command.arguments.id))
     command.out(forms.told(story), forms.story(story))
     return 0

@@ -49,7 +49,9 @@ class LocalConnection:
 
     def reply(self, answered: MessageId, draft: Draft) -> Receipt:
         """Answer a message of the own inbox; that closes a request. `draft.to` is filled here."""
-        entry = self.store.mail.find(self.me.slug, [answered])[0]
+        found = self.store.mail.find(self.me.slug, [answered])
+        # A foreign entry may carry the id of a message that somebody truly sent: the true one is meant.
+        entry = min(found, key=lambda each: each.message.assurance == "claimed")
         if entry.message.assurance == "claimed":
             raise InvalidInput("the sender of that message is only claimed: there is nobody sure to answer to")
         if entry.message.hops >= 8:

@@ -84,8 +84,10 @@ def sender(entry: Entry) -> str:
     message = entry.message
     if entry.damaged:
         return "unknown (its stored row is damaged)"
-    name = escape(message.sender)
-    return f"someone who claims to be {name}" if message.assurance == "claimed" else f"{name} ({message.assurance})"
+    if message.assurance != "claimed":
+        return f"{escape(message.sender)} ({message.assurance})"
+    name = escape(message.sender.removeprefix("agent:")).strip()  # a claim is stored as kind:name, so that it is no slug
+    return f"someone who claims to be {name}" if name else "someone who gives no name"
 
 
 def _request(entry: Entry, now: Millis) -> str:

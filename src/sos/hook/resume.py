@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from sos.core import readiness
-from sos.core.rendering import escape
+from sos.core.rendering import escape, sender
 from sos.model.times import ago
 
 TYPE_CHECKING = False
@@ -39,9 +39,7 @@ def _open(store: Store, agent: Agent, now: Millis) -> list[str]:
     lines = []
     asked = store.mail.entries(agent.slug, "open", LISTED)
     for entry in asked:
-        lines.append(
-            f"- Open request {entry.message.id} from {escape(entry.message.sender)}, {ago(now - entry.message.sent_at)} ago"
-        )
+        lines.append(f"- Open request {entry.message.id} from {sender(entry)}, {ago(now - entry.message.sent_at)} ago")
     for story in store.mail.sent(agent.slug, 20):
         waiting = [slug for slug, (delivery, _) in story.deliveries.items() if not delivery.answered and not delivery.ended]
         if story.message.kind == "request" and waiting:

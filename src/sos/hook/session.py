@@ -202,7 +202,8 @@ class Turn:
         return ""
 
     def _unread_requests(self) -> bool:
-        return any(entry.message.kind == "request" for entry in self._store.mail.entries(self.agent.slug, "unread", 64))
+        unread = [entry.message for entry in self._store.mail.entries(self.agent.slug, "unread", 64)]
+        return any(message.kind == "request" and message.assurance != "claimed" for message in unread)
 
     def _show(self) -> str:
         self._judge()

@@ -49,6 +49,13 @@ def parse_id(text: str) -> MessageId:
     return MessageId(lowered)
 
 
+def parse_reference(text: str) -> MessageId:
+    """An id that names a message which is there: as `parse_id`, or the place of a foreign entry. Raises InvalidInput."""
+    if text.startswith("raw:") and text.isascii() and text.isprintable() and len(text) <= 400:
+        return MessageId(text)
+    return parse_id(text)
+
+
 def stored(identifier: str) -> bytes | str:
     """What a store keeps: 16 bytes for a UUID, the text itself for an id that came from elsewhere."""
     return bytes.fromhex(identifier.replace("-", "")) if is_id(identifier) else identifier
