@@ -10,6 +10,7 @@ import pytest
 
 from sos.stores.sqlite.store import SqliteStore
 from sos.testing import contracts, directories, foreign, keeping, together, views
+from sos.testing.streams import EVERYBODY
 
 pytestmark = pytest.mark.promise("STORE-001")
 
@@ -79,7 +80,19 @@ class TestKeeping(OverSqlite, keeping.KeepingContract):
 
 @pytest.mark.promise("ADDRESS-004", "MESSAGE-009")
 class TestStreams(OverSqlite, foreign.StreamContract):
-    pass
+    def test_every_import_removes_the_quiet_file_also_of_a_message_that_is_there(self) -> None:
+        old = self.deployment()
+        for slug in ("aa", "bb"):
+            old.drain(EVERYBODY, slug=slug)
+            body = old.world.body(slug, f"session of {slug}")
+            assert old.world.store.mail.settle(body, 1, []) is True
+        old.add("to all", EVERYBODY)
+        for slug in ("aa", "bb"):
+            quiet = os.path.join(self.folder, "0", "run", f"quiet-{slug}")
+            assert os.path.exists(quiet)
+            old.drain(EVERYBODY, slug=slug)
+            assert not os.path.exists(quiet)
+        assert old.world.store.mail.head() == 1
 
 
 @pytest.mark.promise("INBOX-019")
