@@ -105,7 +105,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("ADDRESS-003", "A reader reads every address of its agent, under the slug and under the name as joined.", "§6", "planned"),
     Promise("ADDRESS-004", "What an old client puts into any of these streams by raw `XADD` reaches the agent exactly once in its view.", "§6", "open"),
     Promise("ADDRESS-005", "The list of addresses is configuration: one added there is read from then on.", "§6", "planned"),
-    Promise("ADDRESS-006", "The split-brain check names streams written and read by nobody, streams read and never written, and dotted names beside slugs.", "§6", "planned"),
+    Promise("ADDRESS-006", "The split-brain check names streams written and read by nobody, streams read and never written, and dotted names beside slugs.", "§6", "open"),
     Promise("ADDRESS-007", "`sos squad add|remove|list` and `join --squad` set membership, and a message to a squad reaches its members of that moment.", "§6", "planned"),
 
     # The envelope and its assurance

@@ -1,0 +1,68 @@
+"""The split-brain check: what is written and read by nobody, read and never written, and names beside slugs."""
+
+from __future__ import annotations
+
+import pytest
+
+from sos.core.splitbrain import check
+from sos.model.addresses import Address, broadcast_address, inbox_address, read_addresses, squad_address
+from sos.model.agents import Agent
+from sos.model.names import Slug
+from sos.model.times import Millis
+
+pytestmark = pytest.mark.promise("ADDRESS-006")
+
+AT = Millis(1_795_000_000_000)
+
+
+def agent(slug: str, name: str = "", **fields: object) -> Agent:
+    base = {"slug": Slug(slug), "name": name or slug, "role": "executor", "label": "x", "project": "p", "joined_at": AT}
+    return Agent(**{**base, **fields})  # type: ignore[arg-type]  # fields of an agent
+
+
+AA, CC = agent("aa"), agent("code-check", "code.check", squads=("s",))
+
+
+def codes(agents: list[Agent], *written: Address, configured: tuple[Address, ...] = ()) -> list[tuple[str, str]]:
+    return [(found.code, found.what) for found in check(agents, dict.fromkeys(written, AT), configured)]
+
+
+def test_what_is_read_and_written_is_no_finding() -> None:
+    for address in (*read_addresses(CC.slug, "code-check", "p", ("s",)), squad_address("p", "s"), broadcast_address(None)):
+        found = codes([CC], address, inbox_address(CC.slug, "p"))
+        assert found == []
+
+
+def test_what_nobody_reads_is_named_with_the_agent_that_it_may_be_meant_for() -> None:
+    lost = inbox_address(AA.slug, "q")
+    (found,) = check([AA], {lost: AT, inbox_address(AA.slug, "p"): AT})
+    assert (found.code, found.severity, found.since) == ("split_unread", "critical", AT)
+    assert lost in found.what
+    assert found.next_step == "aa is in project p: let its writers use sos send aa"
+    strange = Address("sos:stream:nonsense")
+    assert codes([], strange) == [("split_unread", "Messages stand in sos:stream:nonsense, and no agent reads it.")]
+
+
+def test_an_agent_that_left_reads_nothing() -> None:
+    found = codes([agent("aa", status="closed")], inbox_address(AA.slug, "p"))
+    assert [code for code, _ in found] == ["split_unread"]
+
+
+def test_a_name_beside_its_slug_is_named_whether_or_not_it_is_read() -> None:
+    dotted, plain = inbox_address(Slug("code.check"), None), inbox_address(CC.slug, None)
+    assert codes([CC], dotted, plain) == [
+        ("split_spelling", "Somebody writes to the name code.check, beside the slug code-check.")
+    ]
+    assert [code for code, _ in codes([agent("code-check")], dotted, plain)] == ["split_unread", "split_spelling"]
+    assert codes([CC], dotted) == [("split_spelling", "Somebody writes to the name code.check; its slug is code-check.")]
+    hostile = Address("sos:stream:agent:../x\u202e")
+    assert [code for code, _ in codes([], hostile)] == ["split_unread"]
+
+
+def test_what_is_read_and_never_written_is_a_note() -> None:
+    typo = Address("sos:stream:agnet:aa")
+    assert codes([AA, CC], inbox_address(AA.slug, "p"), configured=(typo,)) == [
+        ("split_unwritten", "The configured address sos:stream:agnet:aa is read, and nobody has ever written there."),
+        ("split_unwritten", "Each of the 8 addresses of code-check is read, and nobody has ever written there."),
+    ]
+    assert codes([AA], inbox_address(AA.slug, "p"), typo, configured=(typo,)) == []
