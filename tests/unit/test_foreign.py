@@ -15,7 +15,7 @@ from sos.model.foreign import MAX_FIELD, MAX_SENDER, Foreign, claimed, parcel_of
 from sos.model.ids import new_id
 from sos.model.messages import DEADLINES, MAX_HEADERS, MAX_HOPS, MAX_TEXT, checked
 from sos.model.names import Slug
-from sos.model.parcels import message_of, seal
+from sos.model.parcels import is_call_for_help, message_of, seal
 from sos.model.streams import EntryId
 from sos.model.times import Millis
 
@@ -219,6 +219,14 @@ def test_a_claimed_name_is_never_a_slug() -> None:
     assert [claimed(name) for name in ("aa", " aa ", "agent:aa", "squad:s", "", ":aa")] == [
         "agent:aa", "agent:aa", "agent:aa", "squad:s", "agent:", ":aa",
     ]  # fmt: skip
+
+
+def test_a_claim_is_never_a_call_for_help_that_eats_the_room_kept_for_a_full_disk() -> None:
+    operator = READER.replace(slug=Slug("operator"))
+    parcel = parcel_of(entry(source="operator", text="help"), operator, new_id(NOW), NOW)
+    assert parcel.recipients == ("operator",)
+    assert not is_call_for_help(parcel)
+    assert is_call_for_help(parcel.replace(assurance="same-user"))
 
 
 def test_deadlines_are_only_of_requests_and_within_bounds() -> None:

@@ -27,7 +27,9 @@ class Parcel(Record):
 
 
 def is_call_for_help(parcel: Parcel) -> bool:
-    """Whether this must go through even on a full disk: to the operator alone, from it, or from the mesh itself."""
+    """Whether this must go through even on a full disk: to the operator alone, from it or from the mesh; never a claim."""
+    if parcel.assurance == "claimed":
+        return False
     return parcel.sender in {OPERATOR, SYSTEM} or parcel.recipients == (OPERATOR,)
 
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 from sos.core.backlog import LIMIT
 from sos.model.addresses import read_addresses
 from sos.model.deliveries import INBOX_LIMIT, INBOX_RESERVE
-from sos.model.errors import InvalidInput, UnknownAgent
+from sos.model.errors import InvalidInput, StorageFull, UnknownAgent
 from sos.model.ids import new_id
 from sos.model.names import Slug
 from sos.model.times import DAY, HOUR, MINUTE, SECOND
 from sos.model.transitions import Ack
 from sos.testing.contracts import Contract, refused
 from sos.testing.streams import EVERYBODY, GLOBAL, OLDER, PRIVATE, PROJECT, Deployment
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sos.model.findings import Notice
+
+
+def _no_room(notice: Notice) -> None:
+    raise StorageFull(f"no room for {notice.code}")
 
 
 class Importing(Contract):
@@ -66,11 +74,11 @@ class StreamContract(Importing):
         same = new_id(old.world.clock.now())
         old.add("forged", PROJECT, id=same, source="agent:aa")
         old.add("true", GLOBAL, id=same, source="agent:aa")
-        old.add("true", PRIVATE, id=same, source="agent:cc")
+        old.add("forged", PRIVATE, id=same, source="agent:cc")
         old.drain(PROJECT, GLOBAL, PRIVATE)
         old.drain(PROJECT, GLOBAL, PRIVATE)
         shown = sorted((entry.message.text, entry.message.sender) for entry in old.world.entries())
-        assert shown == [("forged", "agent:aa"), ("true", "agent:aa"), ("true", "agent:cc")]
+        assert shown == [("forged", "agent:aa"), ("forged", "agent:cc"), ("true", "agent:aa")]
         old.world.send("by aa itself", id=same)
         assert old.world.texts()[0] == "by aa itself"
 
@@ -208,6 +216,21 @@ class ResetContract(Importing):
         old.add("new")
         old.drain()
         assert old.world.texts()[-1] == "new"
+
+    def test_an_import_that_fails_on_its_way_has_done_nothing(self) -> None:
+        old = Deployment(self.world())
+        for number in range(LIMIT + 1):
+            old.add(str(number), ago=HOUR)
+        batch = old.prepare()
+        assert batch is not None
+        assert batch.notice is not None
+        agents = old.world.store.agents
+        whole = agents.notify
+        agents.notify = _no_room  # type: ignore[method-assign]  # the last thing that an import does
+        refused(StorageFull, lambda: old.take(batch))
+        agents.notify = whole  # type: ignore[method-assign]
+        assert (old.world.texts(), old.cursor(), old.notices()) == ([], None, [])
+        assert len(old.take(batch).stored) == LIMIT
 
     def test_fifty_is_over_all_streams(self) -> None:
         old = Deployment(self.world())
