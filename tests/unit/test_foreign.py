@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from sos.model.addresses import Address, read_addresses
 from sos.model.agents import Agent
-from sos.model.foreign import MAX_FIELD, MAX_SENDER, Foreign, claimed, parcel_of, raw_id, read_entry, understood
+from sos.model.claims import MAX_FIELD
+from sos.model.foreign import MAX_SENDER, Foreign, claimed, parcel_of, raw_id, read_entry, understood
 from sos.model.ids import new_id
 from sos.model.messages import DEADLINES, MAX_HEADERS, MAX_HOPS, MAX_TEXT, checked
 from sos.model.names import Slug
@@ -88,6 +89,10 @@ def test_what_the_formats_carry_besides_is_kept() -> None:
     wake = entry(message_id=ID, type="wake", source="agent:aa", payload=payload(text="up"), timestamp="2026-05-05T10:00:00Z",
                  expires_at="2026-05-05T10:01:00Z", ref_message_id=OTHER)  # fmt: skip
     assert (wake.expires_in, wake.in_reply_to) == (60_000, OTHER)
+    about = entry(
+        type="chat", source="agent:aa", payload=payload(text="the lease", timestamp=AT / 1000, expires_at=AT / 1000 + 60)
+    )
+    assert (about.sent_at, about.expires_in, about.headers["expires_at"]) == (AT, None, str(AT / 1000 + 60))
     done = entry(message_id=ID, type="task.completed", source="agent:aa", payload=payload(task_id="t1", status="done"))
     assert done.text == 'task.completed\n{"task_id": "t1", "status": "done"}'
 

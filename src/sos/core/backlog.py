@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sos.model.addresses import parse_address
+from sos.model.addresses import is_direct
 from sos.model.streams import EntryId, order
 from sos.model.times import DAY, Millis
 
@@ -10,7 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sos.model.addresses import Address
     from sos.model.foreign import Foreign
     from sos.model.streams import Standing
 
@@ -18,12 +17,6 @@ SPAN = DAY
 """How old mail from before the join may be."""
 LIMIT = 50
 """How many messages from before its join an agent is given, over all its streams."""
-
-
-def is_direct(stream: Address) -> bool:
-    """Whether a stream is one agent's own; broadcasts and squads are not. One that nobody can name is."""
-    target = parse_address(stream)
-    return target is None or target.agent is not None
 
 
 def boundary(joined_at: Millis, now: Millis) -> EntryId:

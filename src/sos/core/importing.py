@@ -8,6 +8,7 @@ cursor, which only ever moves together with what it passes.
 from __future__ import annotations
 
 from sos.core import backlog
+from sos.model.addresses import is_direct
 from sos.model.findings import Notice
 from sos.model.streams import START, Batch, Cursor, Wanted, order
 
@@ -43,7 +44,7 @@ def batch(agent: Agent, standing: Standing, look: Look, now: Millis) -> Batch | 
 
 def _first(agent: Agent, standing: Standing, look: Look, now: Millis) -> Batch:
     chosen = backlog.chosen(look.entries, standing, now)
-    rest = look.earlier + len(look.entries) - len(chosen) if backlog.is_direct(look.stream) else 0
+    rest = look.earlier + len(look.entries) - len(chosen) if is_direct(look.stream) else 0
     position, mark = (look.entries[-1].entry, look.entries[-1].mark) if look.entries else (START, "")
     text = (
         f"{rest} older entries of {look.stream} are not shown: from before you joined, and over a day old or not among the"
@@ -90,7 +91,7 @@ def _onward(agent: Agent, standing: Standing, cursor: Cursor, look: Look, now: M
     if not entries:
         return None
     # While it reads again: what the agent does not know and is older than this was backlog, or was read and forgotten since.
-    oldest = max(now - backlog.SPAN, standing.heir_since, 0 if backlog.is_direct(look.stream) else agent.joined_at)
+    oldest = max(now - backlog.SPAN, standing.heir_since, 0 if is_direct(look.stream) else agent.joined_at)
     again = order(cursor.again)
     fresh = tuple(entry for entry in entries if order(entry.entry) > again or order(entry.entry)[0] >= oldest)
     position = entries[-1].entry

@@ -88,3 +88,9 @@ def parse_address(address: str) -> Target | None:
             return Target(agent=agent)
         case _:
             return None
+
+
+def is_direct(address: Address) -> bool:
+    """Whether an address is one agent's own, and no broadcast's or squad's. One that we cannot read is taken for the agent's."""
+    target = parse_address(address)
+    return target is None or target.agent is not None

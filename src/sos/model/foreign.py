@@ -6,17 +6,14 @@ sender is written so (`agent:name`) that it never equals a slug: what a store do
 
 from __future__ import annotations
 
-from sos.model import wire
-from sos.model.addresses import DEFAULT_PROJECT, parse_address
+from sos.model import claims
+from sos.model.addresses import DEFAULT_PROJECT, is_direct, parse_address
 from sos.model.digests import sha256
-from sos.model.errors import UnreadableJson
-from sos.model.ids import text_of
 from sos.model.messages import (
     DEADLINES,
     MAX_HEADER_TEXT,
     MAX_HEADERS,
     MAX_HOPS,
-    MAX_TEXT,
     Draft,
     ack_for_in,
     request_id_in,
@@ -24,7 +21,7 @@ from sos.model.messages import (
 from sos.model.parcels import Parcel
 from sos.model.record import Record
 from sos.model.streams import order
-from sos.model.times import DAY, MAX_DURATION, SECOND, Millis, parse_iso
+from sos.model.times import DAY, SECOND, Millis
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,8 +40,6 @@ if TYPE_CHECKING:
 else:
     from sos.model.ids import MessageId
 
-MAX_FIELD = 4 * MAX_TEXT
-"""Bytes of one field that are looked at."""
 MAX_FIELDS = 32
 MAX_SHOWN = 1024
 """Bytes of one field of an unknown entry that are shown."""
@@ -100,10 +95,10 @@ def read_entry(stream: Address, entry: EntryId, fields: Mapping[bytes, bytes] | 
 def understood(stream: Address, entry: EntryId, fields: Mapping[bytes, bytes] | Mapping[str, str]) -> Foreign:
     """As `read_entry`, without its last resort."""
     pairs: list[tuple[Any, Any]] = list(fields.items())
-    flat = {_clean(name, 64): _clean(value, MAX_FIELD) for name, value in pairs[:MAX_FIELDS]}
+    flat = {claims.clean(name, 64): claims.clean(value, claims.MAX_FIELD) for name, value in pairs[:MAX_FIELDS]}
     if len(fields) > MAX_FIELDS:
         flat["(more)"] = f"{len(fields) - MAX_FIELDS} fields are not shown"
-    mark = _mark(pairs)
+    mark = claims.mark(pairs)
     form, outer, inner = _recognised(flat)
     if form == "unknown":
         return _unknown(stream, entry, mark, flat)
@@ -112,7 +107,7 @@ def understood(stream: Address, entry: EntryId, fields: Mapping[bytes, bytes] | 
 
 def _recognised(flat: dict[str, str]) -> tuple[Form, dict[str, Any], dict[str, Any]]:
     """The format, what stands on the outside of the message, and its body."""
-    payload = _body(flat["payload"]) if "payload" in flat else {}
+    payload = claims.body(flat["payload"]) if "payload" in flat else {}
     if {"kind", "sender", "text"} <= flat.keys():
         return "current", flat, flat
     if "type" in flat and "message_id" in flat:
@@ -126,7 +121,7 @@ def _recognised(flat: dict[str, str]) -> tuple[Form, dict[str, Any], dict[str, A
             inside = payload.get("payload", payload)
             return "kernel", payload, inside if isinstance(inside, dict) else {"text": inside}
         return "raw", flat, payload
-    data = _object(flat.get("data", ""))
+    data = claims.json_object(flat.get("data", ""))
     if data is not None and data.keys() & {"type", "event", "text"}:
         return "coordination", data, data
     return "unknown", {}, {}
@@ -134,41 +129,41 @@ def _recognised(flat: dict[str, str]) -> tuple[Form, dict[str, Any], dict[str, A
 
 def _read(stream: Address, entry: EntryId, form: Form, outer: dict[str, Any], inner: dict[str, Any]) -> Foreign:
     both = {**inner, **outer}  # the outside counts: what a payload claims besides is one claim more
-    kind_word = _text(both.get("kind") if form == "current" else both.get("type", both.get("event")))
-    text = _cut(_message_text(inner, kind_word))
-    answered, asked = _id(ack_for_in(text)), request_id_in(text)
+    kind_word = claims.as_text(both.get("kind") if form == "current" else both.get("type", both.get("event")))
+    text = claims.cut(_message_text(inner, kind_word))
+    answered, asked = claims.identifier(ack_for_in(text)), request_id_in(text)
     kind = _KINDS.get(kind_word.lower(), "message")
     if answered is not None:
         kind = "ack"
     elif asked is not None and kind == "message":
         kind = "request"
-    if not _is_direct(stream):
+    if not is_direct(stream):
         kind = "broadcast"
-    sent_at = _time(both.get("sent_at", outer.get("timestamp", inner.get("timestamp"))))
+    sent_at = claims.time(both.get("sent_at", outer.get("timestamp", inner.get("timestamp"))))
     sent_at = _millis(entry) if sent_at is None else sent_at
     return Foreign(
         stream=stream,
         entry=entry,
         mark="",
         form=form,
-        id=_id(both.get("id")) or _id(both.get("message_id")) or raw_id(stream, entry),
+        id=_first_id(both, "id", "message_id") or raw_id(stream, entry),
         kind=kind,
-        sender=claimed(_text(outer.get("sender") or outer.get("source") or inner.get("source") or inner.get("from"))),
+        sender=claimed(claims.as_text(outer.get("sender") or outer.get("source") or inner.get("source") or inner.get("from"))),
         text=text,
         content_type="text/markdown" if both.get("content_type") == "text/markdown" else "text/plain",
-        thread=_thread(both.get("thread") or both.get("correlation_id")),
-        in_reply_to=answered or _id(both.get("in_reply_to")) or _id(both.get("reply_to")) or _id(both.get("ref_message_id")),
-        hops=_whole(both.get("hops"), 0, MAX_HOPS),
+        thread=claims.thread(both.get("thread") or both.get("correlation_id")),
+        in_reply_to=answered or _first_id(both, "in_reply_to", "reply_to", "ref_message_id"),
+        hops=claims.whole(both.get("hops"), 0, MAX_HOPS),
         sent_at=sent_at,
         deadline_in=_deadline(both, sent_at) if kind == "request" else None,
-        expires_in=_span(_time(both.get("expires", both.get("expires_at"))), sent_at),
+        expires_in=_expiry(form, outer, sent_at),
         headers=_headers(form, kind_word, asked, both, inner),
     )
 
 
 def _unknown(stream: Address, entry: EntryId, mark: str, flat: dict[str, str]) -> Foreign:
     lines = ["An entry in an unknown format. Its fields:"]
-    lines += [f"{name} = {_cut(value, MAX_SHOWN)}" for name, value in flat.items()]
+    lines += [f"{name} = {claims.cut(value, MAX_SHOWN)}" for name, value in flat.items()]
     sender = flat.get("source") or flat.get("sender") or flat.get("from") or ""
     return Foreign(
         stream=stream,
@@ -176,9 +171,9 @@ def _unknown(stream: Address, entry: EntryId, mark: str, flat: dict[str, str]) -
         mark=mark,
         form="unknown",
         id=raw_id(stream, entry),
-        kind="message" if _is_direct(stream) else "broadcast",
+        kind="message" if is_direct(stream) else "broadcast",
         sender=claimed(sender),
-        text=_cut("\n".join(lines)),
+        text=claims.cut("\n".join(lines)),
         sent_at=_millis(entry),
         headers={"format": "unknown"},
     )
@@ -189,8 +184,7 @@ def _unknown(stream: Address, entry: EntryId, mark: str, flat: dict[str, str]) -
 
 def parcel_of(foreign: Foreign, agent: Agent, identifier: MessageId, now: Millis) -> Parcel:
     """The parcel that brings an entry to one agent. Its time is never in the future: retention counts from it."""
-    target = parse_address(foreign.stream)
-    direct = target is None or target.agent is not None
+    target, direct = parse_address(foreign.stream), is_direct(foreign.stream)
     project = target.project if target is not None and target.project is not None else None
     if target is not None and target.squad is not None:
         audience = f"squad {target.squad}"
@@ -222,7 +216,7 @@ def parcel_of(foreign: Foreign, agent: Agent, identifier: MessageId, now: Millis
 
 def claimed(name: str) -> str:
     """A claimed sender, `kind:name` as the older envelopes write it: no slug holds a colon. Empty where none is named."""
-    name = _clean(name.strip(), MAX_SENDER)
+    name = claims.clean(name.strip(), MAX_SENDER)
     return name if ":" in name else f"agent:{name}"
 
 
@@ -276,139 +270,51 @@ def free_id(foreign: Foreign, agent: str, kept: list[Kept]) -> MessageId:
     return other_id(foreign, agent) if taken else foreign.id
 
 
-# --- single values: each takes anything and gives something sound -----------------------------------------------------------
+# --- parts of reading -----------------------------------------------------------------------------------------------------
 
 
-def _is_direct(stream: Address) -> bool:
-    target = parse_address(stream)
-    return target is None or target.agent is not None
-
-
-def _mark(pairs: list[tuple[Any, Any]]) -> str:
-    raw = sorted((_bytes(name), _bytes(value)) for name, value in pairs)
-    return sha256(b"".join(b"%d:%b%d:%b" % (len(name), name, len(value), value) for name, value in raw)).hex()[:16]
-
-
-def _bytes(value: str | bytes) -> bytes:
-    return value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
-
-
-def _clean(value: str | bytes, limit: int) -> str:
-    """Unicode without lone surrogates, of at most `limit` bytes; what is no UTF-8 stands as visible escapes."""
-    raw = value if isinstance(value, bytes) else value[:limit].encode("utf-8", "backslashreplace")
-    return raw[:limit].decode("utf-8", "backslashreplace").encode("utf-8")[:limit].decode("utf-8", "ignore")
-
-
-def _cut(text: str, limit: int = MAX_TEXT) -> str:
-    raw = text.encode("utf-8")
-    if len(raw) <= limit:
-        return text
-    note = f"\n(cut here: {len(raw)} bytes)"
-    return raw[: limit - len(note)].decode("utf-8", "ignore") + note
-
-
-def _text(value: object) -> str:
-    """A value as text: strings as they are, everything else as JSON."""
-    if value is None:
-        return ""
-    return _clean(value if isinstance(value, str) else wire.dumps(value), MAX_FIELD)
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        value = wire.loads(text)
-        wire.dumps(value)  # what is nested too deeply to be written again is not taken apart either
-    except (UnreadableJson, TypeError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _body(text: str) -> dict[str, Any]:
-    """A payload: a JSON object, or (as one sender wrote it for weeks, and every receiver dropped it) the bare text."""
-    found = _object(text)
-    if found is not None:
-        return found
-    try:
-        value = wire.loads(text)
-    except (UnreadableJson, RecursionError):
-        return {"text": text}
-    return {"text": value if isinstance(value, str) else text}
+def _first_id(both: dict[str, Any], *names: str) -> MessageId | None:
+    return next((found for name in names if (found := claims.identifier(both.get(name))) is not None), None)
 
 
 def _message_text(inner: dict[str, Any], kind_word: str) -> str:
     for name in _TEXTS:
         if name in inner and inner[name] is not None:
-            return _text(inner[name])
+            return claims.as_text(inner[name])
     rest = {name: value for name, value in inner.items() if name not in _KNOWN}
-    return f"{kind_word}\n{_text(rest)}".strip() if rest else kind_word
-
-
-def _id(value: object) -> MessageId | None:
-    digits = value.strip().lower().replace("-", "") if isinstance(value, str) and len(value) < 80 else ""
-    if len(digits) != 32 or not set(digits) <= set("0123456789abcdef"):
-        return None
-    return text_of(bytes.fromhex(digits))
-
-
-def _thread(value: object) -> str | None:
-    usable = isinstance(value, str) and 0 < len(value) <= 64 and value.isascii() and value.isprintable()
-    return str(value) if usable else None
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)) or (isinstance(value, str) and len(value) > 40):
-        return None
-    try:
-        made = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return made if abs(made) < 1e15 else None  # NaN is not less than anything
-
-
-def _whole(value: object, low: int, high: int) -> int:
-    made = _number(value)
-    return low if made is None else max(low, min(int(made), high))
-
-
-def _time(value: object) -> Millis | None:
-    """A claimed time: RFC 3339 (without a zone it is UTC, as older senders mean it), seconds, or milliseconds."""
-    made = _number(value)
-    if made is not None:
-        millis = int(made * SECOND if made < 1e11 else made)
-        return Millis(millis) if millis > 0 else None
-    if not isinstance(value, str) or len(value) > 40:
-        return None
-    return parse_iso(value) or parse_iso(value + "Z")
+    return f"{kind_word}\n{claims.as_text(rest)}".strip() if rest else kind_word
 
 
 def _millis(entry: EntryId) -> Millis:
     return Millis(min(order(entry)[0], 1 << 60))
 
 
-def _span(until: int | None, start: int) -> int | None:
-    """A span from `start`, or None where there is none that a message may have."""
-    return None if until is None or not 0 < until - start <= MAX_DURATION else until - start
+def _expiry(form: Form, outer: dict[str, Any], sent_at: Millis) -> int | None:
+    """Only where the envelope itself has such a field: what expires in a body is something that the body is about."""
+    if form not in {"current", "contract"}:
+        return None
+    return claims.span(claims.time(outer.get("expires", outer.get("expires_at"))), sent_at)
 
 
 def _deadline(both: dict[str, Any], sent_at: Millis) -> int | None:
     word = both.get("deadline")
     if isinstance(word, str) and word in DEADLINES:
         return DEADLINES[word]
-    seconds = _number(both.get("timeout_s"))
+    seconds = claims.number(both.get("timeout_s"))
     if seconds is not None and 0 < seconds <= DAY / SECOND:
         return int(seconds * SECOND) or None
-    return _span(_time(word), sent_at)
+    return claims.span(claims.time(word), sent_at)
 
 
 def _headers(form: Form, kind_word: str, asked: str | None, both: dict[str, Any], inner: dict[str, Any]) -> dict[str, str]:
     """What the envelope has no place for: its headers, and short values of its body; bounded, and ours cannot be overwritten."""
-    ours = {"format": form, "type": _cut(kind_word, 64), "request-id": asked or ""}
+    ours = {"format": form, "type": claims.cut(kind_word, 64), "request-id": asked or ""}
     made = {name: value for name, value in ours.items() if value}
     given = both.get("headers")
-    given = _object(given) if isinstance(given, str) else given
+    given = claims.json_object(given) if isinstance(given, str) else given
     sources = [given if isinstance(given, dict) else {}, inner if form != "current" else {}]
     for name, value in [pair for source in sources for pair in source.items()]:
         usable = 0 < len(name) <= 64 and name.isascii() and name.isprintable() and name not in _KNOWN and name not in _TEXTS
-        if usable and name not in made and len(made) < MAX_HEADERS and isinstance(value, (str, int, float)):
-            made[name] = _cut(_text(value), MAX_HEADER_TEXT)
+        if usable and name not in made and name not in ours and len(made) < MAX_HEADERS and isinstance(value, (str, int, float)):
+            made[name] = claims.cut(claims.as_text(value), MAX_HEADER_TEXT)
     return made
