@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from sos.model.addresses import Address, read_addresses
 from sos.model.agents import Agent
 from sos.model.claims import MAX_FIELD
-from sos.model.foreign import MAX_SENDER, Foreign, claimed, parcel_of, raw_id, read_entry, understood
+from sos.model.foreign import MAX_SENDER, OLDEST, Foreign, claimed, parcel_of, raw_id, read_entry, understood
 from sos.model.ids import new_id
 from sos.model.messages import DEADLINES, MAX_HEADERS, MAX_HOPS, MAX_TEXT, checked
 from sos.model.names import Slug
 from sos.model.parcels import is_call_for_help, message_of, seal
 from sos.model.streams import EntryId
-from sos.model.times import Millis
+from sos.model.times import DAY, Millis
 
 STREAM, *_ = ADDRESSES = read_addresses(Slug("bb"), "B b", "p", ("s",))
 BROADCAST = Address("sos:stream:global:broadcast")
@@ -185,7 +185,7 @@ def test_whatever_stands_in_an_entry_becomes_a_sound_message_that_is_only_claime
     assert ":" in message.sender  # never a slug
     assert len(message.sender.encode()) <= MAX_SENDER + len("agent:")
     assert message.kind in {"message", "request", "reply", "ack", "broadcast"}
-    assert 0 <= message.sent_at <= NOW
+    assert NOW - OLDEST <= message.sent_at <= NOW
     assert all(at is None or at > message.sent_at for at in (message.deadline, message.expires))
     assert len(message.text.encode()) <= MAX_TEXT
     assert len(message.headers) <= MAX_HEADERS
@@ -232,6 +232,16 @@ def test_a_claim_is_never_a_call_for_help_that_eats_the_room_kept_for_a_full_dis
     assert parcel.recipients == ("operator",)
     assert not is_call_for_help(parcel)
     assert is_call_for_help(parcel.replace(assurance="same-user"))
+
+
+def test_a_claimed_time_cannot_end_what_is_kept_of_a_message_early() -> None:
+    old = entry(**{**CURRENT, "sent_at": str(AT - 400 * DAY), "deadline": str(AT - 399 * DAY), "expires": str(AT + DAY)})
+    message = message_of(parcel_of(old, READER, old.id, NOW))
+    assert (message.sent_at, message.headers["sent-at"]) == (NOW - OLDEST, "2025-10-14T11:06:40.000Z")
+    assert (message.deadline, message.expires) == (NOW - OLDEST + 1, None)
+    recent = entry(**{**CURRENT, "sent_at": str(AT - 8 * DAY), "deadline": str(AT - DAY), "expires": str(AT + DAY)})
+    message = message_of(parcel_of(recent, READER, recent.id, NOW))
+    assert (message.deadline, message.expires) == (AT - DAY, AT + DAY)
 
 
 def test_deadlines_are_only_of_requests_and_within_bounds() -> None:

@@ -21,7 +21,7 @@ from sos.model.messages import (
 from sos.model.parcels import Parcel
 from sos.model.record import Record
 from sos.model.streams import order
-from sos.model.times import DAY, SECOND, Millis
+from sos.model.times import DAY, SECOND, Millis, iso
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 else:
     from sos.model.ids import MessageId
 
+OLDEST = 7 * DAY
+"""How far back the time of an entry may lie when it is imported."""
 MAX_FIELDS = 32
 MAX_SHOWN = 1024
 """Bytes of one field of an unknown entry that are shown."""
@@ -183,13 +185,19 @@ def _unknown(stream: Address, entry: EntryId, mark: str, flat: dict[str, str]) -
 
 
 def parcel_of(foreign: Foreign, agent: Agent, identifier: MessageId, now: Millis) -> Parcel:
-    """The parcel that brings an entry to one agent. Its time is never in the future: retention counts from it."""
+    """The parcel that brings an entry to one agent.
+
+    Retention counts from its time, and as long as it is kept, its copies are known: so a claim of another time moves it neither
+    into the future nor far back. What it claimed stands in the header `sent-at`.
+    """
     target, direct = parse_address(foreign.stream), is_direct(foreign.stream)
     project = target.project if target is not None and target.project is not None else None
     if target is not None and target.squad is not None:
         audience = f"squad {target.squad}"
     else:
         audience = f"project {project}" if project is not None else "all"
+    sent_at = max(now - OLDEST, min(foreign.sent_at, now), 0)
+    moved = max(sent_at - foreign.sent_at, 0)
     draft = Draft(
         id=identifier,
         to=agent.slug if direct else audience,
@@ -198,10 +206,10 @@ def parcel_of(foreign: Foreign, agent: Agent, identifier: MessageId, now: Millis
         content_type=foreign.content_type,
         thread=foreign.thread,
         in_reply_to=foreign.in_reply_to,
-        deadline_in=foreign.deadline_in,
-        expires_in=foreign.expires_in,
+        deadline_in=None if foreign.deadline_in is None else max(foreign.deadline_in - moved, 1),
+        expires_in=None if foreign.expires_in is None else max(foreign.expires_in - moved, 1),
         hops=foreign.hops,
-        headers=foreign.headers,
+        headers={**foreign.headers, "sent-at": iso(foreign.sent_at)} if moved else foreign.headers,
     )
     return Parcel(
         draft=draft,
@@ -210,7 +218,7 @@ def parcel_of(foreign: Foreign, agent: Agent, identifier: MessageId, now: Millis
         project=project or (agent.project if direct else DEFAULT_PROJECT),
         address=foreign.stream,
         assurance="claimed",
-        sent_at=Millis(max(0, min(foreign.sent_at, now))),
+        sent_at=Millis(sent_at),
     )
 
 
@@ -315,6 +323,12 @@ def _headers(form: Form, kind_word: str, asked: str | None, both: dict[str, Any]
     sources = [given if isinstance(given, dict) else {}, inner if form != "current" else {}]
     for name, value in [pair for source in sources for pair in source.items()]:
         usable = 0 < len(name) <= 64 and name.isascii() and name.isprintable() and name not in _KNOWN and name not in _TEXTS
-        if usable and name not in made and name not in ours and len(made) < MAX_HEADERS and isinstance(value, (str, int, float)):
+        if (
+            usable
+            and name not in made
+            and name not in ours
+            and len(made) < MAX_HEADERS - 1
+            and isinstance(value, (str, int, float))
+        ):
             made[name] = claims.cut(claims.as_text(value), MAX_HEADER_TEXT)
     return made

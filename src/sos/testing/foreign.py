@@ -232,6 +232,19 @@ class ResetContract(Importing):
         assert (old.world.texts(), old.cursor(), old.notices()) == ([], None, [])
         assert len(old.take(batch).stored) == LIMIT
 
+    def test_a_claim_of_an_old_time_makes_no_second_message_of_a_copy(self) -> None:
+        old = self.deployment()
+        same = new_id(old.world.clock.now())
+        long_ago = str((old.world.clock.now() - 99 * DAY) // SECOND)
+        for name in (PROJECT, GLOBAL):
+            old.add("once", name, id=same, timestamp=long_ago)
+        old.drain(PROJECT)
+        old.world.apply(same, Ack(at=old.world.clock.now()))
+        old.world.send("newer")
+        old.world.store.mail.prune(old.world.clock.tick(DAY), 10)
+        old.drain(GLOBAL)
+        assert old.world.texts() == ["newer"]
+
     def test_fifty_is_over_all_streams(self) -> None:
         old = Deployment(self.world())
         for number in range(LIMIT):
