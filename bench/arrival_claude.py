@@ -1,6 +1,6 @@
 """Of a hundred messages, how many the real Claude Code is proven to have had in its context: all of them, or this fails.
 
-The measuring is the runtimes' own test, with a loopback model endpoint: each message must stand in a request body, and `sos trace`
+The measuring is the own test of the runtimes, with a loopback model endpoint: each message must stand in a request, and `trace`
 must say `in context` of it.
 """
 

@@ -34,6 +34,7 @@ def test_the_resume_packet_stands_in_the_first_request(machine: Machine, endpoin
     endpoint.wait_for(sees("[sos] You are coder"))
 
 
+@pytest.mark.promise("WHO-005")
 def test_the_model_answers_from_its_own_shell(machine: Machine, endpoint: ModelEndpoint) -> None:
     identifier = machine.send("is it green?", "coder", "--request")
     answers: list[str | ToolUse] = [ToolUse("Bash", {"command": f"sos reply {identifier} green", "description": "reply"}), "done"]
@@ -86,6 +87,7 @@ def test_no_evidence_is_claimed_when_the_output_vanishes(machine: Machine, endpo
     assert "not in context" in facts
 
 
+@pytest.mark.promise("WAKE-002")
 def test_an_idle_session_is_woken_without_peer_text(machine: Machine, endpoint: ModelEndpoint) -> None:
     session = machine.claude.interactive()
     session.submit("hello")

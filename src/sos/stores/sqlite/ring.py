@@ -8,6 +8,7 @@ cuts (measured).
 from __future__ import annotations
 
 import os
+import time
 
 from sos.files import private_directory
 from sos.model import wire
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_SOCKET_PATH = 103
 """Bytes of a socket's path that every system takes (bind fails from 108 on Linux)."""
+SWEEP_SECONDS = 2.0
+"""A ring can be lost: its writer may be killed between the commit and the ring. So a reader looks again this often at least."""
 _ADD = "INSERT OR REPLACE INTO waiter (path, agent) VALUES (?, ?)"
 _REMOVE = "DELETE FROM waiter WHERE path = ?"
 _FIND = "SELECT path FROM waiter WHERE agent IN (SELECT value FROM json_each(?))"
@@ -88,21 +91,19 @@ class Ring:
             return
 
     def wait(self, agent: str, seconds: float, check: Callable[[], bool]) -> bool:
-        """Bind, register, check, wait, in this order, so that no ring falls between. False after `seconds`.
+        """Bind, register, check, wait, in this order, so that no ring falls between. Whether `check` came true in time.
 
         The registration is kept for the next wait: making and removing it are durable commits, and a reader that was woken wants
         its message first.
         """
-        receiver = self._receiver(agent)
+        receiver, ends = self._receiver(agent), time.monotonic() + seconds
         try:
             _drain(receiver)
-            if check():
-                return True
-            receiver.settimeout(max(seconds, 0.001))
-            receiver.recv(16)
-        except TimeoutError:
-            return False
-        else:
+            while not check():
+                left = ends - time.monotonic()
+                if left <= 0:
+                    return False
+                _rung(receiver, min(left, SWEEP_SECONDS))
             return True
         finally:
             self._idle.setdefault(agent, []).append(receiver)
@@ -134,6 +135,14 @@ class Ring:
                     self._forget(receiver.getsockname())
         for receiver in receivers:
             receiver.close()
+
+
+def _rung(receiver: socket.socket, seconds: float) -> None:
+    receiver.settimeout(max(seconds, 0.001))
+    try:
+        receiver.recv(16)
+    except TimeoutError:
+        return
 
 
 def _drain(receiver: socket.socket) -> None:
