@@ -166,7 +166,7 @@ def _miss(message: Message, delivery: Delivery, action: Miss) -> Outcome:
     if delivery.answered or count < MAX_ABSENT:
         return Outcome(delivery=after, facts=(fact,))
     reason = f"undelivered: shown {delivery.shown} times and never in the context"
-    dead = after.replace(ended="dead", ended_at=action.at, reason=reason, next_turn=None)
+    dead = after.replace(ended="dead", ended_at=action.at, reason=reason, next_turn=None, leased_until=None)
     return Outcome(
         delivery=dead,
         facts=(fact, Fact(kind="dead", at=action.at, body=action.body, evidence=reason)),
@@ -245,7 +245,7 @@ def _run_over(message: Message, delivery: Delivery, action: RunOver) -> Outcome:
 
 
 def _kill(message: Message, delivery: Delivery, action: Kill) -> Outcome:
-    if delivery.ended is not None:
+    if delivery.ended is not None or delivery.answered:
         return Outcome(delivery=delivery)
     after = delivery.replace(ended="dead", ended_at=action.at, reason=action.reason, next_turn=None, leased_until=None, mark="")
     fact = Fact(kind="dead", at=action.at, body=action.body, evidence=action.reason)
@@ -253,7 +253,7 @@ def _kill(message: Message, delivery: Delivery, action: Kill) -> Outcome:
 
 
 def _requeue(message: Message, delivery: Delivery, action: Requeue) -> Outcome:
-    if delivery.ended != "dead":
+    if delivery.ended != "dead" or delivery.answered:
         return Outcome(delivery=delivery)
     after = Delivery(recipient=delivery.recipient, rank=delivery.rank, fence=delivery.fence + 1)
     return Outcome(delivery=after, facts=(Fact(kind="requeued", at=action.at, body=action.body),))

@@ -8,7 +8,7 @@ from sos.model.errors import IdConflict, StaleFence, UnknownMessage
 from sos.model.ids import new_id
 from sos.model.names import Slug
 from sos.model.times import DAY, HOUR, MINUTE, Millis
-from sos.model.transitions import Ack, Arrive, Extend, Kill, Miss, Release, Surface
+from sos.model.transitions import Ack, Arrive, Extend, Kill, Miss, Release, Requeue, Surface
 from sos.testing.contracts import Contract, refused
 from sos.testing.world import SESSION
 
@@ -241,6 +241,31 @@ class HostileContract(Contract):
         head = world.store.mail.head()
         world.apply(told.message.id, Kill(at=world.clock.now(), reason="x"), agent="aa")
         assert world.store.mail.head() == head
+
+    def test_what_was_answered_is_neither_dropped_nor_given_another_life(self) -> None:
+        world = self.world()
+        acked, dropped = world.send(kind="request"), world.send(kind="request")
+        world.apply(acked, Ack(at=world.clock.now()))
+        world.apply(dropped, Kill(at=world.clock.now(), reason="x"))
+        world.send("yes", to="aa", sender="bb", kind="reply", in_reply_to=dropped)
+        head = world.store.mail.head()
+        world.apply(acked, Kill(at=world.clock.now(), reason="x"))
+        for identifier in (acked, dropped):
+            world.apply(identifier, Requeue(at=world.clock.now()))
+        assert (world.one(acked).ended, world.one(dropped).ended) == (None, "dead")
+        assert (world.texts("unread"), world.texts("open"), world.store.mail.head()) == ([], [], head)
+
+    def test_a_message_that_did_not_arrive_and_died_of_it_holds_no_lease(self) -> None:
+        world = self.world()
+        identifier = world.send()
+        now = world.clock.now()
+        (entry,) = world.store.mail.lease(BB, SESSION, 1, Millis(now + HOUR), now)
+        for turn in range(3):
+            world.show(identifier, turn, provable=True)
+            world.apply(identifier, Miss(at=now, evidence="a request", turn=turn))
+        assert world.one(identifier).ended == "dead"
+        fence = entry.delivery.fence
+        refused(StaleFence, lambda: world.apply(identifier, Extend(at=now, fence=fence, until=Millis(now + HOUR))))
 
     def test_the_newest_message_stays_so_that_numbers_never_come_again(self) -> None:
         world = self.world()
