@@ -128,9 +128,13 @@ class MemoryDirectory:
         while f"{slug}/{number}" in state.agents:
             number += 1
         former = Slug(f"{slug}/{number}")
-        for key in [key for key in state.deliveries if key[1] == slug]:
-            state.deliveries[key[0], former] = state.deliveries.pop(key).replace(recipient=former)
-            state.facts[key[0], former] = state.facts.pop(key, [])
+        moved, state.deliveries = state.deliveries, {}
+        for (seq, recipient), delivery in moved.items():  # anew, so that they stay in the order of posting
+            if recipient == slug:
+                state.deliveries[seq, former] = delivery.replace(recipient=former)
+                state.facts[seq, former] = state.facts.pop((seq, slug), [])
+            else:
+                state.deliveries[seq, recipient] = delivery
         state.live[former] = state.live.pop(slug, 0)
         state.bodies = {key: body.replace(agent=former) if body.agent == slug else body for key, body in state.bodies.items()}
         state.squads = {(project, name, former if member == slug else member) for project, name, member in state.squads}
