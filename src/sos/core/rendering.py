@@ -43,6 +43,11 @@ def escape(text: str) -> str:
     return "".join(character if _plain(character) else f"\\u{{{ord(character):x}}}" for character in text)
 
 
+def inline(text: str) -> str:
+    """The same for what stands inside a line of ours: line breaks and tabs are written out too."""
+    return escape(text).replace("\n", "\\u{a}").replace("\t", "\\u{9}")
+
+
 def _plain(character: str) -> bool:
     if character in "\n\t":
         return True
@@ -57,23 +62,23 @@ def hidden(text: str) -> int:
 
 def marker(nonce: str, identifier: str) -> str:
     """What only this showing of this message carries: the evidence that a transcript is searched for."""
-    return f"[sos {nonce} {identifier}]"
+    return f"[sos {nonce} {inline(identifier)}]"
 
 
 def header(entry: Entry, reader: Agent, now: Millis, nonce: str) -> str:
     """Our own line about a message: who, how surely, from where, how old, whether again, and what is asked."""
     message, delivery = entry.message, entry.delivery
     parts = [f"{message.kind} from {sender(entry)}"]
-    parts.append("your project" if message.project == reader.project else f"project {escape(message.project)}")
+    parts.append("your project" if message.project == reader.project else f"project {inline(message.project)}")
     parts.append(f"{ago(now - message.sent_at)} ago")
     if delivery.shown:
         parts.append(f"again (no. {delivery.shown + 1})")
     if entry.open_request:
         parts.append(_request(entry, now))
     if message.thread:
-        parts.append(f"thread {escape(message.thread)}")
+        parts.append(f"thread {inline(message.thread)}")
     if message.in_reply_to:
-        parts.append(f"in reply to {message.in_reply_to}")
+        parts.append(f"in reply to {inline(message.in_reply_to)}")
     if count := hidden(message.text):
         parts.append(f"{count} hidden characters escaped")
     return f"{marker(nonce, message.id)} " + " · ".join(parts)
@@ -85,8 +90,8 @@ def sender(entry: Entry) -> str:
     if entry.damaged:
         return "unknown (its stored row is damaged)"
     if message.assurance != "claimed":
-        return f"{escape(message.sender)} ({message.assurance})"
-    name = escape(message.sender.removeprefix("agent:")).strip()  # a claim is stored as kind:name, so that it is no slug
+        return f"{inline(message.sender)} ({message.assurance})"
+    name = inline(message.sender.removeprefix("agent:")).strip()  # a claim is stored as kind:name, so that it is no slug
     return f"someone who claims to be {name}" if name else "someone who gives no name"
 
 
@@ -101,20 +106,20 @@ def _request(entry: Entry, now: Millis) -> str:
 
 def fenced(entry: Entry, reader: Agent, now: Millis, nonce: str, limit: int | None = None) -> str:
     """A whole message: header, body with a prefix on each line, fence. Over `limit` bytes the body is cut and says so."""
-    body = escape(entry.message.text)
+    body, identifier = escape(entry.message.text), inline(entry.message.id)
     tail = ""
     raw = body.encode("utf-8", "backslashreplace")
     if limit is not None and len(raw) > limit:
         body = raw[:limit].decode("utf-8", "ignore")
-        tail = f"\n(cut: +{len(raw) - limit} bytes; all of it: sos read {entry.message.id})"
+        tail = f"\n(cut: +{len(raw) - limit} bytes; all of it: sos read {identifier})"
     lines = "\n".join(f"| {line}" for line in body.split("\n"))
-    answer = f"\n(answer: sos reply {entry.message.id} TEXT)" if entry.open_request else ""
+    answer = f"\n(answer: sos reply {identifier} TEXT)" if entry.open_request else ""
     return f"{header(entry, reader, now, nonce)}\n{lines}\n[end {nonce}]{tail}{answer}"
 
 
 def listed(entry: Entry, reader: Agent, now: Millis, nonce: str) -> str:
     """A header without its body, for a context where peer text must not land."""
-    return f"{header(entry, reader, now, nonce)} — read it: sos read {entry.message.id}"
+    return f"{header(entry, reader, now, nonce)} — read it: sos read {inline(entry.message.id)}"
 
 
 def batch(
