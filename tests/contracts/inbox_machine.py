@@ -23,8 +23,8 @@ from sos.model.transitions import (
     Surface,
 )
 from sos.ports import Store
-from tests.contracts.inbox_model import Copy, Holder, Refusal
-from tests.contracts.inbox_senders import Senders, agents, picks
+from tests.contracts.inbox_model import Copy, Refusal
+from tests.contracts.inbox_senders import EVERYBODY, Senders, picks
 
 offsets = st.sampled_from([0, 0, 0, -1, 1])
 bodies = st.sampled_from([1, 1, 2])
@@ -36,25 +36,39 @@ class InboxMachine(Senders):
 
     # --- a hook run ---------------------------------------------------------------------------------------------------
 
+    @precondition(lambda self: self.copies())
     @rule(
-        slug=agents,
+        pick=picks,
         number=bodies,
         new_turn=st.sampled_from([True, True, False]),
         found=st.sampled_from(["killed", "no transcript", "no transcript", "nothing yet", "arrived", "absent", "absent"]),
-        runs=st.integers(1, 3),
+        runs=st.sampled_from([1, 1, 3]),
+        meanwhile=st.booleans(),
     )
-    def a_body_shows_what_is_due(self, slug: str, number: int, new_turn: bool, found: str, runs: int) -> None:
+    def a_body_shows_what_is_due(self, pick: int, number: int, new_turn: bool, found: str, runs: int, meanwhile: bool) -> None:
         """As the hook does it, some turns long; and what its transcript says then of what was shown."""
+        copy = self.chosen(pick, lambda copy: copy.due(copy.owner.turn + 1))
+        if copy is None:
+            return
+        slug, said = copy.owner.slug, found in {"arrived", "absent"}
         for _ in range(runs):
-            self.hook(slug, number, new_turn=new_turn, provable=found != "no transcript", killed=found == "killed")
-            if found in {"arrived", "absent"}:
-                for copy in self.mesh.holders[slug].view("pending"):
-                    self.verdict(copy, found)
+            self.tick()
+            rendered = self.show_due(slug, number, new_turn=new_turn or runs > 1)
+            if meanwhile:
+                self.post(self.parcel("aa", slug, "message"))
+            if found != "killed":
+                self.settle(slug, *rendered, provable=found != "no transcript")
+            for pending in self.mesh.holders[slug].view("pending") if said else []:
+                self.verdict(pending, found)
 
-    def hook(self, slug: str, number: int, *, new_turn: bool, provable: bool, killed: bool) -> None:
-        """The clock, what is due within the budget, the flush, and one step that marks it."""
+    def quietly(self, slug: str) -> None:
+        """A hook run after which nothing is left to show: the quiet file is there."""
         self.tick()
-        holder = self.mesh.holders[slug]
+        self.settle(slug, *self.show_due(slug, 1, new_turn=True), provable=False)
+
+    def show_due(self, slug: str, number: int, *, new_turn: bool) -> tuple[list[Rendered], str, int, str, int]:
+        """What is due, within the budget, as text; what the step that marks it needs."""
+        holder, offered = self.mesh.holders[slug], self.mesh.head
         session, turn = self.body(holder, number), holder.turn + new_turn
         self.made += 1
         nonce = f"{self.made:032x}"
@@ -65,8 +79,7 @@ class InboxMachine(Senders):
             assert (list(rendered.numbers), rendered.held) == (numbers, len(due) - len(numbers))
             assert bool(numbers) or not due or not new_turn
             self.says_again(rendered, due, nonce)
-        if not killed:
-            self.settle(holder, session, turn, shown, nonce, provable=provable)
+        return shown, session, turn, nonce, offered
 
     def show(self, store: Store, slug: str, session: str, turn: int, nonce: str, *, new_turn: bool) -> Rendered:
         agent, body = store.agents.agent(Slug(slug)), store.agents.body(session)
@@ -84,8 +97,11 @@ class InboxMachine(Senders):
             assert (f"again (no. {copy.shown + 1})" in header) == ("again" in header) == (copy.shown > 0)
         assert len(headers) == len(rendered.numbers)
 
-    def settle(self, holder: Holder, session: str, turn: int, shown: list[Rendered], nonce: str, *, provable: bool) -> None:
-        offered = self.mesh.head
+    def settle(
+        self, slug: str, shown: list[Rendered], session: str, turn: int, nonce: str, offered: int, *, provable: bool
+    ) -> None:
+        """After the flush: mark what was shown, and be quiet where nothing came meanwhile."""
+        holder = self.mesh.holders[slug]
 
         def real(store: Store) -> bool:
             body, rendered = store.agents.body(session), shown[self.stores.index(store)]
@@ -168,7 +184,7 @@ class InboxMachine(Senders):
     @precondition(lambda self: self.copies())
     @rule(pick=picks, what=st.sampled_from(["drop", "requeue", "requeue"]))
     def a_letter_is_dropped_or_given_another_life(self, pick: int, what: str) -> None:
-        copy = self.chosen(pick, lambda copy: copy.ended == "dead" if what == "requeue" else not copy.over)
+        copy = self.chosen(pick, lambda copy: copy.ended == "dead" or what == "drop")
         if copy is None:
             return
         at, session = self.now, self.body(copy.owner)
@@ -176,24 +192,31 @@ class InboxMachine(Senders):
             kill = Kill(at=at, body=session, reason="dropped")
             self.act(copy, kill, lambda: self.mesh.kill(copy, at, session, "dropped"))
         else:
+            self.quietly(copy.owner.slug)
             self.rung(copy)
             self.act(copy, Requeue(at=at, body=session), lambda: self.mesh.requeue(copy, at, session))
 
     # --- handlers -----------------------------------------------------------------------------------------------------
 
+    @precondition(lambda self: self.copies())
     @rule(
-        slug=agents,
+        pick=picks,
         limit=st.integers(1, 3),
         span=leaps,
-        ends=st.sampled_from(["", "ack", "release", "time"]),
-        runs=st.integers(1, 6),
+        ends=st.sampled_from(["", "ack", "release", "time", "time"]),
+        runs=st.sampled_from([1, 2, 6]),
+        hook=st.booleans(),
     )
-    def handlers_start(self, slug: str, limit: int, span: int, ends: str, runs: int) -> None:
-        """They take what is free, and then finish, fail, hang until their time is over, or go on."""
+    def handlers_start(self, pick: int, limit: int, span: int, ends: str, runs: int, hook: bool) -> None:
+        """They take what is free, and then finish, fail, hang until their time is over, or go on; beside them a hook runs."""
+        copy = self.chosen(pick, lambda copy: copy.startable(self.now))
+        slug = copy.owner.slug if copy is not None else EVERYBODY[0]
         for number in range(runs):
-            for copy in self.lease(slug, number % 2 + 1, limit, span):
+            for taken in self.lease(slug, number % 2 + 1, limit, span):
                 if ends in {"ack", "release"}:
-                    self.handler(copy, 0, ends, span)
+                    self.handler(taken, 0, ends, span)
+            if hook:
+                self.quietly(slug)
             if ends in {"release", "time"}:
                 self.clock.tick(span)
                 self.tick()

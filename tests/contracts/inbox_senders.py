@@ -210,6 +210,8 @@ class Senders(RuleBasedStateMachine):
 
     def every_view_of_every_inbox_holds_what_it_must(self) -> None:
         for holder in self.mesh.everybody:
+            known = [store.agents.agent(self.address(holder, store)) for store in self.stores]
+            assert [agent and (agent.turn, agent.status == "open") for agent in known] == [(holder.turn, holder.open)] * 2
             for view in VIEWS:
                 expected = holder.view(view)
                 seen = []

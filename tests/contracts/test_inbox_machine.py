@@ -20,7 +20,7 @@ def live(lives: int, steps: int) -> None:
 @pytest.mark.promise("STORE-001", "INBOX-003", "INBOX-004", "INBOX-005", "INBOX-006", "INBOX-011", "INBOX-015", "INBOX-017")
 @pytest.mark.promise("LEASE-002", "LEASE-003", "SEND-001", "REQUEST-002", "RETENTION-001")
 def test_both_stores_do_what_the_model_says() -> None:
-    live(12, 40)
+    live(20, 40)
 
 
 @pytest.mark.full
