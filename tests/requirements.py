@@ -109,7 +109,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("ADDRESS-007", "`sos squad add|remove|list` and `join --squad` set membership, and a message to a squad reaches its members of that moment.", "§6", "planned"),
 
     # The envelope and its assurance
-    Promise("MESSAGE-001", "Every message has a UUIDv7 made by its sender, and the envelope's fields come back as they were sent; a reply carries the thread and what it answers.", "§6", "planned"),
+    Promise("MESSAGE-001", "Every message has a UUIDv7 made by its sender, and the envelope's fields come back as they were sent; a reply carries the thread and what it answers.", "§6", "open"),
     Promise("MESSAGE-002", "The store sets the sender from the token; a sender claimed in the call has no effect.", "§6", "planned"),
     Promise("MESSAGE-003", "Writing is strict: text over 64 KiB of UTF-8, an unknown kind or field, or a wrong type is refused with a code, and nothing is stored.", "§6", "planned"),
     Promise("MESSAGE-004", "A message past 8 hops is refused, so that two auto-repliers die down.", "§6", "planned"),
