@@ -22,7 +22,7 @@ from sos.testing.world import World
 
 #: Any Unicode that has a form in UTF-8, with what a database or a terminal could stumble over.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(
-    ["\x00", "a\r\nb", "'; --", "\u202e", ""]
+    ["\x00", " a\r\nb\t", "'; --", "\u202e", ""]
 )
 SPANS = st.none() | st.integers(0, 10**9)
 #: Ids of ours, and ids of older deployments and foreign streams, which are stored as they came.
