@@ -342,8 +342,8 @@ class Mesh:
     def _copies(self) -> list[Copy]:
         return [copy for letter in self.letters.values() for copy in letter.copies]
 
-    def prune(self, now: int, limit: int) -> int:
-        gone = [letter for letter in self.letters.values() if letter.seq != self.head and self._past(letter, now)][:limit]
+    def prune(self, now: int) -> int:
+        gone = [letter for letter in self.letters.values() if letter.seq != self.head and self._past(letter, now)]
         for letter in gone:
             del self.letters[letter.seq]
             for copy in letter.copies:
@@ -354,4 +354,4 @@ class Mesh:
         kept_until = [
             (copy.ended_at or 0) + 14 * DAY if copy.ended == "dead" else letter.sent + 30 * DAY for copy in letter.copies
         ]
-        return not any(copy.live for copy in letter.copies) and letter.sent + 14 * DAY < now and max(kept_until) <= now
+        return not any(copy.live for copy in letter.copies) and letter.sent + 14 * DAY < now and max(kept_until) < now

@@ -118,49 +118,53 @@ class Recorder:
 
 
 @pytest.fixture
-def world(home: Path) -> Iterator[World]:
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    return Recorder(monkeypatch)
+
+
+@pytest.fixture
+def world(home: Path, recorder: Recorder) -> Iterator[World]:
+    """Made after the recorder: what a store keeps of its database for later is recorded too."""
     store = SqliteStore(str(home / ".sos" / "sos.db"), str(home / ".sos" / "run"), create=True)
     yield World(store)
     store.close()
 
 
-def recorded_post(world: World, **fields: Any) -> Program:
-    with pytest.MonkeyPatch.context() as patch:
-        recorder = Recorder(patch)
-        world.send(**fields)
+def recorded_post(recorder: Recorder, world: World, **fields: Any) -> Program:
+    recorder.steps.clear()
+    world.send(**fields)
     return tuple(recorder.steps)
 
 
-def recorded_settle(world: World) -> Program:
+def recorded_settle(recorder: Recorder, world: World) -> Program:
     shown = world.entries()
     surface = Surface(at=world.clock.now(), body=SESSION, turn=1)
     body = world.body()
-    with pytest.MonkeyPatch.context() as patch:
-        recorder = Recorder(patch)
-        world.store.mail.settle(body, 1, [(entry.message.seq, surface) for entry in shown[:1]])
+    recorder.steps.clear()
+    world.store.mail.settle(body, 1, [(entry.message.seq, surface) for entry in shown[:1]])
     return tuple(recorder.steps)
 
 
 @pytest.mark.promise("HOOK-008")
-def test_a_real_post_rings_under_the_lock_and_before_the_commit(world: World) -> None:
-    steps = recorded_post(world)
+def test_a_real_post_rings_under_the_lock_and_before_the_commit(recorder: Recorder, world: World) -> None:
+    steps = recorded_post(recorder, world)
     assert steps == ("lock", "begin", "insert", "unlink", "commit", "unlock")
     verdict = judged(steps, READER)
     assert (verdict.hidden, verdict.lost, verdict.unmarked) == (0, 0, 0)
 
 
-def test_a_real_broadcast_rings_for_each_recipient_before_the_commit(world: World) -> None:
-    steps = recorded_post(world, kind="broadcast", recipients=("bb", "cc"))
+def test_a_real_broadcast_rings_for_each_recipient_before_the_commit(recorder: Recorder, world: World) -> None:
+    steps = recorded_post(recorder, world, kind="broadcast", recipients=("bb", "cc"))
     assert steps == ("lock", "begin", "insert", "unlink", "insert", "unlink", "commit", "unlock")
 
 
 @pytest.mark.promise("HOOK-008")
-def test_a_real_settle_asks_again_under_the_lock_and_loses_no_ring(world: World) -> None:
+def test_a_real_settle_asks_again_under_the_lock_and_loses_no_ring(recorder: Recorder, world: World) -> None:
     world.send("one")
-    quiet = recorded_settle(world)
+    quiet = recorded_settle(recorder, world)
     world.send("two")
     world.send("three")
-    rung = recorded_settle(world)
+    rung = recorded_settle(recorder, world)
     assert [step for step in rung if step != "unlink"] == [step for step in quiet if step != "settle"]
     for steps in (quiet, rung):
         assert [step for step in steps if step != "commit"][:4] == ["lock", "begin", "mark", "query"]
