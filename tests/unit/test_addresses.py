@@ -21,7 +21,8 @@ from sos.model.names import RESERVED, Slug
 
 SLUGS = st.from_regex(r"[a-z][a-z0-9]{0,5}(-[a-z0-9]{1,5}){0,2}[a-z0-9]", fullmatch=True).filter(lambda s: s not in RESERVED)
 #: What an older client may have called the same agent.
-NAMES = SLUGS | SLUGS.map(lambda name: name.replace("-", ".").title()) | SLUGS.map(lambda name: name.replace("-", "_"))
+MARKS = st.sampled_from([".", "_", ":", "::", "@"])
+NAMES = SLUGS | SLUGS.map(str.title) | st.builds(lambda name, mark: mark + name.replace("-", mark) + mark, SLUGS, MARKS)
 
 
 @pytest.mark.promise("ADDRESS-001")
@@ -90,6 +91,8 @@ def test_what_is_written_is_read_and_means_what_was_meant(agent: str, project: s
         "sos:stream:dlq:x",
         "sos:stream:coordination",
         "sos:stream:agent:",
+        "sos:stream:agent::",
+        "sos:stream:global:agent:",
         "sos:stream:project::agent:a",
         "sos:stream:project:p:agent:",
         "sos:stream:project:p:squad:",

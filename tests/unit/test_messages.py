@@ -13,10 +13,12 @@ from sos.model.errors import InvalidInput, SosError, TextTooLong
 from sos.model.ids import new_id
 from sos.model.messages import (
     KINDS,
+    MAX_CONTENT_TYPE,
     MAX_HEADER_TEXT,
     MAX_HEADERS,
     MAX_HOPS,
     MAX_TEXT,
+    MAX_TO,
     Draft,
     ack_for_in,
     checked,
@@ -26,7 +28,7 @@ from sos.model.messages import (
 )
 from sos.model.names import Slug
 from sos.model.parcels import Parcel, draft_of, message_of, seal
-from sos.model.times import Millis
+from sos.model.times import MAX_DURATION, Millis
 
 TEXTS = st.text(max_size=20)
 SPANS = st.none() | st.integers(0, 10**9)
@@ -127,6 +129,11 @@ LARGEST: dict[str, Any] = {
     "hops": MAX_HOPS,
     "priority": 9,
     "thread": "t" * 64,
+    "to": "t" * MAX_TO,
+    "content_type": "c" * MAX_CONTENT_TYPE,
+    "in_reply_to": new_id(Millis(0)),
+    "deadline_in": MAX_DURATION,
+    "expires_in": MAX_DURATION,
     "headers": {f"{number:064d}": "é" * (MAX_HEADER_TEXT // 2) for number in range(MAX_HEADERS)},
 }
 
@@ -152,6 +159,13 @@ def test_a_draft_at_its_limits_passes_unchanged(kind: str) -> None:
         ({"thread": "a\nb"}, InvalidInput),
         ({"thread": "é"}, InvalidInput),
         ({"kind": "order"}, InvalidInput),
+        ({"to": ""}, InvalidInput),
+        ({"to": "t" * (MAX_TO + 1)}, InvalidInput),
+        ({"to": "a\x1b[2J"}, InvalidInput),
+        ({"content_type": "c" * (MAX_CONTENT_TYPE + 1)}, InvalidInput),
+        ({"content_type": "text/\nplain"}, InvalidInput),
+        ({"in_reply_to": "x"}, InvalidInput),
+        *(({field: span}, InvalidInput) for field in ("deadline_in", "expires_in") for span in (0, -1, MAX_DURATION + 1)),
         ({"headers": {str(number): "" for number in range(MAX_HEADERS + 1)}}, InvalidInput),
         ({"headers": {"": "x"}}, InvalidInput),
         ({"headers": {"k" * 65: "x"}}, InvalidInput),

@@ -6,7 +6,7 @@ import os
 import sys
 
 from sos.model.errors import InvalidInput, SosError, TokenInArguments, UnreadableJson
-from sos.model.tokens import looks_like_token
+from sos.model.redaction import looks_like_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

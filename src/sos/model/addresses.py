@@ -70,10 +70,10 @@ class Target(Record):
 
 
 def parse_address(address: str) -> Target | None:
-    """The meaning of an address in any of the spellings, or None where it is none of ours."""
+    """The meaning of an address in any of the spellings, or None where it is none of ours. A name as joined may hold `:`."""
     match address.split(":"):
-        case ["sos", "stream", "project", project, "agent", agent] if project and agent:
-            return Target(agent=agent, project=project)
+        case ["sos", "stream", "project", project, "agent", *name] if project and any(name):
+            return Target(agent=":".join(name), project=project)
         case ["sos", "stream", "project", project, "squad", squad] if project and squad:
             return Target(project=project, squad=squad)
         case ["sos", "stream", "project", project, "broadcast"] if project:
@@ -82,10 +82,10 @@ def parse_address(address: str) -> Target | None:
             return Target()
         case ["sos", "stream", "global", "agent", "broadcast"]:
             return Target()
-        case ["sos", "stream", "agent", agent] | ["sos", "stream", "global", "agent", agent] if agent:
-            return Target(agent=agent)
-        case ["sos", "stream", "sos", "channel", "private", "agent", agent] if agent:
-            return Target(agent=agent)
+        case ["sos", "stream", "agent", *name] | ["sos", "stream", "global", "agent", *name] if any(name):
+            return Target(agent=":".join(name))
+        case ["sos", "stream", "sos", "channel", "private", "agent", *name] if any(name):
+            return Target(agent=":".join(name))
         case _:
             return None
 

@@ -6,19 +6,24 @@ is what a command ends with: 1 expected trouble, 2 usage, 75 try again later.
 
 from __future__ import annotations
 
+from sos.model.redaction import redacted
+
 
 class SosError(Exception):
-    """Expected trouble. `message` says what happened, `next_step` which command to type now."""
+    """Expected trouble. `message` says what happened, `next_step` which command to type now.
+
+    Neither ever holds a token, whatever was typed where a name or an id belongs.
+    """
 
     code = "error"
     exit_code = 1
     next_step = "sos guide"
 
     def __init__(self, message: str, *, next_step: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = redacted(message)
+        super().__init__(self.message)
         if next_step is not None:
-            self.next_step = next_step
+            self.next_step = redacted(next_step)
 
 
 # --- what was asked for cannot be done as asked: change the input -------------------------------------------------

@@ -45,7 +45,7 @@ def parse_id(text: str) -> MessageId:
     """A message id as people type it. Raises InvalidInput."""
     lowered = text.strip().lower()
     if not is_id(lowered):
-        raise InvalidInput(f"{text!r} is not a message id", next_step="copy it from: sos inbox (or: sos sent)")
+        raise InvalidInput(f"{text[:80]!a} is not a message id", next_step="copy it from: sos inbox (or: sos sent)")
     return MessageId(lowered)
 
 

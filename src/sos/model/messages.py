@@ -7,7 +7,7 @@ from sos.model.digests import sha256
 from sos.model.errors import InvalidInput, TextTooLong
 from sos.model.ids import parse_id
 from sos.model.record import Record
-from sos.model.times import SECOND, parse_duration
+from sos.model.times import MAX_DURATION, SECOND, parse_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ MAX_HOPS = 8
 MAX_HEADERS = 16
 MAX_HEADER_TEXT = 1024
 MAX_PRIORITY = 9
+MAX_TO = 128
+MAX_CONTENT_TYPE = 64
+MAX_THREAD = 64
 DEADLINES = {"critical": 30 * SECOND, "routine": 60 * SECOND}
 """Classes of requests and how long they wait for an answer: the ack protocol of older deployments (30 s and 60 s)."""
 
@@ -106,25 +109,39 @@ def checked(draft: Draft) -> Draft:
         raise InvalidInput(f"this message went through {draft.hops} agents; {MAX_HOPS} is the limit")
     if not 0 <= draft.priority <= MAX_PRIORITY:
         raise InvalidInput(f"a priority is 0 to {MAX_PRIORITY}")
-    if draft.thread is not None and not (0 < len(draft.thread) <= 64 and draft.thread.isascii() and draft.thread.isprintable()):
-        raise InvalidInput("a thread id is 1 to 64 printable ASCII characters")
+    if draft.in_reply_to is not None:
+        parse_id(draft.in_reply_to)
+    for what, value, most in (("recipient", draft.to, MAX_TO), ("content type", draft.content_type, MAX_CONTENT_TYPE)):
+        _check_line(what, value, most)
+    if draft.thread is not None:
+        _check_line("thread id", draft.thread, MAX_THREAD)
+    for what, span in (("deadline", draft.deadline_in), ("expiry", draft.expires_in)):
+        if span is not None and not 0 < span <= MAX_DURATION:
+            raise InvalidInput(f"a {what} of {span:,} ms is out of range", next_step="use more than 0 and at most 366d")
     _check_headers(draft.headers)
     return draft
+
+
+def _check_line(what: str, value: str, most: int) -> None:
+    if not (0 < len(value) <= most and value.isascii() and value.isprintable()):
+        raise InvalidInput(f"a {what} is 1 to {most} printable ASCII characters")
 
 
 def _check_headers(headers: dict[str, str]) -> None:
     if len(headers) > MAX_HEADERS:
         raise InvalidInput(f"a message holds at most {MAX_HEADERS} headers")
     for key, value in headers.items():
-        if not (0 < len(key) <= 64 and key.isascii() and key.isprintable()) or len(_utf8(value)) > MAX_HEADER_TEXT:
-            raise InvalidInput(f"header {ascii(key)[:80]} is out of its limits")
+        _check_line("header's name", key, 64)
+        if len(_utf8(value)) > MAX_HEADER_TEXT:
+            raise InvalidInput(f"the header {key} has more than {MAX_HEADER_TEXT} bytes")
 
 
 def _utf8(text: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise InvalidInput(f"the text is not Unicode at character {error.start} (a lone surrogate)") from error
+        step = "put it into a file and send its path"
+        raise InvalidInput(f"the text is not UTF-8 at character {error.start}", next_step=step) from error
 
 
 def digest(draft: Draft) -> bytes:

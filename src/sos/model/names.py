@@ -6,6 +6,7 @@ A slug never maps two scripts, paths or control characters onto a clean name: wh
 from __future__ import annotations
 
 from sos.model.errors import BadName, ReservedName
+from sos.model.redaction import looks_like_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,9 +51,11 @@ def _checked(name: str, what: str) -> Slug:
         problem = "its slug needs at least 2 characters and a letter first"
     if problem is None:
         return made
-    proposal = _proposal(made)
-    shown = name if name.isascii() and name.isprintable() and len(name) <= 80 else ascii(name)[:80]
-    raise BadName(f"{shown!r} cannot be a {what}: {problem}", next_step=f"choose another, for example {proposal}")
+    raise BadName(f"{_shown(name)} cannot be a {what}: {problem}", next_step=f"choose another, for example {_proposal(made)}")
+
+
+def _shown(name: str) -> str:
+    return ascii(name) if len(name) <= MAX_LENGTH else f"{name[:MAX_LENGTH]!a}..."
 
 
 def _problem(name: str) -> str | None:
@@ -64,6 +67,8 @@ def _problem(name: str) -> str | None:
         return "it holds control characters"
     if "/" in name or "\\" in name or ".." in name:
         return "'/', '\\' and '..' belong to paths"
+    if looks_like_token(name):
+        return "it looks like a token"
     if len(name) > MAX_LENGTH:
         return f"it is longer than {MAX_LENGTH} characters"
     return None
@@ -75,6 +80,8 @@ def _mapped(name: str) -> Slug:
 
 
 def _proposal(made: str) -> str:
+    if looks_like_token(made):
+        return "agent"
     body = made[: MAX_LENGTH - 6].strip("-")
     if len(body) < 2 or body[0] not in _LETTERS:
         body = f"agent-{body}".strip("-")

@@ -62,10 +62,10 @@ def parse_duration(text: str) -> int:
     digits = text.rstrip("abcdefghijklmnopqrstuvwxyz")
     unit = _UNITS.get(text[len(digits) :])
     if unit is None or not (digits.isdigit() and digits.isascii()) or len(digits) > 12:
-        raise InvalidInput(f"{text!r} is not a duration", next_step="write it like 30s, 5m, 1h or 2d")
+        raise InvalidInput(f"{text[:80]!a} is not a duration", next_step="write it like 30s, 5m, 1h or 2d")
     span = int(digits) * unit
     if not 0 < span <= MAX_DURATION:
-        raise InvalidInput(f"{text!r} is out of range", next_step="use more than 0 and at most 366d")
+        raise InvalidInput(f"{text[:80]!a} is out of range", next_step="use more than 0 and at most 366d")
     return span
 
 

@@ -122,11 +122,6 @@ def require_kind(token: Token, service: Service) -> None:
         )
 
 
-def looks_like_token(text: str) -> bool:
-    """Whether an argument may be a token: such an argument is refused unread."""
-    return text.startswith(OLDER_PREFIX) or any(f"sos_{kind}_" in text and len(text) >= 50 for kind in KINDS)
-
-
 def _checksum(body: str) -> str:
     return _base62(binascii.crc32(body.encode()), CRC_LENGTH)
 
