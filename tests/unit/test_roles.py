@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sos.model.roles import LABELS, ROLES, UNKNOWN, role_of
+from sos.model.errors import InvalidInput
+from sos.model.roles import LABELS, MAX_LABEL, ROLES, UNKNOWN, role_of
 
 
 def test_the_mesh_knows_seven_roles() -> None:
@@ -39,10 +40,16 @@ def test_acceptance_cases(labels: tuple[str, ...], role: str) -> None:
 
 
 @pytest.mark.promise("ROLE-002")
-@given(st.text())
+@given(st.text().filter(lambda text: text.isprintable() and 0 < len(text.strip()) <= MAX_LABEL))
 def test_an_unknown_label_is_an_executor_and_said_to_be_unknown(label: str) -> None:
     role, known = role_of(label)
     assert role in ROLES
     key = "-".join(label.lower().replace("_", " ").replace("-", " ").split())
     assert known == (key in ROLES or key in LABELS)
     assert known or role == UNKNOWN == "executor"
+
+
+@pytest.mark.parametrize("label", ["", "  ", "a\x1b[31mb", "a\nb", "a\u202eb", "x" * (MAX_LABEL + 1)])
+def test_a_label_that_would_harm_a_screen_is_refused(label: str) -> None:
+    with pytest.raises(InvalidInput):
+        role_of(label)

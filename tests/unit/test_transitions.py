@@ -254,6 +254,22 @@ def test_evidence_is_taken_once_and_only_when_awaited() -> None:
     assert nothing.arrival == "no evidence"
 
 
+@pytest.mark.promise("INBOX-006")
+def test_what_was_once_proven_stays_proven_when_it_is_shown_again() -> None:
+    of, again = message(), Surface(at=at(2), turn=2, mark="n", provable=True)
+    proven = after(of, Surface(at=START, turn=1, mark="m", provable=True), Arrive(at=at(1), evidence="line 7"), again)
+    assert (proven.shown, proven.arrival, proven.next_turn) == (2, "proven", 6)
+    assert apply(of, proven, Miss(at=at(3), evidence="a request", turn=3)) == Outcome(delivery=proven)
+
+
+@pytest.mark.promise("INBOX-007")
+@pytest.mark.parametrize("end", [Ack(at=at(1)), Answer(at=at(1), reply="r"), Kill(at=at(1), reason="x")])
+def test_what_is_over_waits_for_no_evidence(end: Action) -> None:
+    shown = after(message(), Surface(at=START, turn=1, mark="m", provable=True))
+    assert shown.known_arrival == "pending"
+    assert after(message(), end, start=shown).known_arrival == "no evidence"
+
+
 def test_an_ack_closes_and_is_taken_once() -> None:
     of = message(deadline=at(10))
     acked = after(of, Surface(at=START, turn=1), Ack(at=at(1)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sos.model.errors import Forbidden, InvalidInput
+from sos.model.errors import Forbidden, InvalidInput, UnknownMessage
 from sos.model.names import OPERATOR, Slug
 from sos.model.transitions import Ack, Kill, Requeue, Surface
 
@@ -105,11 +105,17 @@ class LocalConnection:
 
     def trace(self, identifier: MessageId) -> Story:
         """Everything known of one message that this agent sent or received."""
-        return self.store.mail.story(identifier, None, self.me.slug)
+        story = self.store.mail.story(identifier, None, self.me.slug)
+        if not self._mine(story):
+            raise UnknownMessage(f"no message {identifier} that {self.me.slug} sent or received")
+        return story
 
     def sent(self, limit: int) -> list[Story]:
-        """Where everything stands that this agent sent."""
-        return self.store.mail.sent(self.me.slug, limit)
+        """Where everything stands that this agent sent: not what a former owner of its slug did."""
+        return [story for story in self.store.mail.sent(self.me.slug, limit) if self._mine(story)]
+
+    def _mine(self, story: Story) -> bool:
+        return story.message.sender != self.me.slug or story.message.sent_at >= self.me.joined_at
 
     def peers(self) -> list[Agent]:
         """The other agents."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sos.model.addresses import broadcast_address, inbox_address, squad_address
 from sos.model.errors import InvalidInput, NoRecipients, UnknownAgent
 from sos.model.messages import DEADLINES, Receipt, ack_for_in, checked, request_id_in
-from sos.model.names import OPERATOR, address_name
+from sos.model.names import OPERATOR, address_name, label
 from sos.model.parcels import Parcel
 
 TYPE_CHECKING = False
@@ -47,6 +47,7 @@ def _understood(draft: Draft) -> Draft:
 def broadcast_parcel(store: Store, me: Agent, draft: Draft, now: Millis, squad: str | None = None) -> Parcel:
     """A broadcast as a parcel: its recipients are fixed here, the sender is none of them. Raises NoRecipients."""
     if squad is not None:
+        squad = label(squad, "squad")
         members = store.agents.squad(me.project, squad)
         address = squad_address(me.project, squad)
     else:

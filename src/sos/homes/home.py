@@ -50,9 +50,21 @@ def save(root: str, agent: Agent, store: str, epoch: str) -> Home:
     files.private_directory(root)
     files.private_directory(os.path.dirname(home.path))
     files.private_directory(home.path)
+    _set_aside_outbox(root, home)
     lines = [f"{key} = {wire.dumps(value)}\n" for key, value in home.fields().items() if key != "path"]
     files.write(os.path.join(home.path, "agent.toml"), (_HEADER + "".join(lines)).encode())
     return home
+
+
+def _set_aside_outbox(root: str, home: Home) -> None:
+    # What the slug's former owner could not send must never be sent in the name of its new one.
+    try:
+        before = load(root, home.slug)
+    except HomeDamaged:
+        return  # most likely the same agent's, whose broken file is written anew
+    place = os.path.join(home.path, "outbox")
+    if before is not None and before.name != home.name and os.path.isdir(place):
+        os.rename(place, f"{place}-of-{os.urandom(4).hex()}")
 
 
 def load(root: str, slug: str) -> Home | None:
@@ -85,6 +97,8 @@ def slugs(root: str) -> list[str]:
         found = os.listdir(os.path.join(root, "agents"))
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise files.translated(error, root) from error
     return sorted(name for name in found if os.path.lexists(os.path.join(root, "agents", name, "agent.toml")))
 
 

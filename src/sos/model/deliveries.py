@@ -90,6 +90,12 @@ class Delivery(Record):
         """Acked or replied to."""
         return self.acked_at is not None or self.replied_at is not None
 
+    @property
+    def known_arrival(self) -> Arrival:
+        """The arrival as far as it will ever be known: for what is over, no evidence is searched any more."""
+        over = self.answered or self.ended is not None
+        return "no evidence" if over and self.arrival == "pending" else self.arrival
+
 
 class Entry(Record):
     """A message together with where it stands for one recipient. `damaged`: its row failed its checksum."""

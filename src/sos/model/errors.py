@@ -69,6 +69,13 @@ class UnreadableJson(InvalidInput):
     code = "unreadable_json"
 
 
+class AnswerLost(SosError):
+    """It was done, and its answer could not be written: standard output is closed or full."""
+
+    code = "answer_lost"
+    next_step = "sos sent   (or: sos inbox; nothing that was not written counts as read)"
+
+
 # --- it clashes with what exists ----------------------------------------------------------------------------------
 
 

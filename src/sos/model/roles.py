@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sos.model.errors import InvalidInput
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
@@ -50,10 +52,17 @@ LABELS: dict[str, Role] = {
 }
 
 UNKNOWN: Role = "executor"
+MAX_LABEL = 64
 
 
 def role_of(label: str) -> tuple[Role, bool]:
-    """The mesh role of a free label, and whether the table knew it. Case, blanks and underscores do not matter."""
+    """The mesh role of a free label, and whether the table knew it. Case, blanks and underscores do not matter.
+
+    Raises InvalidInput for a label that is no short printable line.
+    """
+    if not (0 < len(label.strip()) <= MAX_LABEL and label.isprintable()):
+        step = "say it in a word or two, for example --role builder"
+        raise InvalidInput(f"a role is one line of 1 to {MAX_LABEL} printable characters", next_step=step)
     key = "-".join(label.lower().replace("_", " ").replace("-", " ").split())
     for role in ROLES:
         if role == key:

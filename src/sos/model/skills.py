@@ -56,8 +56,8 @@ def declared(text: str, owner: Slug, project: str) -> Skill:
 
 def checked(skill: Skill) -> Skill:
     """The same skill, or InvalidInput where a field is out of its limits."""
-    if not skill.description or len(skill.description) > MAX_DESCRIPTION:
-        raise InvalidInput(f"a skill needs a description of at most {MAX_DESCRIPTION} characters")
+    if not (0 < len(skill.description) <= MAX_DESCRIPTION and skill.description.isprintable()):
+        raise InvalidInput(f"a skill needs a description of one line and at most {MAX_DESCRIPTION} characters")
     if not 1 <= skill.trust_tier <= 4 or not 1 <= skill.loading_level <= 3:
         raise InvalidInput("a skill's trust tier is 1 to 4, its loading level 1 to 3")
     return skill

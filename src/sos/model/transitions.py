@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal
 
+    from sos.model.deliveries import Arrival
     from sos.model.messages import Message
     from sos.model.times import Millis
 
@@ -132,10 +133,17 @@ def _surface(message: Message, delivery: Delivery, action: Surface) -> Outcome:
         shown_at=action.at,
         shown_in=action.body,
         mark=action.mark,
-        arrival="pending" if action.provable else "no evidence",
+        arrival=_arrival_of(delivery, action),
         next_turn=_reminder(message, delivery, action.turn),
     )
     return Outcome(delivery=after, facts=(Fact(kind="surfaced", at=action.at, body=action.body, evidence=f"no. {count}"),))
+
+
+def _arrival_of(delivery: Delivery, action: Surface) -> Arrival:
+    # What once stood in the context is proven for good: a reminder that gets lost takes nothing of that back.
+    if delivery.arrival == "proven":
+        return "proven"
+    return "pending" if action.provable else "no evidence"
 
 
 def _reminder(message: Message, delivery: Delivery, turn: int) -> int | None:

@@ -29,7 +29,10 @@ def connect_claude(
 ) -> Connected:
     """Write Claude Code's plugin and bind a directory (default: this one), or every session, to an agent."""
     slug = _agent(settings, name)
-    bound = "*" if everywhere else os.path.realpath(place or os.getcwd())
+    try:
+        bound = "*" if everywhere else os.path.realpath(place or os.getcwd())
+    except FileNotFoundError as error:
+        raise InvalidInput("the working directory is gone", next_step="sos connect claude --dir PATH") from error
     if bound != "*" and not os.path.isdir(bound):
         raise InvalidInput(f"{bound} is not a directory", next_step="name the directory that the agent works in")
     if dry_run:

@@ -60,7 +60,15 @@ def guide_path(settings: Settings, slug: str) -> str | None:
 
 def who_am_i(settings: Settings, named: str | None) -> Who:
     """Who acts in this place. See `homes.resolver`."""
-    return resolver.resolve(settings.home, named=named, session=settings.session, agent=settings.agent, directory=os.getcwd())
+    return resolver.resolve(settings.home, named=named, session=settings.session, agent=settings.agent, directory=_directory())
+
+
+def _directory() -> str:
+    """The working directory, or the root where it is gone: nothing but a binding of everything binds there."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return "/"
 
 
 def connect(settings: Settings, named: str | None = None) -> LocalConnection:
