@@ -37,7 +37,7 @@ PROMISES: tuple[Promise, ...] = (
 
     # The package and its shape
     Promise("PACKAGE-001", "The base install brings no third-party package, and every command outside the extras runs with the standard library alone.", "§2", "planned"),
-    Promise("PACKAGE-002", "`sos`, `sos-lifeline` and `python -m sos` are the same command.", "§2", "planned"),
+    Promise("PACKAGE-002", "`sos`, `sos-lifeline` and `python -m sos` are the same command.", "§2", "kept"),
     Promise("PACKAGE-003", "The tests pass on Python 3.11, 3.12, 3.13 and 3.14 on Linux; a platform that no run has covered is called untested in the docs.", "§2", "planned"),
     Promise("PACKAGE-004", "A command that needs an absent extra says which one and the command that installs it.", "§2", "planned"),
     Promise("PACKAGE-005", "Imports point down the layers, exhaustively and without cycles; redis is imported in stores/redis alone, and server imports neither sdk nor remote.", "§3", "planned"),
@@ -46,7 +46,7 @@ PROMISES: tuple[Promise, ...] = (
     # Identity: names, slugs, roles
     Promise("NAME-001", "A name becomes its slug by one idempotent rule: lower-case, each run outside `[a-z0-9]` one `-`, trimmed, matching `^[a-z][a-z0-9-]{0,61}[a-z0-9]$`; `mumega.codecheck` gives `mumega-codecheck`.", "§4", "kept"),
     Promise("NAME-002", "Refused before any mapping, with a suggestion: non-ASCII, empty, `/`, `\\`, `..`, NUL, control characters, more than 63 characters, and the reserved words.", "§4", "kept"),
-    Promise("NAME-003", "A slug belongs to the identity that took it until `sos leave`; another name with the same slug gets 409 `slug_taken` and a suggestion that is free.", "§4", "planned"),
+    Promise("NAME-003", "A slug belongs to the identity that took it until `sos leave`; another name with the same slug gets 409 `slug_taken` and a suggestion that is free.", "§4", "kept"),
     Promise("NAME-004", "The same OS user joining the same name again in the embedded store, also many times at once, is one agent with one inbox.", "§4", "kept"),
     Promise("NAME-005", "Over a server, joining again with the agent's token or an invitation is the same agent.", "§4", "planned"),
     Promise("NAME-006", "Joining again with another role or other skills updates the agent and prints the difference; another project is refused and changes nothing.", "§4", "planned"),
@@ -76,7 +76,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("PRESENCE-001", "Each place an agent runs in is a body of its own (runtime, host, boot id, pid, cwd, session id, version), working, idle, closed or unknown by its own events.", "§4", "planned"),
     Promise("PRESENCE-002", "A body that promises heartbeats is stale after 300 s and gone after 900 s without one.", "§4", "planned"),
     Promise("PRESENCE-003", "A coding agent's body is never called stale or gone for silence alone.", "§4", "planned"),
-    Promise("PRESENCE-004", "A closed agent's record stays, and search shows it labelled closed.", "§4", "planned"),
+    Promise("PRESENCE-004", "A closed agent's record stays, and search shows it labelled closed.", "§4", "kept"),
     Promise("PRESENCE-005", "Enrolment over a server needs an invitation or a token; the install id tells one tried again (same agent) from a copied home (reported as a clone).", "§4", "planned"),
 
     # Tokens
@@ -111,7 +111,7 @@ PROMISES: tuple[Promise, ...] = (
     # The envelope and its assurance
     Promise("MESSAGE-001", "Every message has a UUIDv7 made by its sender, and the envelope's fields come back as they were sent; a reply carries the thread and what it answers.", "§6", "open"),
     Promise("MESSAGE-002", "The store sets the sender from the token; a sender claimed in the call has no effect.", "§6", "planned"),
-    Promise("MESSAGE-003", "Writing is strict: text over 64 KiB of UTF-8, an unknown kind or field, or a wrong type is refused with a code, and nothing is stored.", "§6", "planned"),
+    Promise("MESSAGE-003", "Writing is strict: text over 64 KiB of UTF-8, an unknown kind or field, or a wrong type is refused with a code, and nothing is stored.", "§6", "kept"),
     Promise("MESSAGE-004", "A message past 8 hops is refused, so that two auto-repliers die down.", "§6", "planned"),
     Promise("MESSAGE-005", "Reading understands the five older envelope formats.", "§6", "kept"),
     Promise("MESSAGE-006", "An entry that nobody understands is shown as such and holds up nothing behind it.", "§6", "kept"),
@@ -129,7 +129,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("INBOX-007", "Where there is no evidence of arrival the answer is \"no evidence\", never a success.", "§6", "kept"),
     Promise("INBOX-008", "*unread*, *open* and *done* follow from the facts by one definition, and every face counts the same.", "§6", "planned"),
     Promise("INBOX-009", "Only the recipient's own body changes a delivery; anybody else's read is a peek that marks nothing.", "§6", "kept"),
-    Promise("INBOX-010", "A message is marked surfaced only after it was printed and flushed: a failed or cut write leaves it unread.", "§6", "open"),
+    Promise("INBOX-010", "A message is marked surfaced only after it was printed and flushed: a failed or cut write leaves it unread.", "§6", "kept"),
     Promise("INBOX-011", "Messages are shown in the order operator, requests, messages.", "§6", "kept"),
     Promise("INBOX-012", "All hook runs of one turn and body together show at most the budget (8 KB, or the runtime's cap); a prompt, a wake or Stop's continuation starts a turn, nothing else.", "§6", "kept"),
     Promise("INBOX-013", "What does not fit stays unread and is counted (\"+N more: `sos inbox`\"); a body over the whole budget is shown cut with its `sos read ID`, and counts as surfaced.", "§6", "kept"),
@@ -169,7 +169,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("RENDER-003", "Control, bidi, zero-width and tag characters come out as visible escapes.", "§6", "kept"),
     Promise("RENDER-004", "Where hook text lands in a developer message, only our header and ids stand there, the fact is *announced*, and the body comes by tool.", "§6", "planned"),
     Promise("RENDER-005", "`bodies = fenced` or `headers` sets for each agent whether bodies are shown.", "§6", "kept"),
-    Promise("RENDER-006", "Hook, command line and MCP render peer text by the same rule.", "§6", "planned"),
+    Promise("RENDER-006", "Hook, command line and MCP render peer text by the same rule.", "§6", "kept"),
     Promise("RENDER-007", "The recipient sets who may wake it, how often, and its quiet hours; urgency that a sender claims changes none of it.", "§6", "planned"),
     Promise("RENDER-008", "500 messages within a minute cost their recipient one notice per turn.", "§6", "planned"),
 
@@ -227,13 +227,13 @@ PROMISES: tuple[Promise, ...] = (
 
     # Command line and settings
     Promise("CLI-001", "Every command that the design lists for what is built exists, and its `--help` shows one example.", "§8", "kept"),
-    Promise("CLI-002", "`--as SLUG` works after any command, text goes last, `--` ends the options, and text that starts with a dash then arrives as written.", "§8", "planned"),
-    Promise("CLI-003", "`--json` on any command gives one stable object or JSON lines, with ids under `id`, also for errors.", "§8", "planned"),
-    Promise("CLI-004", "`sos send TO -` reads stdin, and `--request`, `--deadline`, `--thread`, `--id` and `--expires` set what they name.", "§8", "planned"),
+    Promise("CLI-002", "`--as SLUG` works after any command, text goes last, `--` ends the options, and text that starts with a dash then arrives as written.", "§8", "kept"),
+    Promise("CLI-003", "`--json` on any command gives one stable object or JSON lines, with ids under `id`, also for errors.", "§8", "kept"),
+    Promise("CLI-004", "`sos send TO -` reads stdin, and `--request`, `--deadline`, `--thread`, `--id` and `--expires` set what they name.", "§8", "kept"),
     Promise("CLI-005", "`sos inbox` lists and marks nothing; `sos read` inside the agent's own session shows whole bodies and marks them.", "§8", "kept"),
     Promise("CLI-006", "`sos wait` ends when mail comes; `sos wait --line` prints one line each time, with nothing of a peer in it.", "§8", "open"),
     Promise("CLI-007", "`sos peers` lists the agents that the caller may see, with role, skills, presence and hearing.", "§8", "planned"),
-    Promise("CLI-008", "Answers go to stdout and remarks to stderr; exit is 0 well, 1 expected trouble, 2 usage, 3 our own bug, 75 queued.", "§8", "planned"),
+    Promise("CLI-008", "Answers go to stdout and remarks to stderr; exit is 0 well, 1 expected trouble, 2 usage, 3 our own bug, 75 queued.", "§8", "kept"),
     Promise("CLI-009", "Every refusal has a stable code and ends with the next command to try.", "§8", "open"),
     Promise("CLI-010", "`sos demo` shows the main job in a home of its own, and leaves nothing behind.", "§8", "kept"),
     Promise("SETTINGS-001", "`settings.py` alone reads the environment and config files, and every setting is documented.", "§8", "planned"),

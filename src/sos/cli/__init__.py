@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from sos.model.errors import InvalidInput, SosError, TokenInArguments, UnreadableJson
+from sos.cli import output
+from sos.model.errors import AnswerLost, InvalidInput, SosError, TokenInArguments, UnreadableJson
 from sos.model.redaction import looks_like_token
 
 TYPE_CHECKING = False
@@ -45,26 +46,38 @@ BUG = 3
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code: 0 well, 1 expected trouble, 2 usage, 3 our bug, 75 try again later."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = _command_first(list(sys.argv[1:] if arguments is None else arguments))
+    as_json = "--json" in given[: given.index("--") if "--" in given else None]
+    try:
+        return _answer(given)
+    except SosError as error:
+        return _refuse(error, as_json=as_json)
+    except BrokenPipeError:
+        output.forget_output()
+        return 1
+    except KeyboardInterrupt:
+        output.remark("")
+        return 130
+
+
+def _command_first(given: list[str]) -> list[str]:
+    """`--as AGENT` and `--json` before the command mean what they mean after it."""
+    place = 0
+    while place < len(given) and (given[place] == "--json" or given[place].partition("=")[0] == "--as"):
+        place += 2 if given[place] == "--as" else 1
+    return [*given[place : place + 1], *given[:place], *given[place + 1 :]]
+
+
+def _answer(given: list[str]) -> int:
     if not given or given[0] in {"-h", "--help", "help"}:
-        sys.stdout.write(_overview())
+        output.answer(_overview())
         return 0
     if given[0] in {"-V", "--version"}:
         from sos import __version__
 
-        sys.stdout.write(f"sos {__version__}\n")
+        output.answer(f"sos {__version__}")
         return 0
-    as_json = "--json" in given
-    try:
-        return _dispatch(given[0], given[1:])
-    except SosError as error:
-        return _refuse(error, as_json=as_json)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("\n")
-        return 130
+    return _dispatch(given[0], given[1:])
 
 
 def _dispatch(name: str, rest: list[str]) -> int:
@@ -80,11 +93,14 @@ def _dispatch(name: str, rest: list[str]) -> int:
 
 
 def _refuse(error: SosError, *, as_json: bool) -> int:
-    if as_json:
+    if as_json and not isinstance(error, AnswerLost):
         from sos.model import wire
 
-        sys.stdout.write(wire.dumps({"error": error.code, "message": error.message, "next": error.next_step}) + "\n")
-    sys.stderr.write(f"sos: {error.message}\n     next: {error.next_step}\n")
+        try:
+            output.answer(wire.dumps({"error": error.code, "message": error.message, "next": error.next_step}))
+        except AnswerLost:
+            as_json = False  # it stands on standard error in words
+    output.remark(f"sos: {error.message}\n     next: {error.next_step}")
     return USAGE if isinstance(error, InvalidInput) and not isinstance(error, UnreadableJson) else error.exit_code
 
 
@@ -94,25 +110,37 @@ def _overview() -> str:
     ]
     lines += [f"  {name:<11} {what}" for name, what in COMMANDS.items()]
     lines.append("\nExamples: sos join --name mumega.codecheck --role code-reviewer --project sos --skill code-review")
-    lines.append('          sos send mumega-codecheck "please look at the parser"\n          sos COMMAND --help\n')
+    lines.append('          sos send mumega-codecheck "please look at the parser"\n          sos COMMAND --help')
     return "\n".join(lines)
 
 
 def run() -> None:
     """The console script: as `main`, then out without closing the store, which would be a hidden checkpoint."""
+    output.prepare()
     try:
         code = main()
-        sys.stdout.flush()
-    except SystemExit as stop:  # argparse: usage (2) or --help (0)
+    except SystemExit as stop:  # argparse: --help
         code = stop.code if isinstance(stop.code, int) else USAGE
-        sys.stdout.flush()
-    except BrokenPipeError:
-        code = 1
-    except Exception:  # noqa: BLE001  # process entry: a bug is written down with its trace and has its own exit code
-        import traceback
-
-        traceback.print_exc()
-        sys.stderr.write("sos: this is a defect of SOS; please report the lines above\n")
-        code = BUG
-    sys.stderr.flush()
+    except Exception as error:  # noqa: BLE001  # process entry: a bug is written down with its trace and has its own exit code
+        code = _defect(error)
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        code = code or 1
     os._exit(code)
+
+
+def _defect(error: Exception) -> int:
+    import traceback
+
+    output.remark("".join(traceback.format_exception(error)) + "sos: this is a defect of SOS; please report the lines above")
+    if "--json" in sys.argv:
+        from sos.model import wire
+
+        what = {"error": "defect", "message": f"{type(error).__name__}: {error}", "next": "report the lines on standard error"}
+        try:
+            output.answer(wire.dumps(what))
+        except (AnswerLost, BrokenPipeError):
+            return BUG
+    return BUG

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from sos.model.errors import InvalidInput
 from sos.model.times import iso
 
 TYPE_CHECKING = False
@@ -32,6 +33,8 @@ def run(command: Command) -> int:
     from sos import files
 
     connection = command.connect()
+    if command.arguments.to and not os.path.isdir(os.path.dirname(os.path.abspath(command.arguments.to))):
+        raise InvalidInput(f"{command.arguments.to} is in no directory that exists", next_step=EXAMPLE)
     stamp = iso(connection.clock.now()).replace(":", "").replace(".", "")
     path = command.arguments.to or os.path.join(files.private_directory(folder), f"sos-{stamp}.db")
     size = connection.store.copy(path)

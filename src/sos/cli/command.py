@@ -5,17 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 
+from sos.cli import output
 from sos.model import wire
-from sos.model.errors import StoreUnreachable
+from sos.model.errors import InvalidInput, StoreUnreachable
 from sos.settings import Settings, load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
+    from typing import NoReturn
 
     from sos.core.connection import LocalConnection
     from sos.model.ids import MessageId
     from sos.model.messages import Draft
+
+MAX_INPUT = 16 << 20
+"""Bytes that are read of a standard input without end."""
+MAX_LIMIT = 100_000
 
 
 class Command:
@@ -68,23 +74,46 @@ class Command:
 
     def out(self, text: str, value: object) -> None:
         """Print the text for people, or the value as JSON."""
-        sys.stdout.write((wire.dumps(value) if self.json else text) + "\n")
-        sys.stdout.flush()
+        output.answer(wire.dumps(value) if self.json else text)
 
     def remark(self, text: str) -> None:
         """Say something beside the answer."""
-        sys.stderr.write(text + "\n")
+        output.remark(text)
 
     def text(self, words: list[str]) -> str:
-        """The text that goes last; `-` reads standard input."""
-        if words == ["-"]:
-            return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
-        return " ".join(words)
+        """The text that goes last; `-` reads standard input. Raises InvalidInput where there is none: an unset variable."""
+        text = _standard_input() if words == ["-"] else " ".join(words)
+        if not text.strip():
+            raise InvalidInput("the text is empty; nothing was sent", next_step="give a text, or - to read standard input")
+        return text
+
+
+def _standard_input() -> str:
+    if sys.stdin is None:
+        raise InvalidInput("standard input is closed", next_step="give the text itself instead of -")
+    return sys.stdin.buffer.read(MAX_INPUT).decode("utf-8", "surrogateescape")
+
+
+def limit(text: str) -> int:
+    """How many entries a list shows at most: 1 to 100,000."""
+    number = int(text) if text.isdigit() and text.isascii() and len(text) <= 6 else 0
+    if not 0 < number <= MAX_LIMIT:
+        raise argparse.ArgumentTypeError(f"a limit is 1 to {MAX_LIMIT:,}")
+    return number
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses as everything of ours does: with a code, a message, and the command to type next."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise InvalidInput."""
+        step = f"{self.prog} --help   (a text that begins with a dash goes after --)"
+        raise InvalidInput(f"{self.prog}: {message}", next_step=step)
 
 
 def execute(name: str, module: ModuleType, rest: list[str]) -> int:
     """Parse the rest of the line for one command and run it."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"sos {name}",
         description=module.__doc__,
         epilog=f"example: {module.EXAMPLE}",
@@ -94,4 +123,18 @@ def execute(name: str, module: ModuleType, rest: list[str]) -> int:
     parser.add_argument("--as", dest="as_agent", metavar="AGENT", help="act for, or look at, this agent")
     parser.add_argument("--json", action="store_true", help="one JSON object (or lines of them)")
     module.arguments(parser)
-    return int(module.run(Command(parser.parse_args(rest))))
+    return int(module.run(Command(_parsed(parser, rest))))
+
+
+def _parsed(parser: Parser, rest: list[str]) -> argparse.Namespace:
+    """Parse; every word after the first `--` is as it is written. (argparse takes more of them away, by version differently.)"""
+    if "--" in rest:
+        place = rest.index("--")
+        rest = rest[:place] + [f"\0{word}" if word.startswith("-") else word for word in rest[place + 1 :]]
+    found = parser.parse_args(rest)  # no argument of a process holds a NUL, so it marks what is not an option
+    for name, value in vars(found).items():
+        if isinstance(value, list):
+            setattr(found, name, [word.removeprefix("\0") for word in value])
+        elif isinstance(value, str):
+            setattr(found, name, value.removeprefix("\0"))
+    return found

@@ -29,7 +29,7 @@ def delivery(value: Delivery) -> dict[str, object]:
         "recipient": value.recipient,
         "state": state(value),
         "shown": value.shown,
-        "arrival": value.arrival,
+        "arrival": value.known_arrival,
         "acked_at": None if value.acked_at is None else iso(value.acked_at),
         "replied_at": None if value.replied_at is None else iso(value.replied_at),
         "reason": value.reason,
@@ -100,7 +100,7 @@ def told(value: Story) -> str:
             + (f"  ({each.evidence})" if each.evidence else "")
             for each in facts
         ]
-        if where.shown and where.arrival in {"pending", "no evidence"}:
-            yet = " yet" if where.arrival == "pending" else ""
+        if where.shown and where.known_arrival in {"pending", "no evidence"}:
+            yet = " yet" if where.known_arrival == "pending" else ""
             lines.append(f"    no evidence{yet} that it stood in the context")
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sos.cli import forms
+from sos.cli.command import limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ EXAMPLE = "sos inbox --json"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `sos inbox`."""
     parser.add_argument("--view", choices=["unread", "open", "pending", "dead", "recent"], default="unread")
-    parser.add_argument("--limit", type=int, default=50, metavar="N", help="at most N entries (default 50)")
+    parser.add_argument("--limit", type=limit, default=50, metavar="N", help="at most N entries (default 50)")
 
 
 def run(command: Command) -> int:

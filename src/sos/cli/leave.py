@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from sos.model.errors import Forbidden
+from sos.model.names import OPERATOR
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
@@ -19,6 +22,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(command: Command) -> int:
     """Leave."""
     connection = command.connect()
+    if connection.me.slug == OPERATOR:
+        raise Forbidden("the operator cannot leave", next_step="name the agent: sos leave --as AGENT --yes")
     if not command.arguments.yes:
         unread = connection.store.mail.count(connection.me.slug, "unread")
         command.out(f"{connection.me.slug} would leave with {unread} unread. Do it: add --yes", {"id": connection.me.slug})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sos.core.rendering import escape
 from sos.model.errors import SosError
+from sos.model.ids import parse_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def run(command: Command) -> int:
     who = who_am_i(command.settings, command.arguments.as_agent)
     place = home.path_of(command.settings.home, who.slug)
     if command.arguments.drop:
-        outbox.remove(place, command.arguments.drop)
+        outbox.remove(place, parse_id(command.arguments.drop))
     try:
         command.connect()
     except SosError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sos.cli import forms
+from sos.cli.command import limit
 from sos.core.rendering import escape
 from sos.model.times import ago
 
@@ -19,7 +20,7 @@ EXAMPLE = "sos sent --limit 5"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `sos sent`."""
-    parser.add_argument("--limit", type=int, default=20, metavar="N", help="at most N messages (default 20)")
+    parser.add_argument("--limit", type=limit, default=20, metavar="N", help="at most N messages (default 20)")
 
 
 def run(command: Command) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sos.core.sending import unknown
+from sos.model.errors import InvalidInput
 from sos.model.names import address_name, label
 
 TYPE_CHECKING = False
@@ -28,6 +29,8 @@ def run(command: Command) -> int:
     connection = command.connect()
     project = label(given.project, "project") if given.project else connection.me.project
     agents = connection.store.agents
+    if given.what != "list" and not given.agents:
+        raise InvalidInput(f"sos squad {given.what} needs a squad and agents", next_step=EXAMPLE)
     if given.squad is None:
         found = {agent.slug: list(agent.squads) for agent in agents.agents() if agent.project == project and agent.squads}
         text = "\n".join(f"{slug}: {', '.join(names)}" for slug, names in found.items()) or f"no squads in {project}"
@@ -35,8 +38,12 @@ def run(command: Command) -> int:
         return 0
     squad = label(given.squad, "squad")
     for name in given.agents if given.what != "list" else []:
-        if agents.agent(address_name(name)) is None:
+        agent = agents.agent(address_name(name))
+        if agent is None:
             raise unknown(connection.store, name)
+        if agent.project != project:
+            step = f"sos squad {given.what} {squad} {agent.slug} --project {agent.project}"
+            raise InvalidInput(f"{agent.slug} is in project {agent.project}, not {project}", next_step=step)
         agents.change_squad(project, squad, address_name(name), member=given.what == "add")
     members = list(agents.squad(project, squad))
     command.out(f"{squad} ({project}): {', '.join(members) or 'nobody'}", {"id": squad, "project": project, "members": members})

@@ -116,7 +116,9 @@ def _rotate(command: Command, connection: LocalConnection) -> int:
 
 
 def _revoke(command: Command, connection: LocalConnection) -> int:
-    key = command.arguments.which or ""
+    key = command.arguments.which
+    if not key:
+        raise InvalidInput("which token? It is named by its key id", next_step="sos token list")
     record = connection.store.tokens.by_key(key)
     if record is None or connection.me.slug not in {record.agent, "operator"}:
         raise NotFound(f"no token {key!a}", next_step="sos token list")

@@ -7,9 +7,9 @@ the session works (its hooks show the mail then), and none for broadcasts.
 from __future__ import annotations
 
 import os
-import sys
 import time
 
+from sos.cli import output
 from sos.model.errors import SosError
 from sos.model.times import parse_duration
 
@@ -69,8 +69,7 @@ def _lines(command: Command) -> int:
             time.sleep(BUSY)
         else:
             count = len(waiting)
-            sys.stdout.write(f"{count} unread {'message' if count == 1 else 'messages'} for {connection.me.slug}: sos inbox\n")
-            sys.stdout.flush()
+            output.answer(f"{count} unread {'message' if count == 1 else 'messages'} for {connection.me.slug}: sos inbox")
             told = newest
             time.sleep(PAUSE)
     return 0
