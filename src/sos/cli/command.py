@@ -111,8 +111,8 @@ class Parser(argparse.ArgumentParser):
         raise InvalidInput(f"{self.prog}: {message}", next_step=step)
 
 
-def execute(name: str, module: ModuleType, rest: list[str]) -> int:
-    """Parse the rest of the line for one command and run it."""
+def parser_of(name: str, module: ModuleType) -> Parser:
+    """The parser of one command: what every command has, and its own."""
     parser = Parser(
         prog=f"sos {name}",
         description=module.__doc__,
@@ -123,7 +123,12 @@ def execute(name: str, module: ModuleType, rest: list[str]) -> int:
     parser.add_argument("--as", dest="as_agent", metavar="AGENT", help="act for, or look at, this agent")
     parser.add_argument("--json", action="store_true", help="one JSON object (or lines of them)")
     module.arguments(parser)
-    return int(module.run(Command(_parsed(parser, rest))))
+    return parser
+
+
+def execute(name: str, module: ModuleType, rest: list[str]) -> int:
+    """Parse the rest of the line for one command and run it."""
+    return int(module.run(Command(_parsed(parser_of(name, module), rest))))
 
 
 def _parsed(parser: Parser, rest: list[str]) -> argparse.Namespace:
