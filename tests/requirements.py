@@ -154,7 +154,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("REQUEST-003", "Where a waiting process of the sender's side runs, overdue is told within a second; `send --request` says whether it does or the next hook run will tell.", "§6", "planned"),
     Promise("REQUEST-004", "`[request_id:<uuid>]` in a text is a request, and `{ack_for:<uuid>, ok:true}` in an answer acks it.", "§6", "open"),
     Promise("BROADCAST-001", "A broadcast is one body and one delivery for each recipient known at send time, without the sender; who joins later gets none.", "§6", "planned"),
-    Promise("BROADCAST-002", "A broadcast wakes nobody by default.", "§6", "planned"),
+    Promise("BROADCAST-002", "A broadcast wakes nobody by default.", "§6", "kept"),
     Promise("BROADCAST-003", "A broadcast that nobody would receive is an error, and one to all projects needs the operator's scope.", "§6", "planned"),
     Promise("RETENTION-001", "No unread message is ever trimmed to make room: a full inbox refuses the sender with `inbox_full`, while operator and system still get through a reserve.", "§6", "kept"),
     Promise("RETENTION-002", "Done messages are kept 30 days and dead ones 14; unread mail of an agent closed for 30 days becomes dead, with a bounce.", "§6", "kept"),
@@ -285,7 +285,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("HOOK-015", "After a compaction in the real Claude Code the resume packet stands in the next request body.", "§10", "kept"),
 
     # Waking
-    Promise("WAKE-001", "A wake notice has a count and nothing that a peer wrote; notices are coalesced and rate-limited for each session.", "§10", "planned"),
+    Promise("WAKE-001", "A wake notice has a count and nothing that a peer wrote; notices are coalesced and rate-limited for each session.", "§10", "kept"),
     Promise("WAKE-002", "In the real Claude Code at an idle prompt, the plugin's monitor starts a turn when mail comes.", "§10", "kept"),
     Promise("WAKE-003", "One `sos watch` wakes many agents of a machine, embedded and over a server, and loses none over sleep, crash or restart.", "§10", "planned"),
     Promise("WAKE-004", "The watch runs argv arrays of its allowlist, never a shell, so that no message changes a command; a message is handed over only when its transport exits 0.", "§10", "planned"),

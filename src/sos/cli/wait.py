@@ -49,8 +49,14 @@ def run(command: Command) -> int:
         if unread or left <= 0:
             command.out(f"{unread} unread", {"id": connection.me.slug, "unread": unread})
             return 0 if unread else 1
-        connection.wait(min(left, SWEEP))
+        connection.wait(_rest(connection, min(left, SWEEP)))
         connection.store.mail.tick(connection.clock.now())
+
+
+def _rest(connection: LocalConnection, seconds: float) -> float:
+    """At most `seconds`, and no longer than until the next timer: an overdue request is told when it is overdue."""
+    timer = connection.store.mail.next_timer()
+    return seconds if timer is None else min(seconds, max((timer - connection.clock.now()) / 1000, 0.001))
 
 
 def _lines(command: Command) -> int:
@@ -63,8 +69,10 @@ def _lines(command: Command) -> int:
         waiting = [e for e in connection.inbox("unread", 64) if e.delivery.rank in WAKING_RANKS]
         newest = max((entry.message.seq for entry in waiting), default=0)
         body = connection.store.agents.body(connection.session)
-        if newest <= told:
-            connection.wait(SWEEP)
+        if newest <= told and connection.store.mail.count(connection.me.slug, "unread"):
+            time.sleep(BUSY)  # a wait for rings would end at once, for what was told already or wakes nobody
+        elif newest <= told:
+            connection.wait(_rest(connection, SWEEP))
         elif body is not None and (not body.holder or body.presence == "working"):
             time.sleep(BUSY)
         else:

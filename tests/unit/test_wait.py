@@ -1,0 +1,95 @@
+"""The monitor's loop: what it prints, and that it rests while there is nothing to say."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+import pytest
+
+from sos.cli import wait
+from sos.cli.command import Command
+from sos.core.connection import LocalConnection
+from sos.model.names import Slug
+from sos.stores.memory.store import MemoryStore
+from sos.testing.world import SESSION, World
+
+
+class Over(Exception):
+    """The loop rested as often as it may in a test."""
+
+
+class Monitor:
+    """`sos wait --line` of `bb` over a memory store; every rest is written down, and `between` runs in it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, presence: str = "idle") -> None:
+        self.world = World(MemoryStore())
+        self.world.store.agents.save_body(self.world.body(presence=presence, holder=True))
+        self.rests: list[tuple[str, float]] = []
+        self.between: list[Callable[[], object]] = []
+        agent = self.world.store.agents.agent(Slug("bb"))
+        assert agent is not None
+        connection = LocalConnection(self.world.store, agent, self.world.clock, SESSION)
+        monkeypatch.setattr(wait, "_bound", lambda _: connection)
+        monkeypatch.setattr(time, "sleep", lambda seconds: self.rest("sleep", seconds))
+        monkeypatch.setattr(connection, "wait", lambda seconds: self.rest("wait", seconds))
+
+    def rest(self, how: str, seconds: float) -> None:
+        self.rests.append((how, seconds))
+        if not self.between:
+            raise Over
+        self.between.pop(0)()
+
+    def run(self, *between: Callable[[], object]) -> list[tuple[str, float]]:
+        self.between = list(between)
+        with pytest.raises(Over):
+            wait.run(Command(argparse.Namespace(line=True, json=False, as_agent=None)))
+        return self.rests
+
+
+@pytest.mark.promise("WAKE-001")
+def test_a_line_has_a_count_and_nothing_of_a_peer_and_comes_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monitor = Monitor(monkeypatch)
+    send = monitor.world.send
+    rests = monitor.run(lambda: send("secret"), lambda: None, lambda: send("more", kind="request"), lambda: None)
+    assert rests == [
+        ("wait", wait.SWEEP),
+        ("sleep", wait.PAUSE),
+        ("sleep", wait.BUSY),
+        ("sleep", wait.PAUSE),
+        ("sleep", wait.BUSY),
+    ]
+    assert capsys.readouterr().out == "1 unread message for bb: sos inbox\n2 unread messages for bb: sos inbox\n"
+
+
+@pytest.mark.promise("BROADCAST-002")
+def test_a_broadcast_and_a_claimed_sender_wake_nobody(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monitor = Monitor(monkeypatch)
+    monitor.world.send("all", kind="broadcast")
+    monitor.world.send("forged", assurance="claimed")
+    assert monitor.run(lambda: None) == [("sleep", wait.BUSY)] * 2
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.promise("WAKE-001")
+def test_a_working_session_is_not_woken_until_it_is_idle(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monitor = Monitor(monkeypatch, presence="working")
+    monitor.world.send()
+    idle = monitor.world.body(presence="idle", holder=True)
+    monitor.world.store.agents.save_body(idle.replace(presence="working"))
+    monitor.run(lambda: monitor.world.store.agents.save_body(idle), lambda: None)
+    assert monitor.rests == [("sleep", wait.BUSY), ("sleep", wait.PAUSE), ("sleep", wait.BUSY)]
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_the_loop_rests_no_longer_than_until_the_next_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monitor = Monitor(monkeypatch)
+    monitor.world.send("answer me", to="cc", kind="request", sender="bb", deadline_in=3000)
+    assert monitor.run() == [("wait", 3.0)]
