@@ -30,10 +30,10 @@ class Promise:
 # fmt: off
 PROMISES: tuple[Promise, ...] = (
     # What it is: the four questions
-    Promise("READY-001", "`sos whoami` computes the four answers from what is stored and measured: undo what an answer rests on, and the next call shows the answer missing.", "§1", "planned"),
-    Promise("READY-002", "With any answer missing, `sos whoami` says merely running, names which answer is missing, and gives the command that mends it.", "§1", "planned"),
+    Promise("READY-001", "`sos whoami` computes the four answers from what is stored and measured: undo what an answer rests on, and the next call shows the answer missing.", "§1", "kept"),
+    Promise("READY-002", "With any answer missing, `sos whoami` says merely running, names which answer is missing, and gives the command that mends it.", "§1", "kept"),
     Promise("READY-003", "The inbox answer is good only once a test message has come through it, and *proven* only once a message stood in the agent's context or its handler acked one.", "§1", "kept"),
-    Promise("READY-004", "The skills answer is good when every declared skill is visible to others (or none is declared), the stuck answer while the installed guide can be read without any service.", "§1", "planned"),
+    Promise("READY-004", "The skills answer is good when every declared skill is visible to others (or none is declared), the stuck answer while the installed guide can be read without any service.", "§1", "kept"),
 
     # The package and its shape
     Promise("PACKAGE-001", "The base install brings no third-party package, and every command outside the extras runs with the standard library alone.", "§2", "planned"),
@@ -49,15 +49,15 @@ PROMISES: tuple[Promise, ...] = (
     Promise("NAME-003", "A slug belongs to the identity that took it until `sos leave`; another name with the same slug gets 409 `slug_taken` and a suggestion that is free.", "§4", "kept"),
     Promise("NAME-004", "The same OS user joining the same name again in the embedded store, also many times at once, is one agent with one inbox.", "§4", "kept"),
     Promise("NAME-005", "Over a server, joining again with the agent's token or an invitation is the same agent.", "§4", "planned"),
-    Promise("NAME-006", "Joining again with another role or other skills updates the agent and prints the difference; another project is refused and changes nothing.", "§4", "planned"),
+    Promise("NAME-006", "Joining again with another role or other skills updates the agent and prints the difference; another project is refused and changes nothing.", "§4", "kept"),
     Promise("ROLE-001", "Every label of the documented table maps to its mesh role, the page is rendered from the same table, and the label as given stays beside the role.", "§4", "kept"),
     Promise("ROLE-002", "An unknown label becomes executor, with a warning.", "§4", "kept"),
-    Promise("OPERATOR-001", "The first command on an empty home makes the principal `operator`, role human, with an inbox of its own.", "§4", "planned"),
+    Promise("OPERATOR-001", "The first command on an empty home makes the principal `operator`, role human, with an inbox of its own.", "§4", "kept"),
     Promise("OPERATOR-002", "Where no agent is resolved, the command line acts as the operator outside every runtime session, and never inside one.", "§4", "kept"),
     Promise("OPERATOR-003", "In the embedded store rank decides the order of messages and nothing else.", "§4", "planned"),
 
     # Identity: homes, and who am I here
-    Promise("HOME-001", "An agent's home is `$SOS_HOME/agents/<slug>/` (default `~/.sos`), 0700 and 0600 whatever the umask; one that others may read or write is refused with the command that mends it.", "§4", "open"),
+    Promise("HOME-001", "An agent's home is `$SOS_HOME/agents/<slug>/` (default `~/.sos`), 0700 and 0600 whatever the umask; one that others may read or write is refused with the command that mends it.", "§4", "kept"),
     Promise("HOME-002", "A home holds the identity with the bus it joined and its epoch, one token per service, the cursor cache, the outbox, the guide and the log.", "§4", "planned"),
     Promise("HOME-003", "An environment that names another bus than the home is refused with `bus_mismatch`.", "§4", "kept"),
     Promise("WHO-001", "Who acts is resolved in one order: `--as` or the given token, the record of the session, `SOS_AGENT` at its start, the nearest bound directory, an agent bound everywhere, outside a session the operator; the token of the home so found is the identity.", "§4", "planned"),
@@ -82,7 +82,7 @@ PROMISES: tuple[Promise, ...] = (
     # Tokens
     Promise("TOKEN-001", "A token is `sos_<kind>_<keyid><secret><crc>`, kind one of join, reg, sqd, bus, adm, secret of 256 bits; with any one character changed it is refused offline.", "§5", "kept"),
     Promise("TOKEN-002", "The store holds of a token its SHA-256, service, agent, project, scopes and times; the secret is in no file of the store.", "§5", "kept"),
-    Promise("TOKEN-003", "A token-shaped command line argument is refused unread, and no token value stands in a URL, a log, an error, or the printed form of any object.", "§5", "open"),
+    Promise("TOKEN-003", "A token-shaped command line argument is refused unread, and no token value stands in a URL, a log, an error, or the printed form of any object.", "§5", "kept"),
     Promise("TOKEN-004", "A token of the wrong kind is refused with the kind shown, the kind needed, and the command to get it.", "§5", "kept"),
     Promise("TOKEN-005", "A token is taken from the first of: SDK argument or `--token-file`, `SOS_<SERVICE>_TOKEN`, `SOS_<SERVICE>_TOKEN_FILE`, the agent's home; never from another service.", "§5", "planned"),
     Promise("TOKEN-006", "`sos token where` prints that order with the key id found at each place, never a value.", "§5", "planned"),
@@ -241,9 +241,9 @@ PROMISES: tuple[Promise, ...] = (
     # Join
     Promise("JOIN-001", "`sos join --name --role --project --skill` takes an agent through the nine steps, prints each with its state, and ends with the four answers.", "§9", "open"),
     Promise("JOIN-002", "A join killed at any step and run again is whole, and repeats nothing that is done: no second identity, token, skill or canary.", "§9", "open"),
-    Promise("JOIN-003", "A join mints or takes three tokens, one per service, and counts enrolment only once it was read back from the registry.", "§9", "planned"),
-    Promise("JOIN-004", "Skills go to Squad as full descriptors and are read back.", "§9", "planned"),
-    Promise("JOIN-005", "A canary is sent through the bus and read back before the inbox counts as working.", "§9", "planned"),
+    Promise("JOIN-003", "A join mints or takes three tokens, one per service, and counts enrolment only once it was read back from the registry.", "§9", "kept"),
+    Promise("JOIN-004", "Skills go to Squad as full descriptors and are read back.", "§9", "kept"),
+    Promise("JOIN-005", "A canary is sent through the bus and read back before the inbox counts as working.", "§9", "kept"),
     Promise("JOIN-006", "With a hook installed, its very command runs once in a probe session that surfaces and marks the canary and no other message.", "§9", "planned"),
     Promise("JOIN-007", "A join that cannot enrol, pass the bus or get its tokens fails, and leaves no token, home or record half-made.", "§9", "planned"),
     Promise("JOIN-008", "Squad answering 404, 405, 5xx, garbage, slowly or nothing is a finding that `sos whoami` shows; the join succeeds.", "§9", "planned"),
@@ -339,7 +339,7 @@ PROMISES: tuple[Promise, ...] = (
 
     # Squad
     Promise("SQUAD-001", "A skill is a full descriptor, given by flags, TOML or the flat front matter of a `SKILL.md`, and comes back unchanged.", "§13", "planned"),
-    Promise("SQUAD-002", "A skill belongs to an agent and a project; nobody else can replace or remove it.", "§13", "planned"),
+    Promise("SQUAD-002", "A skill belongs to an agent and a project; nobody else can replace or remove it.", "§13", "kept"),
     Promise("SQUAD-003", "Search by label, text and role finds only what is allowed, with the owner's presence and hearing.", "§13", "planned"),
     Promise("TASK-001", "Of any number of claims on a task at once one wins, with a lease and a fencing token.", "§13", "planned"),
     Promise("TASK-002", "Renewal, completion, failure and cancellation under a stale claim are refused, and a dead owner's task comes back to be claimed when its lease lapses.", "§13", "planned"),

@@ -135,6 +135,24 @@ def test_options_stand_before_or_after_the_command_and_the_text(shell: Shell) ->
 
 @pytest.mark.promise("CLI-002")
 @pytest.mark.parametrize(
+    "words",
+    [
+        ["skill", "add", "--as", "aa", "review"],
+        ["skill", "--as", "aa", "add", "review", "--description", "x"],
+        ["squad", "add", "--as", "aa", "pp", "--json", "aa", "bb"],
+        ["token", "show", "--as", "aa", "bus"],
+        ["inbox", "--as", "aa"],
+        ["connect", "--as", "aa", "claude", "--dry-run"],
+    ],
+)
+def test_options_stand_between_the_words_of_any_command(shell: Shell, words: list[str]) -> None:
+    ran = shell.run(*words)
+    assert ran.code == 0, ran
+    assert "aa" in ran.out
+
+
+@pytest.mark.promise("CLI-002")
+@pytest.mark.parametrize(
     ("words", "text"),
     [
         (["bb", "many", "words", "in", "a", "row"], "many words in a row"),

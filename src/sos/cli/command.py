@@ -136,7 +136,8 @@ def _parsed(parser: Parser, rest: list[str]) -> argparse.Namespace:
     if "--" in rest:
         place = rest.index("--")
         rest = rest[:place] + [f"\0{word}" if word.startswith("-") else word for word in rest[place + 1 :]]
-    found = parser.parse_args(rest)  # no argument of a process holds a NUL, so it marks what is not an option
+    # Intermixed: options may stand between the words, as in `sos skill add --as aa review`.
+    found = parser.parse_intermixed_args(rest)  # no argument of a process holds a NUL, so it marks what is not an option
     for name, value in vars(found).items():
         if isinstance(value, list):
             setattr(found, name, [word.removeprefix("\0") for word in value])

@@ -17,8 +17,10 @@ EXAMPLE = "sos join --name mumega.codecheck --role code-reviewer --project sos -
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `sos join`."""
     parser.add_argument("--name", required=True, help="what the agent is called; its slug is made of it")
-    parser.add_argument("--role", default="executor", help="what it does, in your words: code-reviewer, builder, lead, …")
-    parser.add_argument("--project", default="default", help="the project that it works in")
+    parser.add_argument(
+        "--role", help="what it does, in your words: code-reviewer, builder, lead, … (default: as before, or executor)"
+    )
+    parser.add_argument("--project", help="the project that it works in (default: as before, or default)")
     parser.add_argument("--skill", action="append", default=[], help="something it can do (may be repeated)")
     parser.add_argument("--squad", action="append", default=[], help="a squad that it belongs to (may be repeated)")
     parser.add_argument("--runtime", choices=["claude"], help="connect this runtime as well")

@@ -24,7 +24,7 @@ def identify(store: Store, text: str, service: Service, now: Millis) -> TokenRec
     if record is None or not _same(record.digest, token.digest):
         raise TokenRefused(
             f"the {service} token {token.key_id} is not known to this store",
-            next_step="join again: sos join --name NAME --role ROLE",
+            next_step="join again: sos join --name NAME",
         )
     if record.revoked_at is not None:
         raise TokenRevoked(f"the {service} token {token.key_id} was revoked")

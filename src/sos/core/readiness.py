@@ -23,7 +23,18 @@ class Answer(Record):
 
 def answers(store: Store, agent: Agent, guide: str | None) -> list[Answer]:
     """The four answers for an agent; `guide` is the path of its installed guide, if it can be read."""
-    return [_identity(agent), _inbox(agent), _skills(store, agent), _guide(guide)]
+    return [_identity(agent), _inbox(agent), _skills(store, agent), _guide(agent, guide)]
+
+
+def mend(agent: Agent) -> str:
+    """The command that makes an agent whole again: role, project and what else is known stay as they are."""
+    return f"sos join --name {shell_word(agent.name)}"
+
+
+def shell_word(text: str) -> str:
+    """A text as one word of a shell, quoted where it must be."""
+    plain = text.replace(".", "").replace("-", "").replace("_", "").isalnum()
+    return text if plain else "'" + text.replace("'", "'\\''") + "'"
 
 
 def _identity(agent: Agent) -> Answer:
@@ -33,7 +44,7 @@ def _identity(agent: Agent) -> Answer:
         question="Who am I?",
         good=enrolled,
         answer=said if enrolled else f"{said}, which has left",
-        next_step="" if enrolled else "sos join --name NAME --role ROLE",
+        next_step="" if enrolled else mend(agent),
     )
 
 
@@ -45,8 +56,7 @@ def _inbox(agent: Agent) -> Answer:
     else:
         said = "no test message has come through"
     good = agent.canary_at is not None or agent.proven_at is not None
-    step = "" if good else f"sos join --name {agent.name} --role {agent.label}"
-    return Answer(question="Where is my inbox?", good=good, answer=said, next_step=step)
+    return Answer(question="Where is my inbox?", good=good, answer=said, next_step="" if good else mend(agent))
 
 
 def _skills(store: Store, agent: Agent) -> Answer:
@@ -54,12 +64,12 @@ def _skills(store: Store, agent: Agent) -> Answer:
     return Answer(question="What can I do?", good=True, answer=", ".join(names) or "none declared")
 
 
-def _guide(path: str | None) -> Answer:
+def _guide(agent: Agent, path: str | None) -> Answer:
     return Answer(
         question="What do I do when stuck?",
         good=path is not None,
         answer=path or "the recovery guide is not installed",
-        next_step="" if path else "sos guide",
+        next_step="" if path else mend(agent),
     )
 
 

@@ -13,13 +13,14 @@ from sos import files
 from sos.core.access import record_of
 from sos.homes import home as homes
 from sos.model import names
+from sos.model.addresses import DEFAULT_PROJECT
 from sos.model.agents import Joining
 from sos.model.errors import SosError, TokenDamaged
 from sos.model.findings import Finding
 from sos.model.ids import new_id
 from sos.model.messages import Draft
 from sos.model.record import Record
-from sos.model.roles import role_of
+from sos.model.roles import UNKNOWN, role_of
 from sos.model.skills import declared
 from sos.model.times import iso
 from sos.model.tokens import AGENT_SERVICES, SERVICES, mint, parse_token
@@ -57,44 +58,62 @@ class Joined(Record):
 
 
 def join(
-    settings: Settings, name: str, role: str, project: str, skills: tuple[str, ...] = (), squads: tuple[str, ...] = ()
+    settings: Settings,
+    name: str,
+    role: str | None = None,
+    project: str | None = None,
+    skills: tuple[str, ...] = (),
+    squads: tuple[str, ...] = (),
 ) -> Joined:
-    """Join, or join again. Raises BadName, ReservedName, SlugTaken, ProjectChanged, store and home errors."""
-    slug = names.slug(name)
-    mesh_role, known_role = role_of(role)
-    joining = Joining(
+    """Join, or join again: a role or project that is not named stays as it was, so that the name alone makes an agent whole.
+
+    Raises BadName, ReservedName, SlugTaken, ProjectChanged, store and home errors.
+    """
+    name = name.strip()
+    slug = names.OPERATOR if name == names.OPERATOR else names.slug(name)
+    if slug == names.OPERATOR:
+        role = project = None  # it is what the first command made of it; joining again only makes it whole
+    asked = Joining(
         slug=slug,
-        name=name.strip(),
-        role=mesh_role,
-        label=role,
-        project=names.label(project, "project"),
+        name=name,
+        role=role_of(role or UNKNOWN)[0],
+        label=role or UNKNOWN,
+        project=names.label(project or DEFAULT_PROJECT, "project"),
         squads=tuple(names.label(squad, "squad") for squad in squads),
     )
-    declare = [declared(skill, slug, joining.project) for skill in skills]
+    declare = [declared(skill, slug, asked.project) for skill in skills]
     make_operator(settings)
     files.private_directory(settings.home)
     with files.Lock(os.path.join(settings.home, "join.lock"), 10.0):
         store = open_store(settings)
-        enrolment = store.agents.enrol(joining, SystemClock().now())
-        steps = [
-            Step(name="name", ok=True, detail=f"{joining.name} → {slug}"),
-            Step(
-                name="role",
-                ok=known_role,
-                detail=f"{role} → {mesh_role}" + ("" if known_role else " (not in the table)"),
-            ),
-            Step(name="enrolled", ok=True, detail=f"{enrolment.outcome}, read back: {enrolment.agent.slug}"),
-        ]
+        known = store.agents.agent(slug)
+        if known is not None and known.name == name:
+            label = role or known.label
+            asked = asked.replace(project=asked.project if project else known.project, label=label, role=role_of(label)[0])
+        enrolment = store.agents.enrol(asked, SystemClock().now())
+        steps = _identity(asked, enrolment)
         tokens = settle_home(settings, store, enrolment.agent)
         steps.append(Step(name="tokens", ok=True, detail=", ".join(f"{each.service} {each.key_id}" for each in tokens)))
-        return _finish(settings, store, enrolment, steps, declare)
+        return _finish(settings, store, enrolment, steps, [skill.replace(project=asked.project) for skill in declare])
+
+
+def _identity(asked: Joining, enrolment: Enrolment) -> list[Step]:
+    known_role = role_of(asked.label)[1]
+    return [
+        Step(name="name", ok=True, detail=f"{asked.name} → {asked.slug}"),
+        Step(name="role", ok=known_role, detail=f"{asked.label} → {asked.role}" + ("" if known_role else " (not in the table)")),
+        Step(name="enrolled", ok=True, detail=f"{enrolment.outcome}, read back: {enrolment.agent.slug}"),
+    ]
 
 
 def _finish(settings: Settings, store: SqliteStore, enrolment: Enrolment, steps: list[Step], declare: list[Skill]) -> Joined:
     from sos.core import readiness
 
-    agent = enrolment.agent
+    agent, changes = enrolment.agent, dict(enrolment.changes)
+    before = _skill_ids(store, agent)
     steps.append(_skills(store, agent, declare))
+    if enrolment.outcome != "new" and before != (now := _skill_ids(store, agent)):
+        changes["skills"] = (before or "none", now)
     steps += equip(settings, store, agent)
     agent = store.agents.agent(agent.slug) or agent
     answers = readiness.answers(store, agent, guide_path(settings, agent.slug))
@@ -106,7 +125,7 @@ def _finish(settings: Settings, store: SqliteStore, enrolment: Enrolment, steps:
     return Joined(
         agent=agent,
         outcome=enrolment.outcome,
-        changes=enrolment.changes,
+        changes=changes,
         steps=tuple(steps),
         answers=tuple(answers),
         findings=tuple(findings + readiness.findings(answers)),
@@ -147,10 +166,13 @@ def equip(settings: Settings, store: SqliteStore, agent: Agent) -> list[Step]:
 def _skills(store: SqliteStore, agent: Agent, declare: list[Skill]) -> Step:
     try:
         store.skills.put(declare)
-        back = {skill.id for skill in store.skills.list(agent.project, agent.slug)}
     except SosError as error:
         return Step(name="skills", ok=False, detail=error.message)
-    return Step(name="skills", ok=True, detail=", ".join(sorted(back)) or "none declared")
+    return Step(name="skills", ok=True, detail=_skill_ids(store, agent) or "none declared")
+
+
+def _skill_ids(store: SqliteStore, agent: Agent) -> str:
+    return ", ".join(sorted(skill.id for skill in store.skills.list(agent.project, agent.slug)))
 
 
 def facts(settings: Settings, agent: Agent) -> dict[str, str]:

@@ -142,7 +142,9 @@ def authenticated(store: SqliteStore, settings: Settings, home: Home) -> Agent:
     """The agent that the home's bus token is. The token is the identity; the home only selects it."""
     text = settings.bus_token or homes.load_token(home.path, "bus")
     if text is None:
-        raise TokenRefused(f"{home.path} has no bus token", next_step=f"sos join --name {home.name} --role {home.role}")
+        from sos.core.readiness import shell_word
+
+        raise TokenRefused(f"{home.path} has no bus token", next_step=f"sos join --name {shell_word(home.name)}")
     record = identify(store, text, "bus", SystemClock().now())
     agent = store.agents.agent(record.agent)
     if agent is None or agent.slug != home.slug:

@@ -1,0 +1,180 @@
+"""Joining again, and the four answers that are computed."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.shell import Json, Ran, Shell
+
+
+def typed(shell: Shell, line: str) -> Ran:
+    """Type a line that SOS printed, in a real shell."""
+    program = shell.home / "bin" / "sos"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m sos "$@"\n')
+    program.chmod(0o700)
+    path = f"{program.parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["/bin/sh", "-c", line], env={**shell.environment, "PATH": path}, cwd=shell.home, capture_output=True, check=False
+    )
+    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def bad(shell: Shell, agent: str) -> list[Json]:
+    """The answers that are not good."""
+    return [answer for answer in shell.run("whoami", "--json", "--as", agent).json["answers"] if not answer["good"]]
+
+
+def change(shell: Shell, statement: str) -> None:
+    with sqlite3.connect(shell.root / "sos.db") as connection:
+        connection.execute(statement)
+    connection.close()
+
+
+@pytest.mark.promise("OPERATOR-001")
+def test_the_first_command_makes_the_operator(home: Path) -> None:
+    shell = Shell(home)
+    assert shell.json("inbox") == {"agent": "operator", "unread": 0, "open": 0, "entries": []}
+    assert (shell.json("whoami")["role"], shell.json("whoami")["onboarded"]) == ("human", True)
+    shell.join("aa")
+    shell.json("send", "--as", "aa", "operator", "help")
+    assert shell.json("inbox")["unread"] == 1
+
+
+@pytest.mark.promise("NAME-006")
+def test_joining_again_updates_and_prints_the_difference(shell: Shell) -> None:
+    words = ["--name", "aa", "--role", "qa", "--skill", "testing", "--squad", "pp"]
+    made = shell.json("join", *words)
+    assert made["outcome"] == "updated"
+    changes = {"role": ["executor", "specialist"], "label": ["builder", "qa"], "skills": ["none", "testing"]}
+    assert made["changes"] == {**changes, "squads": ["()", "('pp',)"]}
+    assert "changed role: specialist → coordinator" in shell.run("join", "--name", "aa", "--role", "lead").out
+    before = shell.json("whoami", "--as", "aa")
+    ran = shell.run("join", "--json", "--name", "aa", "--project", "other", "--role", "sre")
+    assert (ran.code, ran.json["error"]) == (1, "project_changed")
+    assert shell.json("whoami", "--as", "aa") == before
+
+
+def test_the_name_alone_keeps_role_project_skills_and_squads(shell: Shell) -> None:
+    shell.json("join", "--name", "aa", "--role", "qa", "--skill", "testing", "--squad", "pp")
+    before = shell.json("whoami", "--as", "aa")
+    again = shell.json("join", "--name", "aa")
+    assert (again["outcome"], again["changes"]) == ("same", {})
+    after = shell.json("whoami", "--as", "aa")
+    assert {**after, "canary_at": "", "answers": []} == {**before, "canary_at": "", "answers": []}
+
+
+UNDONE = {
+    "Who am I?": "UPDATE agent SET status = 'closed' WHERE slug = 'a-b'",
+    "Where is my inbox?": "UPDATE agent SET canary_at = NULL WHERE slug = 'a-b'",
+    "What do I do when stuck?": "",
+}
+
+
+@pytest.mark.promise("READY-001", "READY-002", "READY-004")
+@pytest.mark.parametrize("question", UNDONE)
+def test_an_answer_whose_ground_is_gone_is_missing_and_its_command_mends_it(shell: Shell, question: str) -> None:
+    shell.join("a 'b")
+    assert bad(shell, "a-b") == []
+    if UNDONE[question]:
+        change(shell, UNDONE[question])
+    else:
+        (shell.root / "agents" / "a-b" / "RECOVERY.md").unlink()
+    (answer,) = bad(shell, "a-b")
+    assert answer["question"] == question
+    ran = shell.run("whoami", "--as", "a-b")
+    assert (ran.code, "merely running" in ran.out) == (1, True)
+    assert f"! {question}" in ran.out
+    assert f"next: {answer['next_step']}" in ran.out
+    mended = typed(shell, answer["next_step"])
+    assert mended.code == 0, mended
+    assert bad(shell, "a-b") == []
+    assert shell.run("whoami", "--as", "a-b").code == 0
+
+
+@pytest.mark.promise("READY-004")
+def test_the_skills_answer_names_what_others_see(shell: Shell) -> None:
+    def answer() -> str:
+        return str(shell.json("whoami", "--as", "aa")["answers"][2]["answer"])
+
+    assert answer() == "none declared"
+    shell.json("skill", "add", "--as", "aa", "code review")
+    assert answer() == "code-review"
+    (seen,) = shell.json("skill", "find", "--as", "bb", "review")["skills"]
+    assert (seen["id"], seen["owner"]) == ("code-review", "aa")
+
+
+@pytest.mark.promise("SQUAD-002")
+def test_nobody_replaces_the_skill_of_another(shell: Shell) -> None:
+    shell.json("skill", "add", "--as", "aa", "review", "--description", "mine")
+    ran = shell.run("skill", "add", "--json", "--as", "bb", "review", "--description", "yours")
+    assert (ran.code, ran.json["error"]) == (1, "conflict")
+    assert [skill["description"] for skill in shell.json("skill", "list")["skills"]] == ["mine"]
+    joined = shell.json("join", "--name", "bb", "--skill", "review")
+    assert [finding["code"] for finding in joined["findings"]] == ["join_skills"]
+
+
+@pytest.mark.promise("JOIN-003", "JOIN-004", "JOIN-005")
+def test_a_join_leaves_three_tokens_full_skills_and_a_canary_that_came_back(home: Path) -> None:
+    shell = Shell(home)
+    made = shell.join("aa", "--skill", "review")
+    tokens = {token["service"]: token["id"] for token in shell.json("token", "list", "--as", "aa")["tokens"]}
+    assert set(tokens) == {"registry", "squad", "bus"}
+    for service, key in tokens.items():
+        assert (
+            (shell.root / "agents" / "aa" / f"token.{service}")
+            .read_text()
+            .startswith(f"sos_{service[:3].replace('squ', 'sqd')}_{key}")
+        )
+    (skill,) = shell.json("skill", "list")["skills"]
+    assert {"input_schema", "output_schema", "version", "trust_tier", "entrypoint", "status"} <= set(skill)
+    canary = next(step for step in made["steps"] if step["name"] == "canary")
+    assert (canary["ok"], made["canary_at"] is not None) == (True, True)
+    (entry,) = shell.json("inbox", "--as", "aa", "--view", "recent")["entries"]
+    assert (entry["kind"], entry["delivery"]["state"]) == ("system", "acked")
+    assert shell.json("inbox", "--as", "aa")["unread"] == 0
+
+
+@pytest.mark.promise("HOME-001")
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_a_home_is_private_whatever_the_umask(home: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        made = Shell(home, {"SOS_HOME": str(home / "new")}).run("join", "--name", "aa")
+    finally:
+        os.umask(before)
+    assert made.code == 0, made
+    for folder, _, names in os.walk(home / "new"):
+        assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700, folder
+        assert [name for name in names if os.stat(os.path.join(folder, name)).st_mode & 0o077] == []
+
+
+@pytest.mark.promise("HOME-001")
+@pytest.mark.parametrize("place", ["", "agents/aa", "agents/aa/agent.toml", "agents/aa/token.bus"])
+@pytest.mark.parametrize("rights", [0o040, 0o004, 0o020, 0o002])
+def test_a_home_that_others_can_read_or_write_is_refused_with_the_command_that_mends_it(
+    shell: Shell, place: str, rights: int
+) -> None:
+    path = shell.root / place
+    path.chmod(path.stat().st_mode | rights)
+    ran = shell.run("inbox", "--json", "--as", "aa")
+    assert (ran.code, ran.json["error"]) == (1, "home_not_private")
+    assert typed(shell, ran.json["next"]).code == 0
+    assert shell.run("inbox", "--as", "aa").code == 0
+
+
+def test_the_operator_whose_token_is_gone_is_whole_after_one_command(shell: Shell) -> None:
+    shell.json("send", "--as", "aa", "operator", "hello")
+    (shell.root / "operator" / "token.bus").unlink()
+    ran = shell.run("inbox", "--json")
+    assert ran.json["error"] == "token_refused"
+    assert typed(shell, ran.json["next"]).code == 0
+    assert (shell.json("inbox")["unread"], shell.json("whoami")["role"]) == (1, "human")
+    assert shell.json("join", "--name", "operator", "--role", "builder")["role"] == "human"
