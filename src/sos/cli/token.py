@@ -7,9 +7,10 @@ import sys
 from sos import files
 from sos.core.access import record_of
 from sos.homes import home as homes
-from sos.model.errors import InvalidInput, NotFound
+from sos.model.errors import Conflict, InvalidInput, NotFound, TokenDamaged
 from sos.model.times import iso
 from sos.model.tokens import AGENT_SERVICES, SERVICES, TokenRecord, mint, parse_token
+from sos.wiring.local import who_am_i
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(command: Command) -> int:
     """Do it."""
-    return _ACTIONS[command.arguments.what](command, command.connect())
+    what = command.arguments.what
+    return _where(command) if what == "where" else _ACTIONS[what](command, command.connect())
 
 
 def _service(command: Command) -> Service:
@@ -43,17 +45,30 @@ def _service(command: Command) -> Service:
     raise InvalidInput(f"{which!a} is not a service", next_step=f"use one of {', '.join(AGENT_SERVICES)}")
 
 
-def _where(command: Command, connection: LocalConnection) -> int:
-    path = homes.path_of(command.settings.home, connection.me.slug)
-    rows = []
+def _where(command: Command) -> int:
+    # Without the store and without opening anything: this is where a refused token sends people to.
+    settings = command.settings
+    slug = who_am_i(settings, command.arguments.as_agent).slug
+    home = homes.path_of(settings.home, slug)
+    rows: list[dict[str, object]] = []
     for service in AGENT_SERVICES:
-        text = homes.load_token(path, service)
-        key = parse_token(text).key_id if text else ""
-        rows.append({"service": service, "place": homes.token_path(path, service), "id": key})
-    lines = ["order: --token-file or SDK argument > SOS_<SERVICE>_TOKEN > SOS_<SERVICE>_TOKEN_FILE > the agent's home"]
-    lines += [f"{row['service']:<9} {row['id'] or '(none)':<11} {row['place']}" for row in rows]
-    command.out("\n".join(lines), {"agent": connection.me.slug, "tokens": rows})
+        places = [(homes.token_path(home, service), homes.load_token(home, service))]
+        if service == "bus":
+            places = homes.bus_tokens(home, settings.bus_token, settings.bus_token_file)
+        used = next((place for place, token in places if token), None)
+        rows += [{"service": service, "place": at, "id": _key(token), "used": at == used} for at, token in places]
+    lines = ["the first place that holds a token counts; one service's token is never another's"]
+    lines += [f"{'*' if row['used'] else ' '} {row['service']:<9} {row['id'] or '(none)':<11} {row['place']}" for row in rows]
+    lines.append(f"lost, damaged or refused? sos join --name NAME, with the name of {slug}, makes its home whole")
+    command.out("\n".join(lines), {"agent": slug, "tokens": rows})
     return 0
+
+
+def _key(token: str | None) -> str:
+    try:
+        return parse_token(token).key_id if token else ""
+    except TokenDamaged:
+        return "(damaged)"
 
 
 def _form(record: TokenRecord) -> dict[str, object]:
@@ -135,6 +150,10 @@ def _import(command: Command, connection: LocalConnection) -> int:
     if data is None:
         raise NotFound(f"{place} is not there", next_step="name the file that holds the token")
     token = parse_token(data.decode("ascii", "replace"))
+    known = connection.store.tokens.by_key(token.key_id)
+    if known is not None and (known.agent != connection.me.slug or known.revoked_at is not None):
+        why = "was revoked" if known.agent == connection.me.slug else f"is {known.agent}'s"
+        raise Conflict(f"the {token.service} token {token.key_id} {why}; nothing was changed", next_step="sos token list")
     connection.store.tokens.add(record_of(token, connection.me.slug, connection.me.project, connection.clock.now()))
     homes.save_token(homes.path_of(command.settings.home, connection.me.slug), token)
     command.out(f"{token.service} token {token.key_id} is {connection.me.slug}'s now", {"id": token.key_id})
@@ -142,5 +161,5 @@ def _import(command: Command, connection: LocalConnection) -> int:
 
 
 _ACTIONS = {
-    "where": _where, "list": _list, "show": _show, "mint": _mint, "rotate": _rotate, "revoke": _revoke, "import": _import,
+    "list": _list, "show": _show, "mint": _mint, "rotate": _rotate, "revoke": _revoke, "import": _import,
 }  # fmt: skip

@@ -140,7 +140,8 @@ def open_home_store(settings: Settings, home: Home, *, lock_seconds: float = 5.0
 
 def authenticated(store: SqliteStore, settings: Settings, home: Home) -> Agent:
     """The agent that the home's bus token is. The token is the identity; the home only selects it."""
-    text = settings.bus_token or homes.load_token(home.path, "bus")
+    places = homes.bus_tokens(home.path, settings.bus_token, settings.bus_token_file)
+    text = next((token for _, token in places if token), None)
     if text is None:
         from sos.core.readiness import shell_word
 
