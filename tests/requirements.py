@@ -61,15 +61,15 @@ PROMISES: tuple[Promise, ...] = (
     Promise("HOME-002", "A home holds the identity with the bus it joined and its epoch, one token per service, the cursor cache, the outbox, the guide and the log.", "§4", "planned"),
     Promise("HOME-003", "An environment that names another bus than the home is refused with `bus_mismatch`.", "§4", "kept"),
     Promise("WHO-001", "Who acts is resolved in one order: `--as` or the given token, the record of the session, `SOS_AGENT` at its start, the nearest bound directory, an agent bound everywhere, outside a session the operator; the token of the home so found is the identity.", "§4", "kept"),
-    Promise("WHO-002", "Where that order gives nothing, the call is refused and the possible agents are listed.", "§4", "planned"),
+    Promise("WHO-002", "Where that order gives nothing, the call is refused and the possible agents are listed.", "§4", "kept"),
     Promise("WHO-003", "Hook, MCP, command line and SDK give the same answer in the same place.", "§4", "planned"),
-    Promise("WHO-004", "After session start every call of that session is the same agent, wherever it runs and whatever is bound later.", "§4", "planned"),
+    Promise("WHO-004", "After session start every call of that session is the same agent, wherever it runs and whatever is bound later.", "§4", "kept"),
     Promise("WHO-005", "In Claude Code, the session's own shell carries its session id, so that `sos reply` typed by the model is that agent.", "§4", "kept"),
     Promise("WHO-006", "Inside a session `--as` of another home is refused.", "§4", "kept"),
     Promise("WHO-007", "In an unbound session, and at events of subagents, the hook prints nothing and marks nothing.", "§4", "kept"),
     Promise("WHO-008", "Two terminals of one user, bound to two agents, each see their own mail and none of the other's.", "§4", "kept"),
     Promise("WHO-009", "One inbox has one context holder: a second session on it only lists and is told who holds it, until `sos take` makes it the holder and the former one only lists.", "§4", "kept"),
-    Promise("WHO-010", "A holder whose lease has lapsed no longer keeps the next session from its inbox.", "§4", "planned"),
+    Promise("WHO-010", "A holder whose lease has lapsed no longer keeps the next session from its inbox.", "§4", "kept"),
     Promise("WHO-011", "While an SDK body holds an inbox, a session on it only lists.", "§4", "planned"),
 
     # Identity: bodies and presence
@@ -110,7 +110,7 @@ PROMISES: tuple[Promise, ...] = (
 
     # The envelope and its assurance
     Promise("MESSAGE-001", "Every message has a UUIDv7 made by its sender, and the envelope's fields come back as they were sent; a reply carries the thread and what it answers.", "§6", "open"),
-    Promise("MESSAGE-002", "The store sets the sender from the token; a sender claimed in the call has no effect.", "§6", "planned"),
+    Promise("MESSAGE-002", "The store sets the sender from the token; a sender claimed in the call has no effect.", "§6", "kept"),
     Promise("MESSAGE-003", "Writing is strict: text over 64 KiB of UTF-8, an unknown kind or field, or a wrong type is refused with a code, and nothing is stored.", "§6", "open"),
     Promise("MESSAGE-004", "A message past 8 hops is refused, so that two auto-repliers die down.", "§6", "planned"),
     Promise("MESSAGE-005", "Reading understands the five older envelope formats.", "§6", "kept"),
@@ -265,7 +265,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("CONNECT-010", "One plugin directory serves Claude Code, Codex and Copilot CLI.", "§10", "planned"),
     Promise("CONNECT-011", "The installed command names home and interpreter absolutely; an ephemeral interpreter is refused with the way to install.", "§10", "planned"),
     Promise("CONNECT-012", "An interpreter that is gone makes the hook's own shell line say \"SOS cannot start, run …\" in the runtime's JSON.", "§10", "kept"),
-    Promise("CONNECT-013", "`sos connect RUNTIME --as SLUG [--dir PATH]` binds a directory, and `--everywhere` all that no nearer binding claims.", "§4", "planned"),
+    Promise("CONNECT-013", "`sos connect RUNTIME --as SLUG [--dir PATH]` binds a directory, and `--everywhere` all that no nearer binding claims.", "§4", "kept"),
 
     # The hook
     Promise("HOOK-001", "Whatever stdin, store, home or environment holds, the hook exits 0 and prints either nothing or its runtime's valid JSON.", "§10", "open"),

@@ -1,0 +1,125 @@
+"""Who am I here: one order of places, the same answer for hook and command line, and never a guess."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.shell import Shell
+
+S1, S2 = "5a12d4d5-0000-4000-8000-000000000001", "5a12d4d5-0000-4000-8000-000000000002"
+
+
+def who(shell: Shell, *flags: str) -> tuple[str, str]:
+    found = shell.run("whoami", "--json", *flags).json
+    return found["id"], found["why"]
+
+
+@pytest.fixture
+def many(shell: Shell) -> Shell:
+    """Four agents: `bb` in the home directory, `cc` deeper, `dd` everywhere."""
+    for name in ("cc", "dd"):
+        shell.join(name)
+    (shell.home / "deep" / "er").mkdir(parents=True)
+    shell.json("connect", "claude", "--as", "cc", "--dir", str(shell.home / "deep"))
+    shell.json("connect", "claude", "--as", "dd", "--everywhere")
+    return shell
+
+
+@pytest.mark.promise("WHO-001", "CONNECT-013")
+def test_the_places_count_in_their_order(many: Shell) -> None:
+    inside = many.inside(S1)
+    assert who(inside) == ("bb", f"the directory {os.path.realpath(many.home)}")
+    assert who(Shell(many.home / "deep" / "er", inside.extra))[0] == "cc"
+    outside = Shell(many.home.parent, inside.extra)
+    assert who(outside) == ("dd", "bound everywhere")
+    named = Shell(many.home, {**inside.extra, "SOS_AGENT": "aa"})
+    assert who(named) == ("aa", "SOS_AGENT")
+    assert who(named, "--as", "cc") == ("cc", "--as")
+    many.event("SessionStart", S1, source="startup")
+    assert who(named)[0] == "bb"  # the record of the session, made before the variable was there
+    terminal = Shell(many.home)
+    assert who(terminal) == ("operator", "a terminal outside any session")
+    assert who(Shell(many.home, {"SOS_AGENT": "aa"})) == ("aa", "SOS_AGENT")
+
+
+@pytest.mark.promise("WHO-002")
+def test_where_nothing_says_who_the_call_is_refused_and_lists_the_agents(shell: Shell) -> None:
+    outside = Shell(shell.home.parent, {"CLAUDE_CODE_SESSION_ID": S1})
+    for words in (["send", "aa", "x"], ["inbox"], ["read"], ["whoami"]):
+        ran = outside.run(words[0], "--json", *words[1:])
+        assert (ran.code, ran.json["error"]) == (1, "nobody_here")
+        assert "aa, bb" in ran.json["message"]
+        assert "--as" in ran.json["next"]
+    ran = Shell(shell.home, {"SOS_AGENT": "nobody"}).run("inbox", "--json")
+    assert (ran.code, ran.json["error"], "aa, bb" in ran.json["message"]) == (1, "unknown_agent", True)
+
+
+@pytest.mark.promise("WHO-004")
+def test_a_session_stays_who_it_was_at_its_start(many: Shell) -> None:
+    many.event("SessionStart", S1, source="startup")
+    many.json("connect", "claude", "--as", "aa", "--dir", str(many.home))
+    many.json("send", "--as", "aa", "bb", "for bb")
+    for place in (many.home, many.home / "deep" / "er", many.home.parent):
+        assert who(Shell(place, {"CLAUDE_CODE_SESSION_ID": S1, "SOS_AGENT": "aa"}))[0] == "bb"
+    shown = many.event("UserPromptSubmit", S1, cwd=str(many.home / "deep"))
+    assert shown is not None
+    assert "| for bb" in shown
+    start = many.event("SessionStart", S2, source="startup")
+    assert start is not None
+    assert "You are aa" in start
+
+
+def test_a_session_hook_and_the_shell_in_it_give_the_same_reason(many: Shell) -> None:
+    text = many.event("SessionStart", S1, source="startup", cwd=str(many.home / "deep" / "er"))
+    assert text is not None
+    slug, why = who(many.inside(S1))
+    assert slug == "cc"
+    assert f"You are cc, because of {why.removeprefix('this session (').removesuffix(')')}." in text
+
+
+@pytest.mark.promise("WHO-008")
+def test_a_shared_directory_does_not_mix_the_mail_of_two_sessions(many: Shell) -> None:
+    first = many.event("SessionStart", S1, source="startup")
+    second = many.event("SessionStart", S2, source="startup", cwd=str(many.home / "deep"))
+    assert first is not None
+    assert second is not None
+    many.json("send", "--as", "aa", "bb", "to the one")
+    many.json("send", "--as", "aa", "cc", "to the other")
+    shown = {session: many.event("UserPromptSubmit", session) or "" for session in (S1, S2)}
+    assert ("to the one" in shown[S1], "to the other" in shown[S1]) == (True, False)
+    assert ("to the one" in shown[S2], "to the other" in shown[S2]) == (False, True)
+
+
+@pytest.mark.promise("WHO-010")
+def test_a_holder_whose_process_is_gone_keeps_nobody_from_the_inbox(shell: Shell) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    hooks = json.loads((shell.home / ".claude/skills/sos/hooks/hooks.json").read_text())["hooks"]
+    told = {"session_id": S1, "hook_event_name": "SessionStart", "cwd": str(shell.home), "source": "startup"}
+    environment = {**shell.environment, "CLAUDE_CODE_SESSION_ID": S1, "CLAUDE_PID": str(gone.pid)}
+    line = hooks["SessionStart"][0]["hooks"][0]["command"]
+    subprocess.run(["/bin/sh", "-c", line], env=environment, input=json.dumps(told).encode(), capture_output=True, check=True)
+    text = shell.event("SessionStart", S2, source="startup")
+    assert text is not None
+    assert "Another live session" not in text
+    shell.json("send", "--as", "aa", "bb", "hello")
+    shown = shell.event("UserPromptSubmit", S2)
+    assert shown is not None
+    assert "| hello" in shown
+
+
+@pytest.mark.promise("MESSAGE-002")
+def test_the_sender_is_who_the_token_says_whatever_the_home_claims(shell: Shell) -> None:
+    file = shell.root / "agents" / "aa" / "agent.toml"
+    file.write_text(file.read_text().replace('name = "aa"', 'name = "operator"').replace('role = "executor"', 'role = "human"'))
+    shell.json("send", "--as", "aa", "bb", "x")
+    file.write_text(file.read_text().replace('slug = "aa"', 'slug = "operator"'))
+    assert shell.run("send", "--as", "aa", "bb", "y").code == 1
+    other = (shell.root / "agents" / "bb" / "token.bus").read_text().strip()
+    assert Shell(shell.home, {"SOS_BUS_TOKEN": other}).run("send", "aa", "z").code == 1
+    assert [(entry["sender"], entry["text"]) for entry in shell.json("inbox", "--as", "bb")["entries"]] == [("aa", "x")]
