@@ -48,7 +48,7 @@ class Monitor:
         return self.rests
 
 
-@pytest.mark.promise("WAKE-001")
+@pytest.mark.promise("WAKE-001", "CLI-006")
 def test_a_line_has_a_count_and_nothing_of_a_peer_and_comes_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,4 @@
-"""The other agents: who they are and whether their hook ran lately."""
+"""The other agents: who they are, what they can do, what they are doing, and whether they hear (their hook ran lately)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     import argparse
 
     from sos.cli.command import Command
+    from sos.core.connection import LocalConnection
+    from sos.model.agents import Agent
+    from sos.model.times import Millis
 
 EXAMPLE = "sos peers --json"
 
@@ -24,12 +27,23 @@ def run(command: Command) -> int:
     connection = command.connect()
     now = connection.clock.now()
     agents = [agent for agent in connection.peers() if command.arguments.all or agent.status == "open"]
-    heard = {agent.slug: hearing(connection.store, agent.slug, now) for agent in agents}
-    lines = [
-        f"{agent.slug:<24} {agent.role:<12} {agent.project:<16} {heard[agent.slug]}"
-        + (" (has left)" if agent.status == "closed" else "")
-        for agent in agents
-    ]
-    values = [{**forms.agent(agent), "hearing": heard[agent.slug]} for agent in agents]
+    values = [_form(connection, agent, now) for agent in agents]
+    lines = [_line(value) for value in values]
     command.out("\n".join(lines) or "no other agents: sos join --name NAME --role ROLE", {"peers": values})
     return 0
+
+
+def _form(connection: LocalConnection, agent: Agent, now: Millis) -> dict[str, object]:
+    store = connection.store
+    bodies = store.agents.bodies(agent.slug)
+    presence = "closed" if agent.status == "closed" else bodies[0].presence if bodies else "unknown"
+    skills = [skill.id for skill in connection.skills(agent.project, agent.slug) if skill.status == "active"]
+    return {**forms.agent(agent), "presence": presence, "hearing": hearing(store, agent.slug, now), "skills": skills}
+
+
+def _line(value: dict[str, object]) -> str:
+    skills = value["skills"]
+    said = ", ".join(skills) if isinstance(skills, list) else ""
+    left = " (has left)" if value["status"] == "closed" else ""
+    columns = f"{value['slug']:<24} {value['role']:<12} {value['project']:<16} {value['presence']:<8} {value['hearing']:<8}"
+    return f"{columns} {said}{left}".rstrip()
