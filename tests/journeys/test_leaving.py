@@ -29,6 +29,8 @@ def test_who_comes_back_under_its_name_has_its_mail_and_who_left_gets_none(shell
     shell.json("leave", "--as", "bb", "--yes")
     ran = shell.run("send", "--json", "bb", "meanwhile")
     assert (ran.code, ran.json["error"], "has left" in ran.json["message"]) == (1, "unknown_agent", True)
+    late = shell.run("send", "--json", "--as", "bb", "aa", "still here")
+    assert (late.code, late.json["error"]) == (1, "forbidden")
     assert shell.join("bb")["outcome"] == "returned"
     assert [entry["id"] for entry in shell.json("inbox", "--as", "bb")["entries"]] == [identifier]
 

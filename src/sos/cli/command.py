@@ -108,7 +108,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise InvalidInput."""
         step = f"{self.prog} --help   (a text that begins with a dash goes after --)"
-        raise InvalidInput(f"{self.prog}: {message}", next_step=step)
+        raise InvalidInput(f"{self.prog.removeprefix('sos ')}: {message}", next_step=step)
 
 
 def parser_of(name: str, module: ModuleType) -> Parser:

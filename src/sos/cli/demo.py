@@ -12,6 +12,7 @@ import tempfile
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from typing import TextIO
 
     from sos.cli.command import Command
 
@@ -26,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(command: Command) -> int:
     """Run the real commands one after the other and show what they print."""
     with tempfile.TemporaryDirectory(prefix="sos-demo-") as folder:
-        demo = Demo(folder)
+        demo = Demo(folder, sys.stderr if command.json else sys.stdout)
         demo.say("Two agents join. No server, no account.")
         demo.sos(
             "join",
@@ -55,6 +56,8 @@ def run(command: Command) -> int:
         demo.sos("trace", "--as", "kasra", message)
         demo.say("And when everything else is broken, the guide opens:")
         demo.sos("guide", lines=12)
+    if command.json:
+        command.out("", {"id": message, "shown": "on standard error"})
     return 0
 
 
@@ -68,15 +71,16 @@ def _id_in(text: str) -> str:
 class Demo:
     """A temporary home in which real commands run."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, stream: TextIO) -> None:
         self._folder = folder
+        self._stream = stream
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("SOS_", "CLAUDE"))}
         self._environment = {**kept, "HOME": folder, "SOS_HOME": os.path.join(folder, ".sos")}
 
     def say(self, text: str) -> None:
         """What happens next."""
-        sys.stdout.write(f"\n# {text}\n")
-        sys.stdout.flush()
+        self._stream.write(f"\n# {text}\n")
+        self._stream.flush()
 
     def sos(self, *words: str, session: bool = False, lines: int = 40) -> str:
         """Run one command, as the operator or inside the agent's session, and show what it prints."""
@@ -92,7 +96,7 @@ class Demo:
         )
         printed = (done.stdout + done.stderr).rstrip().split("\n")
         more = [f"… ({len(printed) - lines} more lines)"] if len(printed) > lines else []
-        sys.stdout.write("\n".join([f"$ sos {shown}", *printed[:lines], *more]) + "\n")
+        self._stream.write("\n".join([f"$ sos {shown}", *printed[:lines], *more]) + "\n")
         if done.returncode != 0:
             raise RuntimeError(f"sos {shown} ended with {done.returncode}")
         return done.stdout
@@ -105,4 +109,4 @@ class Demo:
         done = subprocess.run(["/bin/sh", "-c", line], env={**self._environment, "CLAUDE_CODE_SESSION_ID": SESSION},
                               input=json.dumps(told), capture_output=True, text=True, check=True)  # fmt: skip
         context = json.loads(done.stdout)["hookSpecificOutput"]["additionalContext"]
-        sys.stdout.write(f"(hook {event})\n" + "\n".join(f"    {each}" for each in context.split("\n")) + "\n")
+        self._stream.write(f"(hook {event})\n" + "\n".join(f"    {each}" for each in context.split("\n")) + "\n")

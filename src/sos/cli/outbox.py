@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.core.rendering import escape
-from sos.model.errors import SosError
+from sos.model.errors import NotFound, SosError
 from sos.model.ids import parse_id
 
 TYPE_CHECKING = False
@@ -28,7 +28,10 @@ def run(command: Command) -> int:
     who = who_am_i(command.settings, command.arguments.as_agent)
     place = home.path_of(command.settings.home, who.slug)
     if command.arguments.drop:
-        outbox.remove(place, parse_id(command.arguments.drop))
+        given_up = parse_id(command.arguments.drop)
+        if not outbox.holds(place, given_up):
+            raise NotFound(f"{given_up} is not in the outbox of {who.slug}", next_step="sos outbox")
+        outbox.remove(place, given_up)
     try:
         command.connect()
     except SosError as error:

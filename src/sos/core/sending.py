@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.model.addresses import broadcast_address, inbox_address, squad_address
-from sos.model.errors import InvalidInput, NoRecipients, UnknownAgent
+from sos.model.errors import Forbidden, InvalidInput, NoRecipients, UnknownAgent
 from sos.model.messages import DEADLINES, Receipt, ack_for_in, checked, request_id_in
 from sos.model.names import OPERATOR, address_name, label
 from sos.model.parcels import Parcel
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def parcel_for(store: Store, me: Agent, draft: Draft, now: Millis) -> Parcel:
     """A direct message as a parcel. Raises UnknownAgent (with the nearest names), InvalidInput, TextTooLong."""
+    _require_member(me)
     recipient = store.agents.agent(address_name(draft.to))
     if recipient is None or recipient.status != "open":
         raise unknown(store, draft.to, left=recipient is not None)
@@ -34,6 +35,11 @@ def parcel_for(store: Store, me: Agent, draft: Draft, now: Millis) -> Parcel:
     )
 
 
+def _require_member(me: Agent) -> None:
+    if me.status != "open":
+        raise Forbidden(f"{me.slug} has left: it sends nothing until it joins again", next_step="sos join --name NAME")
+
+
 def _understood(draft: Draft) -> Draft:
     """What older agents write into the text: a request's id, or an acknowledgement of one."""
     answered = ack_for_in(draft.text)
@@ -46,6 +52,7 @@ def _understood(draft: Draft) -> Draft:
 
 def broadcast_parcel(store: Store, me: Agent, draft: Draft, now: Millis, squad: str | None = None) -> Parcel:
     """A broadcast as a parcel: its recipients are fixed here, the sender is none of them. Raises NoRecipients."""
+    _require_member(me)
     if squad is not None:
         squad = label(squad, "squad")
         members = store.agents.squad(me.project, squad)

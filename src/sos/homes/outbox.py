@@ -7,6 +7,7 @@ import os
 from sos import files
 from sos.model import wire
 from sos.model.errors import HomeDamaged, SosError
+from sos.model.ids import MessageId
 from sos.model.messages import Draft
 from sos.model.record import Record
 
@@ -42,7 +43,7 @@ def put(home: str, queued: Queued) -> None:
 
 
 def waiting(home: str) -> list[Queued]:
-    """What waits, oldest first: ids are ordered by time. A file that cannot be read is refused, not dropped."""
+    """What waits, oldest first: ids are ordered by time. A file that cannot be read stays, says so, and holds up nothing."""
     try:
         names = sorted(os.listdir(folder(home)))
     except FileNotFoundError:
@@ -57,7 +58,13 @@ def _read(home: str, identifier: str) -> Queued:
         made = wire.loads(data or b"")
         return Queued(**{**made, "draft": Draft(**made["draft"])})
     except (SosError, TypeError, KeyError) as error:
-        raise HomeDamaged(f"{path} cannot be read: {error}", next_step=f"look at {path}, then remove it") from error
+        refused = f"{path} cannot be read ({error}): look at it, then remove it"
+        return Queued(draft=Draft(id=MessageId(identifier), to="unknown", text=""), squad=None, broadcast=False, refused=refused)
+
+
+def holds(home: str, identifier: str) -> bool:
+    """Whether a message waits here."""
+    return os.path.lexists(_path(home, identifier))
 
 
 def remove(home: str, identifier: str) -> None:

@@ -6,7 +6,7 @@ import os
 
 from sos.homes import resolver
 from sos.model.errors import InvalidInput, UnknownAgent
-from sos.model.names import address_name
+from sos.model.names import OPERATOR, address_name
 from sos.model.record import Record
 from sos.runtimes.claude import plugin
 
@@ -64,6 +64,9 @@ def _agent(settings: Settings, name: str | None) -> str:
             next_step="sos connect claude --as AGENT" if here else "sos join --name NAME --role ROLE",
         )
     slug = address_name(name)
+    if slug == OPERATOR:
+        step = f"sos connect claude --as AGENT   (homes here: {', '.join(here) or 'none'})"
+        raise InvalidInput("a session is never the operator", next_step=step)
     if slug not in here:
         raise UnknownAgent(f"no agent {slug!r} has a home here", next_step=f"sos join --name {slug} --role ROLE")
     return slug

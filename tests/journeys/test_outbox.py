@@ -1,0 +1,54 @@
+"""The outbox: what waits in it, what can be given up, and that a broken file in it stops nothing."""
+
+from __future__ import annotations
+
+import fcntl
+
+import pytest
+
+from tests.shell import Shell
+
+
+def queue(shell: Shell, *words: str) -> str:
+    """Send while another process holds the store."""
+    with (shell.root / "sos.db.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ran = shell.run("send", "--json", "--as", "aa", *words)
+    assert (ran.code, ran.json["queued"]) == (75, True)
+    return str(ran.json["id"])
+
+
+@pytest.mark.promise("SEND-002")
+def test_what_is_queued_is_listed_while_the_store_is_out_and_can_be_given_up(shell: Shell) -> None:
+    identifier = queue(shell, "bb", "later")
+    with (shell.root / "sos.db.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ran = shell.run("outbox", "--json", "--as", "aa")
+        assert (ran.code, [each["id"] for each in ran.json["outbox"]]) == (1, [identifier])
+        ran = shell.run("outbox", "--json", "--as", "aa", "--drop", identifier)
+        assert (ran.code, ran.json["outbox"]) == (0, [])
+    again = shell.run("outbox", "--json", "--as", "aa", "--drop", identifier)
+    assert (again.code, again.json["error"]) == (1, "not_found")
+    assert shell.json("inbox", "--as", "bb")["entries"] == []
+
+
+def test_a_broken_file_in_the_outbox_is_listed_and_holds_up_nothing(shell: Shell) -> None:
+    identifier = queue(shell, "bb", "later")
+    broken = shell.root / "agents" / "aa" / "outbox" / "00000000-0000-7000-8000-000000000000.json"
+    broken.touch(0o600)
+    broken.write_text('{"draft": ')
+    assert shell.run("inbox", "--as", "aa").code == 0
+    assert [entry["id"] for entry in shell.json("inbox", "--as", "bb")["entries"]] == [identifier]
+    ran = shell.run("outbox", "--as", "aa")
+    assert (ran.code, str(broken) in ran.out, broken.exists()) == (1, True, True)
+
+
+def test_what_the_store_refuses_for_good_is_said_once_and_stays_listed(shell: Shell) -> None:
+    identifier = queue(shell, "bb", "later")
+    shell.json("leave", "--as", "bb", "--yes")
+    first = shell.run("inbox", "--as", "aa")
+    assert "never will be" in first.err
+    assert identifier in first.err
+    assert shell.run("inbox", "--as", "aa").err == ""
+    ran = shell.run("outbox", "--as", "aa")
+    assert (ran.code, "has left" in ran.out) == (1, True)
