@@ -179,7 +179,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("STORE-003", "What a store cannot do is a row of one published table, which a test holds true; no contract test is skipped.", "§7", "planned"),
     Promise("STORE-004", "`sos backup` makes a consistent copy of a store in use, and a restored copy has a new epoch, which readers notice.", "§7", "kept"),
     Promise("STORE-005", "`sos move --to URL` takes identities, tokens and unread mail of an embedded deployment to a server; killed half-way and run again it is whole, and nothing is shown twice for it.", "§7", "planned"),
-    Promise("SQLITE-001", "The embedded store is `$SOS_HOME/sos.db`, or the local path in `SOS_STORE`; no daemon runs for it.", "§7", "planned"),
+    Promise("SQLITE-001", "The embedded store is `$SOS_HOME/sos.db`, or the local path in `SOS_STORE`; no daemon runs for it.", "§7", "kept"),
     Promise("SQLITE-002", "WAL and `synchronous=FULL` are set and read back on each connection; one that does not take them is refused.", "§7", "kept"),
     Promise("SQLITE-003", "On macOS `fullfsync` is set and read back too.", "§7", "planned"),
     Promise("SQLITE-004", "One file lock stands round every write transaction and every checkpoint, and only our own checkpoints run.", "§7", "kept"),
@@ -263,7 +263,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("CONNECT-008", "A merge keeps comments, order and unknown keys, and is locked, atomic and backed up; where it needs the absent `[connect]` extra it is refused with the command that installs it.", "§10", "planned"),
     Promise("CONNECT-009", "`--dry-run` shows the changes and makes none; after `sos disconnect` every file is byte for byte as before, save what others changed since.", "§10", "kept"),
     Promise("CONNECT-010", "One plugin directory serves Claude Code, Codex and Copilot CLI.", "§10", "planned"),
-    Promise("CONNECT-011", "The installed command names home and interpreter absolutely; an ephemeral interpreter is refused with the way to install.", "§10", "planned"),
+    Promise("CONNECT-011", "The installed command names home and interpreter absolutely; an ephemeral interpreter is refused with the way to install.", "§10", "kept"),
     Promise("CONNECT-012", "An interpreter that is gone makes the hook's own shell line say \"SOS cannot start, run …\" in the runtime's JSON.", "§10", "kept"),
     Promise("CONNECT-013", "`sos connect RUNTIME --as SLUG [--dir PATH]` binds a directory, and `--everywhere` all that no nearer binding claims.", "§4", "kept"),
 
@@ -334,7 +334,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("SENTINEL-005", "`sos peers` and the sender's receipt show the recipient's hearing: hearing, late, deaf or unknown.", "§4", "planned"),
     Promise("PROBE-001", "`sos probe AGENT` sends a canary over the agent's real path with the time of each hop; with any one hop broken, exit code and text name that hop.", "§12", "planned"),
     Promise("RESCUE-001", "`sos-rescue` runs under dash and busybox without Python, package, bus or network: it checks the first rungs, prints the guide, and restores a config from a parsing backup.", "§12", "planned"),
-    Promise("AMNESIA-001", "With only its token left, or only its name and the operator's leave, one command makes an agent whole: same inbox, guide, open requests and tasks.", "§12", "planned"),
+    Promise("AMNESIA-001", "With only its token left, or only its name and the operator's leave, one command makes an agent whole: same inbox, guide, open requests and tasks.", "§12", "open"),
     Promise("NOTE-001", "A note left with `sos note` or the tool `note` is bounded, and stands in the next resume packet.", "§10", "planned"),
 
     # Squad

@@ -21,6 +21,7 @@ _LAUNCHER = """#!/bin/sh
 # Written by `sos connect`. Never blocks a prompt: whatever goes wrong, it says so in the runtime's own JSON and ends with 0.
 p={python}
 f={boot}
+export SOS_HOME={home}
 [ -x "$p" ] && [ -r "$f" ] && "$p" -I -S "$f" "$@" && exit 0
 printf '%s' '{{"hookSpecificOutput": {{"hookEventName": "'"$2"'", "additionalContext": "[sos] SOS cannot start (the Python \
 that it was connected with is gone or broken): messages are not being shown. Ask your user to run: sos connect claude"}}}}'
@@ -28,6 +29,7 @@ exit 0
 """
 _WAITER = """#!/bin/sh
 # Written by `sos connect`: prints a line without any peer text when mail comes, for Claude Code's plugin monitor.
+export SOS_HOME={home}
 exec {python} -I -m sos wait --line
 """
 _SKILL = """---
@@ -106,7 +108,7 @@ def launchers(home: str, python: str = sys.executable) -> list[str]:
     written = []
     for name, text in (("sos-hook", _LAUNCHER), ("sos-wait", _WAITER)):
         path = os.path.join(folder, name)
-        made = text.format(python=f'"{python}"', boot=f'"{boot}"').encode()
+        made = text.format(python=f'"{python}"', boot=f'"{boot}"', home=f'"{home}"').encode()
         if not os.path.exists(path) or files.read(path) != made:
             files.write(path, made, mode=0o700)
             written.append(path)
