@@ -36,11 +36,11 @@ PROMISES: tuple[Promise, ...] = (
     Promise("READY-004", "The skills answer is good when every declared skill is visible to others (or none is declared), the stuck answer while the installed guide can be read without any service.", "§1", "kept"),
 
     # The package and its shape
-    Promise("PACKAGE-001", "The base install brings no third-party package, and every command outside the extras runs with the standard library alone.", "§2", "planned"),
+    Promise("PACKAGE-001", "The base install brings no third-party package, and every command outside the extras runs with the standard library alone.", "§2", "kept"),
     Promise("PACKAGE-002", "`sos`, `sos-lifeline` and `python -m sos` are the same command.", "§2", "kept"),
     Promise("PACKAGE-003", "The tests pass on Python 3.11, 3.12, 3.13 and 3.14 on Linux; a platform that no run has covered is called untested in the docs.", "§2", "planned"),
     Promise("PACKAGE-004", "A command that needs an absent extra says which one and the command that installs it.", "§2", "planned"),
-    Promise("PACKAGE-005", "Imports point down the layers, exhaustively and without cycles; redis is imported in stores/redis alone, and server imports neither sdk nor remote.", "§3", "planned"),
+    Promise("PACKAGE-005", "Imports point down the layers, exhaustively and without cycles; redis is imported in stores/redis alone, and server imports neither sdk nor remote.", "§3", "kept"),
     Promise("PACKAGE-006", "The modules that each entry point loads are a fixed list; one more fails a test.", "§3", "kept"),
 
     # Identity: names, slugs, roles
@@ -87,7 +87,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("TOKEN-005", "A token is taken from the first of: SDK argument or `--token-file`, `SOS_<SERVICE>_TOKEN`, `SOS_<SERVICE>_TOKEN_FILE`, the agent's home; never from another service.", "§5", "open"),
     Promise("TOKEN-006", "`sos token where` prints that order with the key id found at each place, never a value.", "§5", "kept"),
     Promise("TOKEN-007", "`sos token mint`, `list` and `show` make tokens and describe them by key id, service, scopes and times.", "§5", "kept"),
-    Promise("TOKEN-008", "Rotation proves the new token before the old one dies; killed at any point, one of the two works and is in the home.", "§5", "planned"),
+    Promise("TOKEN-008", "Rotation proves the new token before the old one dies; killed at any point, one of the two works and is in the home.", "§5", "kept"),
     Promise("TOKEN-009", "A revoked token is refused at the next request.", "§5", "kept"),
     Promise("TOKEN-010", "An open stream of a revoked token ends within 1 s.", "§5", "planned"),
     Promise("TOKEN-011", "An invitation works once, for 15 minutes, for its slug, role and project alone, and is read from a file or stdin.", "§5", "planned"),
@@ -135,7 +135,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("INBOX-013", "What does not fit stays unread and is counted (\"+N more: `sos inbox`\"); a body over the whole budget is shown cut with its `sos read ID`, and counts as surfaced.", "§6", "kept"),
     Promise("INBOX-014", "*Not arrived* is concluded only when a request stamped after the flush stands in that session's transcript and the message does not; without a readable transcript, never.", "§6", "kept"),
     Promise("INBOX-015", "What did not arrive comes again at the next turn, three times at most, and is then `undelivered`, told to sender and doctor.", "§6", "kept"),
-    Promise("INBOX-016", "An open request is shown again after 1, 5 and 20 turns, and from then on as a count.", "§6", "planned"),
+    Promise("INBOX-016", "An open request is shown again after 1, 5 and 20 turns, and from then on as a count.", "§6", "open"),
     Promise("INBOX-017", "A message is acked only by an explicit ack or by a reply to it, never by being shown.", "§6", "kept"),
     Promise("INBOX-018", "A message past its `expires` is not shown, and stands as expired to its sender.", "§6", "kept"),
     Promise("INBOX-019", "An agent's first join shows direct mail younger than 24 h, at most 50, and counts the rest.", "§6", "open"),
@@ -234,9 +234,9 @@ PROMISES: tuple[Promise, ...] = (
     Promise("CLI-006", "`sos wait` ends when mail comes; `sos wait --line` prints one line each time, with nothing of a peer in it.", "§8", "kept"),
     Promise("CLI-007", "`sos peers` lists the agents that the caller may see, with role, skills, presence and hearing.", "§8", "kept"),
     Promise("CLI-008", "Answers go to stdout and remarks to stderr; exit is 0 well, 1 expected trouble, 2 usage, 3 our own bug, 75 queued.", "§8", "kept"),
-    Promise("CLI-009", "Every refusal has a stable code and ends with the next command to try.", "§8", "open"),
+    Promise("CLI-009", "Every refusal has a stable code and ends with the next command to try.", "§8", "kept"),
     Promise("CLI-010", "`sos demo` shows the main job in a home of its own, and leaves nothing behind.", "§8", "kept"),
-    Promise("SETTINGS-001", "`settings.py` alone reads the environment and config files, and every setting is documented.", "§8", "planned"),
+    Promise("SETTINGS-001", "`settings.py` alone reads the environment and config files, and every setting is documented.", "§8", "kept"),
 
     # Join
     Promise("JOIN-001", "`sos join --name --role --project --skill` takes an agent through the nine steps, prints each with its state, and ends with the four answers.", "§9", "open"),
@@ -276,10 +276,10 @@ PROMISES: tuple[Promise, ...] = (
     Promise("HOOK-006", "Session start, compaction and clear bring the resume packet: who it is and why, the four answers, unread, open requests both ways, handover note, where the guide is; ≤ 600 tokens, the same for the same state.", "§10", "planned"),
     Promise("HOOK-007", "At a tool event Python starts only where the agent's quiet file is absent.", "§10", "kept"),
     Promise("HOOK-008", "The quiet file exists only while there is nothing to show: a crash, a full disk or a power cut at any step of its protocol can ring needlessly, never hide mail.", "§10", "open"),
-    Promise("HOOK-009", "Session start, prompt and stop check in full, whatever the quiet file says.", "§10", "planned"),
+    Promise("HOOK-009", "Session start, prompt and stop check in full, whatever the quiet file says.", "§10", "kept"),
     Promise("HOOK-010", "Over a server `sos watch` keeps the quiet file; when the watch is gone the file is not believed.", "§10", "planned"),
-    Promise("HOOK-011", "Of the hooks that run at once for one agent one reads, prints and marks; the others print nothing and leave it rung.", "§10", "planned"),
-    Promise("HOOK-012", "Each run leaves a mark with time, event and outcome.", "§10", "planned"),
+    Promise("HOOK-011", "Of the hooks that run at once for one agent one reads, prints and marks; the others print nothing and leave it rung.", "§10", "kept"),
+    Promise("HOOK-012", "Each run leaves a mark with time, event and outcome.", "§10", "kept"),
     Promise("HOOK-013", "The next run sets *in context* from what is new in the transcript, on the runtime's evidence lines alone; the hook's own output is none.", "§10", "kept"),
     Promise("HOOK-014", "A message sent with `sos send` stands in the request body of the real Claude Code's next turn, and `trace` says so on evidence.", "§10", "kept"),
     Promise("HOOK-015", "After a compaction in the real Claude Code the resume packet stands in the next request body.", "§10", "kept"),

@@ -33,10 +33,12 @@ class OverSqlite:
         return store
 
 
+@pytest.mark.promise("RETENTION-001", "MESSAGE-009")
 class TestPosting(OverSqlite, contracts.PostingContract):
     pass
 
 
+@pytest.mark.promise("MESSAGE-009")
 class TestDelivery(OverSqlite, contracts.DeliveryContract):
     pass
 

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -38,11 +39,13 @@ def test_ci_runs_every_script_and_lets_nothing_fail() -> None:
         assert re.search(rf"^(step )?{re.escape(command)}$", text, re.MULTILINE), command
 
 
+@pytest.mark.promise("PACKAGE-001")
 def test_base_install_has_no_dependencies() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["dependencies"] == []
 
 
+@pytest.mark.promise("PACKAGE-001")
 def test_sources_import_the_standard_library_alone() -> None:
     # `_sha2` is what `_sha256` is called from Python 3.12 on.
     allowed = sys.stdlib_module_names | {"sos", "_sha2", "_sha256"}
@@ -61,3 +64,24 @@ def _imported(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             yield node.module
+
+
+@pytest.mark.promise("SETTINGS-001")
+def test_settings_alone_reads_the_environment() -> None:
+    readers = {
+        path.relative_to(SOURCES).as_posix()
+        for path in SOURCES.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv", "getenvb"})
+        or (isinstance(node, ast.ImportFrom) and node.module == "os" and {"environ", "getenv"} & {a.name for a in node.names})
+    }
+    assert readers == {"settings.py", "cli/demo.py"}  # the demo hands it on to the commands that it runs
+
+
+@pytest.mark.promise("PACKAGE-005")
+def test_imports_point_down() -> None:
+    program = Path(sys.executable).parent / "lint-imports"
+    done = subprocess.run([program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    rules = (ROOT / ".importlinter").read_text(encoding="utf-8")
+    assert "exhaustive = True" in rules

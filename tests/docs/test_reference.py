@@ -12,6 +12,7 @@ from sos.cli import COMMANDS
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
+@pytest.mark.promise("SETTINGS-001")
 def test_reference_pages_are_fresh() -> None:
     done = subprocess.run(
         [sys.executable, "scripts/reference.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False

@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from sos.stores.sqlite.store import SqliteStore
 from tests.shell import Shell
 
 S1, S2 = "5a12d4d5-0000-4000-8000-000000000001", "5a12d4d5-0000-4000-8000-000000000002"
@@ -228,3 +230,45 @@ def test_a_gone_interpreter_is_said_by_the_launcher_itself(shell: Shell) -> None
     shown = shell.event("UserPromptSubmit", S1)
     assert shown is not None
     assert "SOS cannot start" in shown
+
+
+@pytest.mark.promise("HOOK-009")
+@pytest.mark.parametrize("event", ["UserPromptSubmit", "Stop", "SessionStart"])
+def test_a_quiet_file_that_lies_hides_mail_from_a_tool_batch_alone(shell: Shell, event: str) -> None:
+    start(shell)
+    send(shell, "urgent", "--request")
+    (shell.root / "run" / "quiet-bb").touch(0o600)
+    assert shell.event("PostToolBatch", S1) is None
+    shown = shell.event(event, S1, source="resume")
+    assert shown is not None
+    assert ("Unread: 1" if event == "SessionStart" else "| urgent") in shown
+
+
+@pytest.mark.promise("HOOK-011")
+def test_of_hooks_that_run_at_once_one_shows(shell: Shell) -> None:
+    start(shell)
+    identifiers = [send(shell, f"number {number}") for number in range(3)]
+    with ThreadPoolExecutor(6) as pool:
+        shown = list(pool.map(lambda _: shell.event("PostToolBatch", S1), range(6)))
+    assert sum("| number 0" in text for text in shown if text) == 1
+    assert all(facts(shell, identifier).count("surfaced") == 1 for identifier in identifiers)
+
+
+@pytest.mark.promise("HOOK-012")
+def test_each_run_leaves_its_mark(shell: Shell) -> None:
+    def mark() -> tuple[str, str, bool]:
+        store = SqliteStore(str(shell.root / "sos.db"), str(shell.root / "run"))
+        body = store.agents.body(S1)
+        store.close()
+        assert body is not None
+        return body.hook_event, body.hook_outcome, (body.hook_at or 0) >= before
+
+    before = int(time.time() * 1000)
+    start(shell)
+    assert mark() == ("SessionStart", "shown", True)
+    shell.event("Stop", S1)
+    assert mark() == ("Stop", "nothing new", True)
+    send(shell, "hello")
+    before = int(time.time() * 1000)
+    shell.event("UserPromptSubmit", S1)
+    assert mark() == ("UserPromptSubmit", "shown", True)

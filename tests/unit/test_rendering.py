@@ -56,7 +56,7 @@ def test_every_line_of_a_body_has_its_prefix(text: str) -> None:
     assert "\n".join(line[2:] for line in body) == rendering.escape(text)
 
 
-@pytest.mark.promise("RENDER-001")
+@pytest.mark.promise("RENDER-001", "MESSAGE-009")
 def test_the_header_says_what_is_known_and_no_more() -> None:
     shown = rendering.header(
         entry("x", assurance="claimed", project="q", sender="op\u202eerator"), READER, Millis(NOW + 120_000), NONCE

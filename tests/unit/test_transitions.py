@@ -187,6 +187,7 @@ def test_the_clock_comes_to_rest(of: Message, actions: list[Action], now: Millis
     pytest.fail("the clock does not come to rest")
 
 
+@pytest.mark.promise("INBOX-016")
 def test_an_open_request_comes_back_after_its_turns_and_then_no_more() -> None:
     of, delivery, turn = message(), fresh(), 100
     due = []
@@ -299,6 +300,7 @@ def test_a_reply_acknowledges_and_keeps_an_earlier_acks_time() -> None:
     assert apply(of, both, Answer(at=at(4), reply="r2")) == Outcome(delivery=both)
 
 
+@pytest.mark.promise("LEASE-002")
 def test_a_lost_lease_is_refused() -> None:
     of = message(kind="message")
     held = after(of, Lease(at=START, until=at(10)))
@@ -321,6 +323,7 @@ def test_a_lost_lease_is_refused() -> None:
 
 
 @pytest.mark.parametrize("crashes", [True, False])
+@pytest.mark.promise("LEASE-003")
 def test_the_last_attempt_makes_a_dead_letter_that_can_be_given_another_life(crashes: bool) -> None:
     of, delivery = message(kind="message"), fresh()
     for attempt in range(1, MAX_ATTEMPTS + 1):
