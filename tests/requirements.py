@@ -247,7 +247,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("JOIN-006", "With a hook installed, its very command runs once in a probe session that surfaces and marks the canary and no other message.", "§9", "planned"),
     Promise("JOIN-007", "A join that cannot enrol, pass the bus or get its tokens fails, and leaves no token, home or record half-made.", "§9", "planned"),
     Promise("JOIN-008", "Squad answering 404, 405, 5xx, garbage, slowly or nothing is a finding that `sos whoami` shows; the join succeeds.", "§9", "planned"),
-    Promise("JOIN-009", "A runtime config that does not parse, or a hook that fails, is a finding that `sos whoami` shows; the join succeeds.", "§9", "planned"),
+    Promise("JOIN-009", "A runtime config that does not parse, or a hook that fails, is a finding that `sos whoami` shows; the join succeeds.", "§9", "open"),
     Promise("JOIN-010", "A finding of a join is tried again by the next join and by the hook until it is done.", "§9", "planned"),
     Promise("JOIN-011", "`sos doctor --fix` mends what a join left as a finding.", "§9", "planned"),
     Promise("JOIN-012", "`sos join` takes `--json`, `--runtime RUNTIME` and `--invite FILE|-`.", "§9", "planned"),

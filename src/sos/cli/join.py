@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sos.cli import forms
+from sos.model.errors import SosError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,11 +34,22 @@ def run(command: Command) -> int:
     given = command.arguments
     joined = join(command.settings, given.name, given.role, given.project, tuple(given.skill), tuple(given.squad))
     if given.runtime:
-        from sos.wiring import connecting
-
-        connecting.connect_claude(command.settings, joined.agent.slug)
+        joined = _connected(command, joined)
     command.out(_text(joined), _json(joined))
     return 0
+
+
+def _connected(command: Command, joined: Joined) -> Joined:
+    """Connect the runtime as well; the agent has joined, so a failure is a finding."""
+    from sos.model.findings import Finding
+    from sos.wiring import connecting
+
+    try:
+        connecting.connect_claude(command.settings, joined.agent.slug)
+    except SosError as error:
+        found = Finding(code="join_runtime", severity="warning", what=error.message, next_step=error.next_step)
+        return joined.replace(findings=(*joined.findings, found))
+    return joined
 
 
 def _text(joined: Joined) -> str:
