@@ -66,3 +66,25 @@ def test_no_kill_of_the_hook_hides_a_message(home: Path, rounds: int) -> None:
         ]
         facts = [fact["kind"] for fact in shell.json("trace", identifier)["deliveries"][0]["facts"]]
         assert marked.count(True) == facts.count("surfaced") - 1, f"seed {seed}"
+
+
+@pytest.mark.promise("INBOX-002", "INBOX-010")
+@pytest.mark.parametrize("lost", ["/dev/full", "closed"])
+def test_what_the_hook_could_not_write_comes_again(home: Path, lost: str) -> None:
+    shell = Shell(home)
+    shell.join("bb")
+    shell.connect("bb")
+    shell.event("SessionStart", S1, source="startup")
+    shell.json("send", "bb", "hello")
+    line = json.loads((home / ".claude/skills/sos/hooks/hooks.json").read_text())["hooks"]["UserPromptSubmit"][0]["hooks"][0][
+        "command"
+    ]
+    told = {"session_id": S1, "hook_event_name": "UserPromptSubmit", "cwd": str(home), "transcript_path": ""}
+    where = ">&-" if lost == "closed" else f"> {lost}"
+    environment = {**shell.environment, "CLAUDE_CODE_SESSION_ID": S1}
+    words = ["/bin/sh", "-c", f"{{ {line}; }} {where}"]
+    subprocess.run(words, env=environment, input=json.dumps(told).encode(), capture_output=True, check=False)
+    assert shell.json("inbox", "--as", "bb")["unread"] == 1
+    shown = shell.event("UserPromptSubmit", S1)
+    assert shown is not None
+    assert "| hello" in shown

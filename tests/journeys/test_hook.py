@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -252,6 +253,21 @@ def test_of_hooks_that_run_at_once_one_shows(shell: Shell) -> None:
         shown = list(pool.map(lambda _: shell.event("PostToolBatch", S1), range(6)))
     assert sum("| number 0" in text for text in shown if text) == 1
     assert all(facts(shell, identifier).count("surfaced") == 1 for identifier in identifiers)
+
+
+@pytest.mark.promise("HOOK-011")
+def test_while_another_hook_is_at_it_a_hook_prints_and_marks_nothing_and_leaves_it_rung(shell: Shell) -> None:
+    start(shell)
+    identifier = send(shell, "hello")
+    path = shell.root / "agents" / "bb" / "hook.lock"
+    with path.open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        os.utime(path)  # it has just begun
+        assert shell.event("UserPromptSubmit", S1) is None
+    assert facts(shell, identifier) == ["accepted", "stored"]
+    shown = shell.event("PostToolBatch", S1)
+    assert shown is not None
+    assert "| hello" in shown
 
 
 @pytest.mark.promise("HOOK-012")
