@@ -41,6 +41,9 @@ def _make_directories(path: str) -> None:
     except FileExistsError:
         if not os.path.isdir(path):
             raise
+        return
+    # Syncing what is in a directory does not promise that the directory itself is still there after a power cut.
+    _sync_directory(parent or ".")
 
 
 def check_private(path: str) -> None:

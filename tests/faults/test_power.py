@@ -1,0 +1,47 @@
+"""A power cut at any moment: what a receipt was given for is there, acks stay, and nothing unread is silent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.faults import disk, scenario
+
+
+def log_is_not_synced(path: str) -> bool:
+    """As with `synchronous=NORMAL`."""
+    return not path.endswith("-wal")
+
+
+def homes_are_not_synced(path: str) -> bool:
+    return "/agents" not in path
+
+
+@pytest.mark.promise("INBOX-001", "HOOK-008", "HOOK-009")
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("count", [pytest.param(120, id="short"), pytest.param(10_000, id="long", marks=pytest.mark.full)])
+def test_no_receipt_is_broken_by_a_power_cut(home: Path, tmp_path: Path, count: int) -> None:
+    recorder = disk.library(tmp_path)
+    if recorder is None:
+        pytest.skip("no C compiler: the recorder of this test cannot be built")
+    shell = scenario.Recording(home)
+    shell.begin(recorder, tmp_path / "log")
+    scenario.perform(shell)
+    found = disk.records(tmp_path / "log")
+    seed = int.from_bytes(os.urandom(4), "big")
+
+    bad, findings = scenario.trials(found, shell.done, disk.Disk(shell.root), count, seed)
+    print(f"{count} power cuts over {len(found)} changes: {bad} broke a promise (3/n = {3 / count:.1e})")
+    assert not bad, f"seed {seed}: {findings[:20]}"
+
+    # The same cuts, judged by the same rules, on disks that do not do what a sync asks of them.
+    tries, since = max(count // 20, 60), scenario.after_joins(found, shell.done)
+    _, findings = scenario.trials(found, shell.done, disk.Disk(shell.root, log_is_not_synced), tries, seed, since)
+    lost = {text.partition(":")[0] for text in findings if ": lost: " in text}
+    print(f"negative control: with the store's log not synced, {len(lost)} of {tries} cuts lost messages")
+    assert len(lost) > tries / 10, findings
+    control, findings = scenario.trials(found, shell.done, disk.Disk(shell.root, homes_are_not_synced), tries, seed)
+    print(f"negative control: with homes not synced, {control} of {tries} cuts broke a promise")
+    assert control > tries / 10, findings
