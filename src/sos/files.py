@@ -64,6 +64,8 @@ def translated(error: OSError, path: str) -> StorageFull | StoreUnreachable | Ho
         return StorageFull(f"no space left for {path}")
     if error.errno in {errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
         return StoreUnreachable(f"{path}: {error.strerror}", next_step="mend the disk or the limit, then try again")
+    if error.errno in {errno.EISDIR, errno.ENOTDIR, errno.ELOOP}:
+        return HomeDamaged(f"{path}: {error.strerror}", next_step=f"move {path} away, then try again")
     return HomeDamaged(f"{path}: {error.strerror}")
 
 
@@ -106,7 +108,7 @@ def read(path: str, limit: int = 1 << 20) -> bytes | None:
     finally:
         os.close(descriptor)
     if len(data) > limit:
-        raise HomeDamaged(f"{path} is larger than {limit} bytes")
+        raise HomeDamaged(f"{path} is larger than {limit} bytes", next_step=f"move {path} away, then try again")
     return data
 
 

@@ -39,5 +39,7 @@ def run(command: Command) -> int:
     left = outbox.waiting(place)
     lines = [f"{each.draft.id}  to {each.draft.to}  {escape(each.draft.text)[:50]}  {each.refused}" for each in left]
     values = [{"id": each.draft.id, "to": each.draft.to, "refused": each.refused} for each in left]
-    command.out("\n".join(lines) or "the outbox is empty", {"agent": who.slug, "outbox": values})
-    return 1 if left else 0
+    kept = outbox.damaged(place)
+    lines += [f"{path}  cannot be read: look at it, then remove it" for path in kept]
+    command.out("\n".join(lines) or "the outbox is empty", {"agent": who.slug, "outbox": values, "damaged": kept})
+    return 1 if left or kept else 0

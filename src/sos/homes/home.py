@@ -98,7 +98,7 @@ def slugs(root: str) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise files.translated(error, root) from error
+        raise files.translated(error, os.path.join(root, "agents")) from error
     return sorted(name for name in found if os.path.lexists(os.path.join(root, "agents", name, "agent.toml")))
 
 

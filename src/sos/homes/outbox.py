@@ -7,10 +7,10 @@ import os
 from sos import files
 from sos.model import wire
 from sos.model.errors import HomeDamaged, SosError
-from sos.model.ids import MessageId
 from sos.model.messages import Draft
 from sos.model.record import Record
 
+DAMAGED = ".damaged"
 MAX_QUEUED = 1000
 """Messages that an outbox holds; more are refused, so that an outage of days does not fill the disk."""
 
@@ -43,12 +43,31 @@ def put(home: str, queued: Queued) -> None:
 
 
 def waiting(home: str) -> list[Queued]:
-    """What waits, oldest first: ids are ordered by time. A file that cannot be read stays, says so, and holds up nothing."""
+    """What waits, oldest first: ids are ordered by time. A file that cannot be read is kept aside; see `damaged`."""
+    found = []
+    for name in _names(home):
+        if not name.endswith(".json"):
+            continue
+        try:
+            found.append(_read(home, name.removesuffix(".json")))
+        except HomeDamaged:
+            path = os.path.join(folder(home), name)
+            os.replace(path, path + DAMAGED)
+    return found
+
+
+def damaged(home: str) -> list[str]:
+    """Paths of the files that were kept aside: what was to be sent is in them, and nobody could read it."""
+    return [os.path.join(folder(home), name) for name in _names(home) if name.endswith(DAMAGED)]
+
+
+def _names(home: str) -> list[str]:
     try:
-        names = sorted(os.listdir(folder(home)))
+        return sorted(os.listdir(folder(home)))
     except FileNotFoundError:
         return []
-    return [_read(home, name.removesuffix(".json")) for name in names if name.endswith(".json")]
+    except OSError as error:
+        raise files.translated(error, folder(home)) from error
 
 
 def _read(home: str, identifier: str) -> Queued:
@@ -58,8 +77,7 @@ def _read(home: str, identifier: str) -> Queued:
         made = wire.loads(data or b"")
         return Queued(**{**made, "draft": Draft(**made["draft"])})
     except (SosError, TypeError, KeyError) as error:
-        refused = f"{path} cannot be read ({error}): look at it, then remove it"
-        return Queued(draft=Draft(id=MessageId(identifier), to="unknown", text=""), squad=None, broadcast=False, refused=refused)
+        raise HomeDamaged(f"{path} cannot be read: {error}", next_step=f"look at {path}, then remove it") from error
 
 
 def holds(home: str, identifier: str) -> bool:

@@ -8,7 +8,7 @@ from sos import files
 from sos.homes import home as homes
 from sos.model import wire
 from sos.model.errors import HomeDamaged, NobodyHere, SosError, UnknownAgent, WrongAgent
-from sos.model.names import OPERATOR, address_name
+from sos.model.names import OPERATOR, address_name, is_slug
 from sos.model.record import Record
 
 TYPE_CHECKING = False
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _SESSION_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
 SESSIONS_KEPT = 30 * 24 * 3600
 """Seconds after which the record of a session that never ended is removed."""
+
+
+_ANEW = "sos connect claude --as SLUG, in each directory (keeps the damaged file beside it)"
 
 
 class Who(Record):
@@ -89,8 +92,10 @@ def load_bindings(root: str) -> dict[str, str]:
     try:
         made = wire.loads(data)
     except SosError as error:
-        raise HomeDamaged(f"{path} cannot be read: {error}", next_step="sos connect claude --as SLUG (writes it anew)") from error
-    return {key: value for key, value in made.items() if isinstance(value, str)} if isinstance(made, dict) else {}
+        raise HomeDamaged(f"{path} cannot be read: {error}", next_step=_ANEW) from error
+    if not isinstance(made, dict) or not all(isinstance(value, str) for value in made.values()):
+        raise HomeDamaged(f"{path} does not say which directory is whose", next_step=_ANEW)
+    return made
 
 
 def bind(root: str, place: str, slug: str | None) -> None:
@@ -99,6 +104,7 @@ def bind(root: str, place: str, slug: str | None) -> None:
         try:
             bindings = load_bindings(root)
         except HomeDamaged:
+            os.replace(os.path.join(root, "bindings.json"), os.path.join(root, "bindings.json.damaged"))
             bindings = {}
         bindings.pop(place, None)
         if slug is not None:
@@ -115,13 +121,21 @@ def _session_path(root: str, session: str) -> str | None:
 
 
 def recorded_agent(root: str, session: str) -> Who | None:
-    """Who a session was recorded as at its start, or None."""
+    """Who a session was recorded as at its start, or None. Raises HomeDamaged for a record that names nobody."""
     path = _session_path(root, session)
     data = files.read(path) if path is not None and os.path.lexists(path) else None
     if data is None:
         return None
     slug, _, why = data.decode("utf-8", "replace").partition("\n")
-    return Who(slug=slug, why=f"this session ({why.strip()})") if slug else None
+    if not is_slug(slug):
+        raise HomeDamaged(f"{path} does not name an agent", next_step="end this session and start it anew")
+    return Who(slug=slug, why=f"this session ({why.strip()})")
+
+
+def recorded(root: str, session: str) -> bool:
+    """Whether a session has a record, readable or not."""
+    path = _session_path(root, session)
+    return path is not None and os.path.lexists(path)
 
 
 def record_session(root: str, session: str, who: Who | None, now: Millis) -> None:
@@ -141,10 +155,13 @@ def record_session(root: str, session: str, who: Who | None, now: Millis) -> Non
     try:
         if os.readlink(link) == target:
             return
-        os.unlink(link)
-    except FileNotFoundError:
-        pass
-    os.symlink(target, link)
+    except OSError:
+        pass  # there is none, or something else stands in its place
+    try:
+        files.remove(link)
+        os.symlink(target, link)
+    except OSError as error:
+        raise files.translated(error, link) from error
 
 
 def forget_session(root: str, session: str) -> None:

@@ -11,7 +11,7 @@ from sos.homes import home as homes
 from sos.homes import resolver
 from sos.model import wire
 from sos.model.agents import Body
-from sos.model.errors import UnreadableJson
+from sos.model.errors import HomeDamaged, UnreadableJson
 from sos.model.record import Record
 from sos.model.times import Millis, iso
 from sos.runtimes.claude import evidence
@@ -43,27 +43,33 @@ class Event(Record):
     subagent: bool = False
 
     def bound(self, settings: Settings | None) -> bool:
-        """Whether this session is an agent's: an unbound one is left in peace, even in trouble."""
+        """Whether this session is an agent's: an unbound one is left in peace, even in trouble.
+
+        At a session's start, where it cannot be said who is bound, trouble is said: silence would look like an empty inbox.
+        """
         if settings is None or not self.session:
             return False
+        if self.name != "SessionStart" or resolver.recorded(settings.home, self.session):
+            return resolver.recorded(settings.home, self.session)
         try:
-            return resolver.recorded_agent(settings.home, self.session) is not None
-        except Exception:  # noqa: BLE001  # asked while reporting another error: no answer means silence
-            return False
+            return resolver.bound(settings.home, agent=settings.agent, directory=self.cwd or os.getcwd()) is not None
+        except Exception:  # noqa: BLE001  # asked while reporting another error, which is the one to tell
+            return True
 
     def unreachable_since(self, settings: Settings | None) -> str:
         """Since when the bus has not answered this agent: kept in a file until it answers again."""
         now = Millis(time.time_ns() // 1_000_000)
-        who = resolver.recorded_agent(settings.home, self.session) if settings is not None else None
-        if settings is None or who is None:
-            return iso(now)
-        path = os.path.join(settings.home, "run", f"unreachable-{who.slug}")
+        known = None
         try:
+            who = resolver.recorded_agent(settings.home, self.session) if settings is not None else None
+            if settings is None or who is None:
+                return iso(now)
+            path = os.path.join(settings.home, "run", f"unreachable-{who.slug}")
             known = files.read(path)
             if known is None:
                 files.write(path, iso(now).encode())
         except Exception:  # noqa: BLE001  # a full disk or a broken home: the notice itself matters more than its age
-            known = None
+            return known.decode("ascii", "replace") if known else iso(now)
         return known.decode("ascii", "replace") if known else iso(now)
 
 
@@ -89,7 +95,12 @@ def parse_event(name: str, data: bytes) -> Event:
 
 def begin(settings: Settings, event: Event) -> Turn | None:
     """The turn of a bound session, or None: an unbound session is left in peace."""
-    who = resolver.recorded_agent(settings.home, event.session)
+    try:
+        who = resolver.recorded_agent(settings.home, event.session)
+    except HomeDamaged:
+        if event.name != "SessionStart":
+            raise
+        who = None  # a new start says anew whose session it is
     if who is None and event.name == "SessionStart":
         who = resolver.bound(settings.home, agent=settings.agent, directory=event.cwd or os.getcwd())
         resolver.record_session(settings.home, event.session, who, SystemClock().now())
@@ -97,7 +108,7 @@ def begin(settings: Settings, event: Event) -> Turn | None:
         return None
     home = homes.load(settings.home, who.slug)
     if home is None:
-        return None
+        raise HomeDamaged(f"the home of {who.slug} is gone", next_step=f"sos join --name {who.slug} --role ROLE")
     store = open_home_store(settings, home, lock_seconds=LOCK_SECONDS)
     agent = authenticated(store, settings, home)
     if event.name == "SessionStart":

@@ -44,6 +44,11 @@ def address_name(text: str) -> Slug:
     return _checked(text, "name")
 
 
+def is_slug(text: str) -> bool:
+    """Whether a text is an address as it stands."""
+    return _problem(text) is None and 2 <= len(text) and text[0] in _LETTERS and _mapped(text) == text
+
+
 def _checked(name: str, what: str) -> Slug:
     problem = _problem(name)
     made = _mapped(name)

@@ -65,6 +65,9 @@ def loads(text: str | bytes) -> Any:
         raise UnreadableJson(f"no JSON value at character {error.value}") from None
     except (ValueError, RecursionError) as error:
         raise UnreadableJson(str(error) or "nested too deeply") from error
+    except SystemError as error:
+        # The C code raises json.JSONDecodeError, and where nobody imported `json` it fails to say even that.
+        raise UnreadableJson("cut off or not JSON") from error
     if text[end:].strip(_SPACE):
         raise UnreadableJson(f"something follows the document at character {end}")
     return value

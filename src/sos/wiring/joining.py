@@ -15,7 +15,7 @@ from sos.homes import home as homes
 from sos.model import names
 from sos.model.addresses import DEFAULT_PROJECT
 from sos.model.agents import Joining
-from sos.model.errors import SosError, TokenDamaged
+from sos.model.errors import HomeDamaged, SosError, TokenDamaged
 from sos.model.findings import Finding
 from sos.model.ids import new_id
 from sos.model.messages import Draft
@@ -148,13 +148,13 @@ def settle_home(settings: Settings, store: SqliteStore, agent: Agent) -> list[To
 
 
 def _token_in(home: str, service: Service) -> Token | None:
-    text = homes.load_token(home, service)
-    if text is None:
-        return None
     try:
-        token = parse_token(text)
-    except TokenDamaged:
+        text = homes.load_token(home, service)
+        token = parse_token(text) if text is not None else None
+    except (HomeDamaged, TokenDamaged):
         return None  # replaced by a fresh one; the damaged one opens nothing
+    if token is None:
+        return None
     return token if token.service == service else None
 
 

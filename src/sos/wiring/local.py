@@ -114,7 +114,7 @@ def drain_outbox(settings: Settings, connection: LocalConnection) -> list[str]:
             refused.append(f"{queued.draft.id} to {queued.draft.to}: {error.message}")
         else:
             outbox.remove(home, queued.draft.id)
-    return refused
+    return refused + [f"what is in {path}, which cannot be read: look at it, then remove it" for path in outbox.damaged(home)]
 
 
 def queue(settings: Settings, named: str | None, draft: Draft, *, broadcast: bool = False, squad: str | None = None) -> str:
@@ -157,8 +157,11 @@ def make_operator(settings: Settings) -> None:
     """Enrol the operator, once, with its own inbox, home and tokens."""
     from sos.wiring.joining import equip, settle_home
 
-    if homes.load(settings.home, OPERATOR) is not None:
-        return
+    try:
+        if homes.load(settings.home, OPERATOR) is not None:
+            return
+    except HomeDamaged:
+        pass  # written anew from the store, which knows the operator
     store = open_store(settings)
     joining = Joining(slug=OPERATOR, name=OPERATOR, role="human", label="operator", project="default")
     enrolment = store.agents.enrol(joining, SystemClock().now())
