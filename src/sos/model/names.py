@@ -46,7 +46,7 @@ def address_name(text: str) -> Slug:
 
 def is_slug(text: str) -> bool:
     """Whether a text is an address as it stands."""
-    return _problem(text) is None and 2 <= len(text) and text[0] in _LETTERS and _mapped(text) == text
+    return _problem(text) is None and len(text) >= 2 and text[0] in _LETTERS and _mapped(text) == text
 
 
 def _checked(name: str, what: str) -> Slug:

@@ -9,7 +9,16 @@ from sos.core.access import identify
 from sos.homes import home as homes
 from sos.homes import resolver
 from sos.model.agents import Joining
-from sos.model.errors import BusMismatch, HomeDamaged, SosError, StoreMissing, StoreUnreachable, TokenRefused
+from sos.model.errors import (
+    BusMismatch,
+    HomeDamaged,
+    HomeError,
+    SosError,
+    StoreDamaged,
+    StoreMissing,
+    StoreUnreachable,
+    TokenRefused,
+)
 from sos.model.names import OPERATOR
 from sos.model.times import Millis
 from sos.stores.sqlite.store import SqliteStore
@@ -49,6 +58,9 @@ def open_store(settings: Settings, path: str | None = None, *, lock_seconds: flo
     fresh = not homes.slugs(settings.home) and not os.path.lexists(homes.path_of(settings.home, OPERATOR))
     if not fresh and not os.path.exists(path):
         raise StoreMissing(f"the store {path} is gone, and agents of it have their homes in {settings.home}")
+    if not fresh and os.path.getsize(path) == 0:
+        # SQLite takes an empty file for a new database, and deletes the log beside it, where messages may still be.
+        raise StoreDamaged(f"the store {path} is empty, and agents of it have their homes in {settings.home}")
     return SqliteStore(path, os.path.join(settings.home, "run"), create=fresh, lock_seconds=lock_seconds)
 
 
@@ -99,7 +111,12 @@ def drain_outbox(settings: Settings, connection: LocalConnection) -> list[str]:
 
     home = homes.path_of(settings.home, connection.me.slug)
     refused = []
-    for queued in outbox.waiting(home):
+    try:
+        waiting = outbox.waiting(home)
+        refused = [f"what is in {path}, which cannot be read: look at it, then remove it" for path in outbox.damaged(home)]
+    except HomeError as error:
+        return [f"what waits in {outbox.folder(home)}: {error.message}; {error.next_step}"]  # reading mail must not end here
+    for queued in waiting:
         if queued.refused:
             continue
         try:
@@ -114,7 +131,7 @@ def drain_outbox(settings: Settings, connection: LocalConnection) -> list[str]:
             refused.append(f"{queued.draft.id} to {queued.draft.to}: {error.message}")
         else:
             outbox.remove(home, queued.draft.id)
-    return refused + [f"what is in {path}, which cannot be read: look at it, then remove it" for path in outbox.damaged(home)]
+    return refused
 
 
 def queue(settings: Settings, named: str | None, draft: Draft, *, broadcast: bool = False, squad: str | None = None) -> str:
