@@ -268,11 +268,11 @@ PROMISES: tuple[Promise, ...] = (
     Promise("CONNECT-013", "`sos connect RUNTIME --as SLUG [--dir PATH]` binds a directory, and `--everywhere` all that no nearer binding claims.", "§4", "kept"),
 
     # The hook
-    Promise("HOOK-001", "Whatever stdin, store, home or environment holds, the hook exits 0 and prints either nothing or its runtime's valid JSON.", "§10", "open"),
-    Promise("HOOK-002", "The hook ends within its own deadline of 400 ms, whatever hangs.", "§10", "open"),
+    Promise("HOOK-001", "Whatever stdin, store, home or environment holds, the hook exits 0 and prints either nothing or its runtime's valid JSON.", "§10", "kept"),
+    Promise("HOOK-002", "The hook ends within its own deadline of 400 ms, whatever hangs.", "§10", "kept"),
     Promise("HOOK-003", "Stop continues a turn only for unread requests, once per turn, and never with `stop_hook_active` set.", "§10", "kept"),
     Promise("HOOK-004", "With nothing new the hook prints nothing; with mail it prints the messages in the field of the runtime's JSON that reaches the model.", "§10", "kept"),
-    Promise("HOOK-005", "With the bus out of reach the hook prints \"bus unreachable since T\" with the time of the first failure.", "§10", "open"),
+    Promise("HOOK-005", "With the bus out of reach the hook prints \"bus unreachable since T\" with the time of the first failure.", "§10", "kept"),
     Promise("HOOK-006", "Session start, compaction and clear bring the resume packet: who it is and why, the four answers, unread, open requests both ways, handover note, where the guide is; ≤ 600 tokens, the same for the same state.", "§10", "planned"),
     Promise("HOOK-007", "At a tool event Python starts only where the agent's quiet file is absent.", "§10", "kept"),
     Promise("HOOK-008", "The quiet file exists only while there is nothing to show: a crash, a full disk or a power cut at any step of its protocol can ring needlessly, never hide mail.", "§10", "open"),

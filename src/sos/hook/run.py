@@ -9,6 +9,7 @@ import _signal  # type: ignore[import-not-found]  # see files.py
 import os
 import sys
 
+from sos.homes.resolver import session_name
 from sos.hook import answer
 from sos.hook.session import Event, Turn, begin, parse_event
 from sos.model.errors import SosError
@@ -18,11 +19,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sos.settings import Settings
 
-DEADLINE = 0.4
-"""Seconds that a run may take, whatever is broken (DESIGN.md §10)."""
+DEADLINE = 0.3
+"""Seconds after which a run gives up, whatever is broken, and says so."""
+LAST = 0.1
+"""Seconds that saying so may take; with these a run has its 400 ms (DESIGN.md §10)."""
 MAX_STDIN = 16 * 1024 * 1024
 
 
+_late = False
+"""Whether the deadline has struck: the second time ends the process."""
 _printed = False
 """Whether this process has answered: a second JSON document would make the runtime drop the first."""
 
@@ -32,17 +37,22 @@ class Deadline(BaseException):
 
 
 def _on_alarm(number: int, frame: object) -> None:
+    global _late  # one process, one deadline
+    if _late:
+        os._exit(0)
+    _late = True
     raise Deadline
 
 
 def main(arguments: list[str]) -> int:
     """`sos-hook claude EVENT`, the runtime's JSON on standard input. Prints that runtime's JSON, or nothing."""
     _signal.signal(_signal.SIGALRM, _on_alarm)
-    _signal.setitimer(_signal.ITIMER_REAL, DEADLINE)
+    _signal.setitimer(_signal.ITIMER_REAL, DEADLINE, LAST)
     event = Event(name=arguments[1] if len(arguments) > 1 else "")
     settings: Settings | None = None
     try:
         settings = load()
+        event = event.replace(session=session_name(settings.session or "") or "")  # what is known before the input has ended
         event = parse_event(event.name, _stdin())
         _run(settings, event)
     except Deadline:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sos.settings import Settings
     from sos.stores.sqlite.store import SqliteStore
 
+_READ = ("hook_event_name", "session_id", "source", "cwd", "transcript_path")
+MAX_FIELD = 4096
 LOCK_SECONDS = 0.2
 STALE_LOCK = 2.0
 """Seconds after which another hook's lock is ignored: its own deadline is long over."""
@@ -42,6 +44,14 @@ class Event(Record):
     stop_active: bool = False
     subagent: bool = False
 
+    @property
+    def directory(self) -> str:
+        """Where the session is; the root where that is gone: what is bound everywhere still counts."""
+        try:
+            return self.cwd or os.getcwd()
+        except OSError:
+            return "/"
+
     def bound(self, settings: Settings | None) -> bool:
         """Whether this session is an agent's: an unbound one is left in peace, even in trouble.
 
@@ -52,7 +62,7 @@ class Event(Record):
         if self.name != "SessionStart" or resolver.recorded(settings.home, self.session):
             return resolver.recorded(settings.home, self.session)
         try:
-            return resolver.bound(settings.home, agent=settings.agent, directory=self.cwd or os.getcwd()) is not None
+            return resolver.bound(settings.home, agent=settings.agent, directory=self.directory) is not None
         except Exception:  # noqa: BLE001  # asked while reporting another error, which is the one to tell
             return True
 
@@ -81,7 +91,7 @@ def parse_event(name: str, data: bytes) -> Event:
         made = None
     if not isinstance(made, dict):
         return Event(name=name)
-    text = {key: value for key, value in made.items() if isinstance(value, str)}
+    text = {key: value for key in _READ if isinstance(value := made.get(key), str) and _plain(value)}
     return Event(
         name=text.get("hook_event_name", name),
         session=resolver.session_name(text.get("session_id", "")) or "",
@@ -93,6 +103,14 @@ def parse_event(name: str, data: bytes) -> Event:
     )
 
 
+def _plain(value: str) -> bool:
+    """Whether a text can be a path and a column: neither takes half of a surrogate pair, nor a path a NUL."""
+    try:
+        return len(value) <= MAX_FIELD and bool(value.encode()) and "\0" not in value
+    except UnicodeEncodeError:
+        return False
+
+
 def begin(settings: Settings, event: Event) -> Turn | None:
     """The turn of a bound session, or None: an unbound session is left in peace."""
     try:
@@ -102,7 +120,7 @@ def begin(settings: Settings, event: Event) -> Turn | None:
             raise
         who = None  # a new start says anew whose session it is
     if who is None and event.name == "SessionStart":
-        who = resolver.bound(settings.home, agent=settings.agent, directory=event.cwd or os.getcwd())
+        who = resolver.bound(settings.home, agent=settings.agent, directory=event.directory)
         resolver.record_session(settings.home, event.session, who, SystemClock().now())
     if who is None:
         return None

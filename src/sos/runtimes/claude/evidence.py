@@ -68,7 +68,7 @@ def look(path: str, offset: int, needles: list[str]) -> Look:
 
 def _lines(path: str, offset: int) -> list[tuple[int, bytes]]:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would wait for its writer
     except OSError:
         return []
     lines: list[tuple[int, bytes]] = []
