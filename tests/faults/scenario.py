@@ -65,7 +65,6 @@ class Recording(Shell):
         shell = Shell(self.home, {**extra, "CLAUDE_CODE_SESSION_ID": S1, "CLAUDE_PID": GONE})
         ran = shell.run("hook", "claude", event, stdin=json.dumps(told))
         assert ran.code == 0, ran
-        assert "unreachable" not in ran.out, ran
 
 
 def perform(shell: Recording) -> None:

@@ -116,7 +116,8 @@ def acknowledging(trials: Trials, store: SqliteStore, at: int | float) -> bool:
 
 
 def showing(trials: Trials, store: SqliteStore, at: int | float) -> bool:
-    trials.shell.json("send", "--as", "aa", "bb", trials.text())
+    text = trials.text()
+    trials.shell.json("send", "--as", "aa", "bb", text)
     made = trials.hook("UserPromptSubmit", at)
     if made.out:
         json.loads(made.out)  # whole: one write
@@ -126,7 +127,8 @@ def showing(trials: Trials, store: SqliteStore, at: int | float) -> bool:
         assert was_printed or not entry.delivery.shown, "marked, and never printed"
         # Open with HOOK-008: killed between quiet and commit, the file stands over what was printed and not yet marked.
         assert was_printed or not quiet or not entry.delivery.unread, "quiet, with mail that nobody printed"
-    trials.hook("UserPromptSubmit", 0)
+    again = trials.hook("UserPromptSubmit", 0).out
+    assert text in trials.printed or "bus unreachable since" in again
     return made.whole
 
 
