@@ -56,6 +56,15 @@ def fed(shell: Shell, data: bytes, event: str = "UserPromptSubmit", **options: A
     return context(done.stdout)
 
 
+def shows(shell: Shell, data: bytes, event: str = "UserPromptSubmit", **options: Any) -> bool:
+    """Whether the message comes. A machine under load may strike the deadline: that is said, and the next run shows it."""
+    for _ in range(4):
+        text = fed(shell, data, event, **options)
+        if "bus unreachable since" not in text:
+            return "| hello" in text
+    return False
+
+
 def context(out: bytes) -> str:
     if not out:
         return ""
@@ -98,15 +107,20 @@ INTACT = ("cwd", "source", "transcript_path", "stop_hook_active", "prompt", "per
 
 
 @pytest.mark.promise("HOOK-001", "HOOK-002")
-@pytest.mark.parametrize("name", [*INTACT, "session_id", "hook_event_name", "agent_id"])
-def test_a_field_of_a_wrong_type_breaks_nothing(shell: Shell, name: str) -> None:
+def test_fields_of_a_wrong_type_keep_no_message_back(shell: Shell) -> None:
     for value in ODD:
-        data = json.dumps(told(shell, **{name: value})).encode()
-        text = fed(shell, data)
-        if name in INTACT:  # who and when is known: the message comes
-            assert "| hello" in text, (name, value)
-            Shell(shell.home).json("send", "--as", "aa", "bb", "hello")
-        for event in ("SessionStart", "Stop"):
+        odd = dict.fromkeys(INTACT, value)
+        for event in ("SessionStart", "UserPromptSubmit", "Stop"):
+            data = json.dumps(told(shell, **odd, hook_event_name=event)).encode()
+            assert shows(shell, data, event) == (event == "UserPromptSubmit"), (event, value)
+        Shell(shell.home).json("send", "--as", "aa", "bb", "hello")
+
+
+@pytest.mark.promise("HOOK-001", "HOOK-002")
+@pytest.mark.parametrize("name", ["session_id", "hook_event_name", "agent_id"])
+def test_an_event_that_does_not_say_whose_or_when_breaks_nothing(shell: Shell, name: str) -> None:
+    for value in ODD:
+        for event in ("SessionStart", "UserPromptSubmit"):
             fed(shell, json.dumps(told(shell, **{"hook_event_name": event, name: value})).encode(), event)
 
 
@@ -179,14 +193,14 @@ def test_a_store_held_by_a_stopped_process_costs_the_deadline_and_no_message(she
         assert "| hello" in text or "bus unreachable since" in text
     assert unread(shell) == 1  # nothing could be marked
     os.utime(shell.root / "agents/bb/hook.lock", (0, 0))
-    assert "| hello" in fed(shell, json.dumps(told(shell)).encode())
+    assert shows(shell, json.dumps(told(shell)).encode())
 
 
 @pytest.mark.promise("HOOK-001")
 def test_a_hook_lock_held_for_long_is_passed_over(shell: Shell) -> None:
     with stopped(HOLD, shell.root / "agents/bb/hook.lock"):
         os.utime(shell.root / "agents/bb/hook.lock", (0, 0))
-        assert "| hello" in fed(shell, json.dumps(told(shell)).encode())
+        assert shows(shell, json.dumps(told(shell)).encode())
 
 
 def without_override() -> None:
@@ -213,7 +227,7 @@ def test_a_home_that_cannot_be_read_is_said_at_the_start_of_a_session(shell: She
 def test_without_home_or_directory_or_environment_it_ends_well(shell: Shell, tmp_path: Path) -> None:
     data = json.dumps(told(shell)).encode()
     bare = {"SOS_HOME": str(shell.root), "CLAUDE_CODE_SESSION_ID": S1}
-    assert "| hello" in fed(shell, data, env=bare)
+    assert shows(shell, data, env=bare)
     assert fed(shell, data, env={"CLAUDE_CODE_SESSION_ID": S1, "HOME": str(tmp_path / "nowhere")}) == ""
     assert fed(shell, data, env={"SOS_HOME": "relative", "CLAUDE_CODE_SESSION_ID": S1}) == ""
     assert fed(shell, data, env={**bare, "SOS_STORE": "redis://localhost"}) == ""
@@ -276,7 +290,7 @@ def test_what_could_not_be_printed_is_not_marked(shell: Shell, out: str, event: 
     if out.endswith("too"):
         (shell.root / "away.db").rename(shell.root / "sos.db")
     assert unread(shell) == 1
-    assert "| hello" in fed(shell, json.dumps(told(shell)).encode())
+    assert shows(shell, json.dumps(told(shell)).encode())
 
 
 @pytest.mark.promise("HOOK-001", "HOOK-002")
@@ -296,8 +310,7 @@ def test_a_transcript_of_another_kind_delays_and_hides_nothing(shell: Shell, tmp
             path.write_bytes(b'{"type": "api-request", \xff "[sos \n' * 3000)
     for event in ("UserPromptSubmit", "Stop", "UserPromptSubmit"):
         data = json.dumps(told(shell, hook_event_name=event, transcript_path=str(path), stop_hook_active=False)).encode()
-        text = fed(shell, data, event)
-        assert event == "Stop" or "| hello" in text
+        assert shows(shell, data, event) or event == "Stop"
         Shell(shell.home).json("send", "--as", "aa", "bb", "hello")
 
 
@@ -310,7 +323,7 @@ def test_the_notice_tells_since_when_until_the_bus_answers_again(shell: Shell) -
     since = first.partition("bus unreachable since ")[2][:24]
     assert since.endswith("Z")
     (shell.root / "away.db").rename(store)
-    assert "| hello" in fed(shell, data)
+    assert shows(shell, data)
     store.rename(shell.root / "away.db")
     assert "bus unreachable since" in fed(shell, data)
     assert since not in fed(shell, data)

@@ -187,9 +187,10 @@ def sound(store: SqliteStore) -> None:
 @pytest.mark.parametrize("trial", ALL, ids=lambda trial: str(trial.__name__))
 def test_killed_after_each_of_its_changes_a_command_is_whole_or_not_begun(trials: Trials, trial: Trial) -> None:
     store = open_store(load())
-    points = next(at for at in itertools.count(1) if trial(trials, store, at))
+    step = 3 if trial is joining else 1  # it makes some seventy; the test below takes all moments
+    points = next(at for at in itertools.count(1, step) if trial(trials, store, at))
     sound(store)
-    print(f"{trial.__name__}: killed at each of its {points - 1} changes, 0 broken promises")
+    print(f"{trial.__name__}: killed at {points // step} of its {points - 1} changes, 0 broken promises")
     assert points > 5  # less, and nothing was killed
 
 

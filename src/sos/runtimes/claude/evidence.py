@@ -7,6 +7,7 @@ the lines that say what became context (`hook_additional_context`, whatever has 
 from __future__ import annotations
 
 import os
+import stat
 
 from sos.model import wire
 from sos.model.errors import UnreadableJson
@@ -73,6 +74,8 @@ def _lines(path: str, offset: int) -> list[tuple[int, bytes]]:
         return []
     lines: list[tuple[int, bytes]] = []
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return []  # a device never ends
         rest, start, position = b"", offset, offset
         while position - offset < MAX_READ or (not lines and len(rest) < MAX_LINE):
             window = os.pread(descriptor, WINDOW, position)
