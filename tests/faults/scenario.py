@@ -204,7 +204,7 @@ def _hook(settings: Settings, session: str, name: str) -> str:
     assert lock is not None
     text = turn.text()
     turn.settle(printed=bool(text))
-    lock.release()
+    lock.close()
     turn._store.close()
     return text
 
