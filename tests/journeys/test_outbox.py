@@ -40,7 +40,8 @@ def test_a_broken_file_in_the_outbox_is_listed_and_holds_up_nothing(shell: Shell
     assert shell.run("inbox", "--as", "aa").code == 0
     assert [entry["id"] for entry in shell.json("inbox", "--as", "bb")["entries"]] == [identifier]
     ran = shell.run("outbox", "--as", "aa")
-    assert (ran.code, str(broken) in ran.out, broken.exists()) == (1, True, True)
+    aside = broken.with_name(broken.name + ".damaged")
+    assert (ran.code, str(aside) in ran.out, aside.exists()) == (1, True, True)
 
 
 def test_what_the_store_refuses_for_good_is_said_once_and_stays_listed(shell: Shell) -> None:
