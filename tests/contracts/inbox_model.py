@@ -231,7 +231,7 @@ class Mesh:
         copy.next_turn = turn + GAPS[counted] if reminded else None
         copy.shown += 1
         copy.shown_at, copy.shown_in, copy.mark = at, body, mark
-        copy.arrival = "pending" if provable else "no evidence"
+        copy.arrival = "proven" if copy.arrival == "proven" else "pending" if provable else "no evidence"
         copy.facts.append(("surfaced", at, body))
 
     def arrive(self, copy: Copy, at: int, body: str) -> None:

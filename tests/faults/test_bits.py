@@ -98,7 +98,7 @@ def test_a_message_with_a_changed_bit_is_set_aside_and_the_others_flow(root: Pat
     for _ in range(count):
         text = chance.choice(SENT)
         place = data.index(text.encode()) + chance.randrange(len(text))
-        put(root, flipped(data, place, chance.randrange(7)))
+        put(root, flipped(data, place, chance.randrange(8)))
         code, texts, damaged = inbox()
         assert (code, damaged) == ("", 1)
         assert texts == [each for each in SENT if each != text]

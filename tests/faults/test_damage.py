@@ -60,7 +60,7 @@ class Damage:
 IN_THE_WAY = {"home_damaged", "home_not_private"}
 FILES = {
     "identity": Damage("agents/bb/agent.toml", IN_THE_WAY),
-    "token": Damage("agents/bb/token.bus", {"token_damaged", *IN_THE_WAY}),
+    "token": Damage("agents/bb/token.bus", {"token_damaged", "token_refused", *IN_THE_WAY}),
     "operator": Damage("operator/agent.toml"),
     "bindings": Damage("bindings.json"),
     "session": Damage(f"run/session-{S1}"),

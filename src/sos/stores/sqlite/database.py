@@ -48,10 +48,15 @@ class Database:
         self._log: Log | None = None
         self._writing = 0
         self._afterwards: list[Callable[[], None]] = []
+        self._held: list[Callable[[], None]] = []
 
     def after_commit(self, action: Callable[[], None]) -> None:
         """Run `action` once the transaction that is open now is committed and the lock given back."""
         self._afterwards.append(action)
+
+    def once_committed(self, action: Callable[[], None]) -> None:
+        """Run `action` once the transaction that is open now is committed, and before the lock is given back."""
+        self._held.append(action)
 
     def take_afterwards(self) -> list[Callable[[], None]]:
         """What was to run after the commit, and forget it."""
@@ -90,6 +95,7 @@ class Database:
             connection.execute(f"PRAGMA {pragma} = {value}")
             if connection.execute(f"PRAGMA {pragma}").fetchone() != (value,):
                 raise StoreError(f"SQLite refuses {pragma} = {value} for {self.path}")
+        connection.text_factory = _text
         connection.execute("PRAGMA trusted_schema = 0")
         connection.execute("PRAGMA cell_size_check = 1")
         return connection
@@ -208,6 +214,7 @@ class Write:
             if self._outermost:
                 database._lock.release()  # noqa: SLF001
                 afterwards = database.take_afterwards()
+                database._held.clear()  # noqa: SLF001
             database._mutex.release()  # noqa: SLF001
         if kind is None:
             for action in afterwards:
@@ -219,6 +226,8 @@ class Write:
         except StoreError:
             self._roll_back()
             raise
+        for action in self._database._held:  # noqa: SLF001
+            action()
         try:
             self._database.checkpoint()
         except StoreError:
@@ -228,6 +237,11 @@ class Write:
         connection = self._database._connection  # noqa: SLF001
         if connection is not None and connection.in_transaction:
             connection.rollback()
+
+
+def _text(data: bytes) -> str:
+    # Strict decoding fails the whole statement for one changed bit, and with it every message; the row's seal tells it instead.
+    return data.decode("utf-8", "surrogateescape")
 
 
 def refuse_network(folder: str) -> None:

@@ -165,7 +165,11 @@ class SqliteMailbox:
                 for row in self._rows(body.agent, identifier):
                     self._change(rows.entry_of(row), action, row, batch)
             quiet = not self._run("rings", (self._key(body.agent), body.offered))
-            self._ring.settle(body.agent, quiet=quiet)
+            # Quiet only once the marks are committed: killed between the two, it would stand over what is still unread.
+            if quiet:
+                self._database.once_committed(lambda: self._ring.settle(body.agent, quiet=True))
+            else:
+                self._ring.settle(body.agent, quiet=False)
             return quiet
 
     def lease(self, agent: Slug, body: str, limit: int, until: Millis, now: Millis) -> list[Entry]:

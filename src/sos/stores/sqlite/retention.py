@@ -38,7 +38,8 @@ class Retention:
         times = (now - DEAD_FOR, now - DEAD_FOR, now - DONE_FOR)
         looked = self._read(self._sql["look"], (*times, position, limit))
         if len(looked) < limit and position:  # round the end
-            looked += self._read(self._sql["look"], (*times, 0, limit - len(looked)))
+            again = self._read(self._sql["look"], (*times, 0, limit - len(looked)))
+            looked += [row for row in again if row[0] <= position]
         gone = [seq for seq, past in looked if past]
         for seq in gone:
             for statement in ("remove_facts", "remove_deliveries", "remove_message"):
