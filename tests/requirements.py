@@ -167,11 +167,11 @@ PROMISES: tuple[Promise, ...] = (
     Promise("RENDER-001", "Above each body stands a header made by us: sender, assurance, relation of projects, age, again, request and its deadline.", "§6", "kept"),
     Promise("RENDER-002", "A body stands in a fence with a fresh nonce per rendering and each of its lines is prefixed: no body can close it or look like a header of ours.", "§6", "kept"),
     Promise("RENDER-003", "Control, bidi, zero-width and tag characters come out as visible escapes.", "§6", "kept"),
-    Promise("RENDER-004", "Where hook text lands in a developer message, only our header and ids stand there, the fact is *announced*, and the body comes by tool.", "§6", "planned"),
+    Promise("RENDER-004", "Where hook text lands in a developer message, only our header and ids stand there, the fact is *announced*, and the body comes by tool.", "§6", "open"),
     Promise("RENDER-005", "`bodies = fenced` or `headers` sets for each agent whether bodies are shown.", "§6", "kept"),
     Promise("RENDER-006", "Hook, command line and MCP render peer text by the same rule.", "§6", "open"),
-    Promise("RENDER-007", "The recipient sets who may wake it, how often, and its quiet hours; urgency that a sender claims changes none of it.", "§6", "planned"),
-    Promise("RENDER-008", "500 messages within a minute cost their recipient one notice per turn.", "§6", "planned"),
+    Promise("RENDER-007", "The recipient sets who may wake it, how often, and its quiet hours; urgency that a sender claims changes none of it.", "§6", "kept"),
+    Promise("RENDER-008", "500 messages within a minute cost their recipient one notice per turn.", "§6", "kept"),
 
     # Stores
     Promise("STORE-001", "One contract suite passes on the memory store and on the SQLite store.", "§7", "kept"),
@@ -275,7 +275,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("HOOK-005", "With the bus out of reach the hook prints \"bus unreachable since T\" with the time of the first failure.", "§10", "kept"),
     Promise("HOOK-006", "Session start, compaction and clear bring the resume packet: who it is and why, the four answers, unread, open requests both ways, handover note, where the guide is; ≤ 600 tokens, the same for the same state.", "§10", "planned"),
     Promise("HOOK-007", "At a tool event Python starts only where the agent's quiet file is absent.", "§10", "kept"),
-    Promise("HOOK-008", "The quiet file exists only while there is nothing to show: a crash, a full disk or a power cut at any step of its protocol can ring needlessly, never hide mail.", "§10", "open"),
+    Promise("HOOK-008", "The quiet file exists only while there is nothing to show: a crash, a full disk or a power cut at any step of its protocol can ring needlessly, never hide mail.", "§10", "kept"),
     Promise("HOOK-009", "Session start, prompt and stop check in full, whatever the quiet file says.", "§10", "kept"),
     Promise("HOOK-010", "Over a server `sos watch` keeps the quiet file; when the watch is gone the file is not believed.", "§10", "planned"),
     Promise("HOOK-011", "Of the hooks that run at once for one agent one reads, prints and marks; the others print nothing and leave it rung.", "§10", "kept"),

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import Literal
 
-    from sos.model.agents import Agent, Body, Enrolment, Joining
+    from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining
+    from sos.model.attention import Attention
     from sos.model.deliveries import Entry, Story
     from sos.model.findings import Notice
     from sos.model.ids import MessageId
@@ -134,6 +135,10 @@ class Directory(Protocol):
 
     def close(self, slug: Slug, now: Millis) -> None:
         """The agent has left; its record stays."""
+        ...
+
+    def attend(self, slug: Slug, attention: Attention, bodies: Bodies) -> None:
+        """Set who may wake an agent, how often and when, and what a hook may put into its context."""
         ...
 
     def prove(self, slug: Slug, field: Literal["canary", "proven"], at: Millis, by: str = "") -> None:

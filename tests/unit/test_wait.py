@@ -11,6 +11,7 @@ import pytest
 from sos.cli import wait
 from sos.cli.command import Command
 from sos.core.connection import LocalConnection
+from sos.model.attention import Attention, attention_of
 from sos.model.names import Slug
 from sos.stores.memory.store import MemoryStore
 from sos.testing.world import SESSION, World
@@ -57,9 +58,9 @@ def test_a_line_has_a_count_and_nothing_of_a_peer_and_comes_once(
     rests = monitor.run(lambda: send("secret"), lambda: None, lambda: send("more", kind="request"), lambda: None)
     assert rests == [
         ("wait", wait.SWEEP),
-        ("sleep", wait.PAUSE),
+        ("sleep", 30.0),
         ("sleep", wait.BUSY),
-        ("sleep", wait.PAUSE),
+        ("sleep", 30.0),
         ("sleep", wait.BUSY),
     ]
     assert capsys.readouterr().out == "1 unread message for bb: sos inbox\n2 unread messages for bb: sos inbox\n"
@@ -85,7 +86,7 @@ def test_a_working_session_is_not_woken_until_it_is_idle(
     idle = monitor.world.body(presence="idle", holder=True)
     monitor.world.store.agents.save_body(idle.replace(presence="working"))
     monitor.run(lambda: monitor.world.store.agents.save_body(idle), lambda: None)
-    assert monitor.rests == [("sleep", wait.BUSY), ("sleep", wait.PAUSE), ("sleep", wait.BUSY)]
+    assert monitor.rests == [("sleep", wait.BUSY), ("sleep", 30.0), ("sleep", wait.BUSY)]
     assert capsys.readouterr().out.count("\n") == 1
 
 
@@ -93,3 +94,30 @@ def test_the_loop_rests_no_longer_than_until_the_next_timer(monkeypatch: pytest.
     monitor = Monitor(monkeypatch)
     monitor.world.send("answer me", to="cc", kind="request", sender="bb", deadline_in=3000)
     assert monitor.run() == [("wait", 3.0)]
+
+
+@pytest.mark.promise("RENDER-007")
+@pytest.mark.parametrize(("wake", "told"), [("peers", True), ("requests", False), ("operator", False), ("nobody", False)])
+def test_only_whom_the_agent_lets_wakes_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wake: str, told: bool
+) -> None:
+    monitor = Monitor(monkeypatch)
+    monitor.world.store.agents.attend(Slug("bb"), attention_of(Attention(), wake, "5m", None), "fenced")
+    monitor.world.send("urgent!!!", priority=9)
+    rests = monitor.run()
+    assert ("1 unread" in capsys.readouterr().out) is told
+    assert rests == [("sleep", 300.0 if told else wait.BUSY)]
+
+
+@pytest.mark.promise("RENDER-007")
+def test_in_quiet_hours_nothing_wakes_and_afterwards_it_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monitor = Monitor(monkeypatch)
+    clock = [23 * 60, 6 * 60 + 59, 7 * 60]
+    monkeypatch.setattr(wait, "_minute", lambda: clock.pop(0))
+    monitor.world.store.agents.attend(Slug("bb"), attention_of(Attention(), None, None, "22:00-07:00"), "fenced")
+    monitor.world.send("wake up", sender="operator")
+    rests = monitor.run(lambda: None, lambda: None)
+    assert rests == [("sleep", wait.BUSY), ("sleep", wait.BUSY), ("sleep", 30.0)]
+    assert capsys.readouterr().out.count("unread") == 1

@@ -16,19 +16,35 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runtime", choices=["claude"])
     parser.add_argument("--dir", metavar="PATH", help="sessions in this directory are this agent (default: here)")
     parser.add_argument("--everywhere", action="store_true", help="every session that nothing else binds is this agent")
+    parser.add_argument("--wake", metavar="WHO", help="who may wake it when idle: peers (default), requests, operator, nobody")
+    parser.add_argument("--every", metavar="SPAN", help="time between two wakes (default: 30s)")
+    parser.add_argument("--quiet", metavar="HOURS", help="when nothing wakes it, local time: 22:00-07:00, or never (default)")
+    parser.add_argument("--bodies", choices=["fenced", "headers"], help="show whole messages, or only who wrote and the id")
     parser.add_argument("--dry-run", action="store_true", help="say what would be written, write nothing")
 
 
 def run(command: Command) -> int:
     """Connect."""
+    from sos.model.attention import Attention, attention_of
     from sos.wiring import connecting
 
     given = command.arguments
+    attention_of(Attention(), given.wake, given.every, given.quiet)  # a wrong rule is refused before anything is written
     made = connecting.connect_claude(
         command.settings, given.as_agent, place=given.dir, everywhere=given.everywhere, dry_run=given.dry_run
     )
+    rules = None
+    if not made.planned:
+        rules = connecting.attend(
+            command.settings, made.slug, wake=given.wake, every=given.every, quiet=given.quiet, bodies=given.bodies
+        )
     where = "every session" if made.place == "*" else f"sessions in {made.place}"
     lines = [f"{'would write' if made.planned else 'wrote'} {path}" for path in made.written]
     lines.append(f"{where}: {made.slug}. Start Claude Code there; sos disconnect claude takes it back")
-    command.out("\n".join(lines), {"id": made.slug, "place": made.place, "written": list(made.written), "planned": made.planned})
+    value = {"id": made.slug, "place": made.place, "written": list(made.written), "planned": made.planned}
+    if rules is not None:
+        span = f"every {rules.wake_every // 1000} s at most, quiet: {rules.quiet}"
+        lines.append(f"woken at idle by {rules.wake}, {span}; messages stand {rules.bodies} in its context")
+        value |= {"wake": rules.wake, "wake_every": rules.wake_every, "quiet": rules.quiet, "bodies": rules.bodies}
+    command.out("\n".join(lines), value)
     return 0

@@ -1,7 +1,7 @@
 """Wait until mail comes. Without --line it ends with 0 when there is some, with 1 after --timeout.
 
-With --line it stays and prints a line without any peer text each time, for a runtime's monitor: at most one in 30 s, none while
-the session works (its hooks show the mail then), and none for broadcasts.
+With --line it stays and prints a line without any peer text each time, for a runtime's monitor: none while the session works (its
+hooks show the mail then), none for broadcasts, and only for whom, as often and when `sos connect --wake --every --quiet` say.
 """
 
 from __future__ import annotations
@@ -23,11 +23,7 @@ if TYPE_CHECKING:
 EXAMPLE = "sos wait --timeout 10m"
 SWEEP = 15.0
 """Seconds after which the store is looked at without a ring."""
-PAUSE = 30.0
-"""Seconds between two wakes of one session."""
 BUSY = 2.0
-WAKING_RANKS = (0, 1, 2)
-"""Operator and system, requests, messages: broadcasts and claimed senders wake nobody."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,23 +60,41 @@ def _lines(command: Command) -> int:
     if connection is None:
         return 0  # an unbound session is left in peace
     parent, told = os.getppid(), 0
-    while os.getppid() == parent:
+    while os.getppid() == parent and _lives(command.settings.session_pid):
         connection.store.mail.tick(connection.clock.now())
-        waiting = [e for e in connection.inbox("unread", 64) if e.delivery.rank in WAKING_RANKS]
+        attention = (connection.store.agents.agent(connection.me.slug) or connection.me).attention
+        waiting = [entry for entry in connection.inbox("unread", 64) if attention.wakes(entry.delivery.rank)]
         newest = max((entry.message.seq for entry in waiting), default=0)
         body = connection.store.agents.body(connection.session)
         if newest <= told and connection.store.mail.count(connection.me.slug, "unread"):
             time.sleep(BUSY)  # a wait for rings would end at once, for what was told already or wakes nobody
         elif newest <= told:
             connection.wait(_rest(connection, SWEEP))
-        elif body is not None and (not body.holder or body.presence == "working"):
+        elif (body is not None and (not body.holder or body.presence == "working")) or attention.is_quiet(_minute()):
             time.sleep(BUSY)
         else:
             count = len(waiting)
             output.answer(f"{count} unread {'message' if count == 1 else 'messages'} for {connection.me.slug}: sos inbox")
             told = newest
-            time.sleep(PAUSE)
+            time.sleep(attention.every / 1000)
     return 0
+
+
+def _lives(process: int | None) -> bool:
+    """Whether the runtime is still there: a shell between it and us may outlive it."""
+    try:
+        os.kill(process or os.getpid(), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _minute() -> int:
+    """The minute of the day, local time."""
+    now = time.localtime()
+    return now.tm_hour * 60 + now.tm_min
 
 
 def _bound(command: Command) -> LocalConnection | None:

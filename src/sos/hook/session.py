@@ -231,8 +231,9 @@ class Turn:
         return ""
 
     def _unread_requests(self) -> bool:
-        unread = [entry.message for entry in self._store.mail.entries(self.agent.slug, "unread", 64)]
-        return any(message.kind == "request" and message.assurance != "claimed" for message in unread)
+        asked = [entry for entry in self._store.mail.entries(self.agent.slug, "unread", 64) if entry.message.kind == "request"]
+        wakes = self.agent.attention.wakes
+        return any(entry.message.assurance != "claimed" and wakes(entry.delivery.rank) for entry in asked)
 
     def _show(self) -> str:
         self._judge()

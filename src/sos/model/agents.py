@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from sos.model.attention import Attention
 from sos.model.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
+    from sos.model.attention import Wakers
     from sos.model.names import Slug
     from sos.model.roles import Role
     from sos.model.times import Millis
@@ -31,6 +33,10 @@ class Agent(Record):
     squads: tuple[str, ...] = ()
     #: What a hook may put into this agent's context: whole bodies in a fence, or headers and ids only.
     bodies: Bodies = "fenced"
+    #: Who may wake it, after how many milliseconds again, and when not at all (model/attention.py).
+    wake: Wakers = "peers"
+    wake_every: int = 30_000
+    quiet: str = "never"
     #: Turns taken so far, over all bodies. Reminders count in turns, not minutes.
     turn: int = 0
     #: When a test message last came through the whole inbox.
@@ -38,6 +44,11 @@ class Agent(Record):
     #: When a message was first proven to stand in this agent's context (or a handler acked one), and by what.
     proven_at: Millis | None = None
     proven_by: str | None = None
+
+    @property
+    def attention(self) -> Attention:
+        """Its rules of who may wake it."""
+        return Attention(wake=self.wake, every=self.wake_every, quiet=self.quiet)
 
 
 class Body(Record):

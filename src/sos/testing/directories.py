@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sos.core.access import record_of
 from sos.model.agents import Joining
+from sos.model.attention import Attention
 from sos.model.errors import Conflict, IdConflict, ProjectChanged, SlugTaken
 from sos.model.findings import Notice
 from sos.model.names import Slug
@@ -65,6 +66,17 @@ class DirectoryContract(Contract):
         world.store.agents.change_squad("p", "s", Slug("nobody"), member=True)
         assert (world.store.agents.agents(), world.store.agents.bodies(Slug("bb"))) == before
         assert world.store.agents.squad("p", "s") == ()
+
+    def test_rules_of_attention_are_kept_over_joins_and_gone_with_the_identity(self) -> None:
+        world = self.world()
+        rules = Attention(wake="requests", every=60_000, quiet="22:00-07:00")
+        world.store.agents.attend(Slug("aa"), rules, "headers")
+        world.store.agents.attend(Slug("nobody"), rules, "headers")
+        again = world.enrol("aa").agent
+        assert (again.attention, again.bodies) == (rules, "headers")
+        world.store.agents.close(Slug("aa"), world.clock.now())
+        fresh = world.enrol("aa", name="a.a").agent
+        assert (fresh.attention, fresh.bodies) == (Attention(), "fenced")
 
     def test_leaving_twice_is_leaving_once(self) -> None:
         world = self.world()

@@ -12,6 +12,7 @@ from sos.runtimes.claude import plugin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sos.model.agents import Agent, Bodies
     from sos.settings import Settings
 
 
@@ -43,6 +44,30 @@ def connect_claude(
     _compile()
     resolver.bind(settings.home, bound, slug)
     return Connected(slug=slug, place=bound, written=tuple(written))
+
+
+def attend(
+    settings: Settings, slug: str, *, wake: str | None, every: str | None, quiet: str | None, bodies: Bodies | None
+) -> Agent:
+    """Set who may wake an agent and what a hook may put into its context; None leaves a rule as it was. Raises InvalidInput."""
+    from sos.homes import home as homes
+    from sos.model.attention import attention_of
+    from sos.wiring.local import open_home_store
+
+    home = homes.load(settings.home, slug)
+    if home is None:
+        raise UnknownAgent(f"no agent {slug!r} has a home here", next_step=f"sos join --name {slug}")
+    store = open_home_store(settings, home)
+    try:
+        agent = store.agents.agent(home.slug)
+        if agent is None:
+            raise UnknownAgent(f"the store does not know {slug!r}", next_step=f"sos join --name {slug}")
+        rules = attention_of(agent.attention, wake, every, quiet)
+        if (rules, bodies or agent.bodies) != (agent.attention, agent.bodies):
+            store.agents.attend(agent.slug, rules, bodies or agent.bodies)
+        return store.agents.agent(agent.slug) or agent
+    finally:
+        store.close()
 
 
 def _compile() -> None:

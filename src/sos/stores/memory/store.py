@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from sos.model.addresses import Address
-    from sos.model.agents import Body, Joining
+    from sos.model.agents import Bodies, Body, Joining
+    from sos.model.attention import Attention
     from sos.model.deliveries import Delivery, Fact
     from sos.model.findings import Notice
     from sos.model.ids import MessageId
@@ -166,6 +167,14 @@ class MemoryDirectory:
             agent = self._state.agents.get(slug)
             if agent is not None and agent.status == "open":
                 self._state.agents[slug] = agent.replace(status="closed", closed_at=now)
+
+    def attend(self, slug: Slug, attention: Attention, bodies: Bodies) -> None:
+        """See `ports.Directory.attend`."""
+        with self._state.step():
+            agent = self._state.agents.get(slug)
+            if agent is not None:
+                rules = {"wake": attention.wake, "wake_every": attention.every, "quiet": attention.quiet}
+                self._state.agents[slug] = agent.replace(bodies=bodies, **rules)
 
     def prove(self, slug: Slug, field: Literal["canary", "proven"], at: Millis, by: str = "") -> None:
         """See `ports.Directory.prove`."""

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Literal
 
-    from sos.model.agents import Agent, Body, Joining
+    from sos.model.agents import Agent, Bodies, Body, Joining
+    from sos.model.attention import Attention
     from sos.model.names import Slug
     from sos.model.times import Millis
     from sos.stores.sqlite.database import Database, Row
@@ -95,6 +96,11 @@ class SqliteDirectory:
         """See `ports.Directory.close`."""
         with self._database.write():
             self._run("close_agent", (now, slug))
+
+    def attend(self, slug: Slug, attention: Attention, bodies: Bodies) -> None:
+        """See `ports.Directory.attend`."""
+        with self._database.write():
+            self._run("attend", (attention.wake, attention.every, attention.quiet, bodies, slug))
 
     def prove(self, slug: Slug, field: Literal["canary", "proven"], at: Millis, by: str = "") -> None:
         """See `ports.Directory.prove`."""

@@ -181,9 +181,9 @@ def evidence_of(kept: int | str | None) -> str:
 
 def agent_of(row: Row) -> Agent:
     """An agent from the columns of the statement `agent`."""
-    fields = ("slug", "name", "role", "label", "project", "joined_at", "status", "closed_at", "bodies", "turn", "canary_at",
-              "proven_at", "proven_by")  # fmt: skip
-    return Agent(squads=tuple(sorted(row[13].split(","))) if row[13] else (), **dict(zip(fields, row, strict=False)))
+    fields = ("slug", "name", "role", "label", "project", "joined_at", "status", "closed_at", "bodies", "wake",
+              "wake_every", "quiet", "turn", "canary_at", "proven_at", "proven_by")  # fmt: skip
+    return Agent(squads=tuple(sorted(row[-1].split(","))) if row[-1] else (), **dict(zip(fields, row, strict=False)))
 
 
 def body_of(row: Row) -> Body:

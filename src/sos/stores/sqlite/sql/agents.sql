@@ -1,10 +1,10 @@
 -- name: agent
-SELECT a.slug, a.name, a.role, a.label, a.project, a.joined_at, a.status, a.closed_at, a.bodies, a.turn, a.canary_at,
+SELECT a.slug, a.name, a.role, a.label, a.project, a.joined_at, a.status, a.closed_at, a.bodies, a.wake, a.wake_every, a.quiet, a.turn, a.canary_at,
     a.proven_at, a.proven_by,
     (SELECT group_concat(s.name) FROM squad AS s WHERE s.agent = a.id AND s.project = a.project)
 FROM agent AS a WHERE a.slug = ?
 -- name: agents
-SELECT a.slug, a.name, a.role, a.label, a.project, a.joined_at, a.status, a.closed_at, a.bodies, a.turn, a.canary_at,
+SELECT a.slug, a.name, a.role, a.label, a.project, a.joined_at, a.status, a.closed_at, a.bodies, a.wake, a.wake_every, a.quiet, a.turn, a.canary_at,
     a.proven_at, a.proven_by,
     (SELECT group_concat(s.name) FROM squad AS s WHERE s.agent = a.id AND s.project = a.project)
 FROM agent AS a ORDER BY a.slug
@@ -22,6 +22,8 @@ UPDATE token SET agent = agent || '/', revoked_at = coalesce(revoked_at, ?) WHER
 DELETE FROM notice WHERE agent = ?
 -- name: close_agent
 UPDATE agent SET status = 'closed', closed_at = ? WHERE slug = ? AND status = 'open'
+-- name: attend
+UPDATE agent SET wake = ?, wake_every = ?, quiet = ?, bodies = ? WHERE slug = ?
 -- name: canary
 UPDATE agent SET canary_at = ? WHERE slug = ?
 -- name: proven
