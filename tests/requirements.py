@@ -244,7 +244,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("JOIN-003", "A join mints or takes three tokens, one per service, and counts enrolment only once it was read back from the registry.", "§9", "kept"),
     Promise("JOIN-004", "Skills go to Squad as full descriptors and are read back.", "§9", "kept"),
     Promise("JOIN-005", "A canary is sent through the bus and read back before the inbox counts as working.", "§9", "kept"),
-    Promise("JOIN-006", "With a hook installed, its very command runs once in a probe session that surfaces and marks the canary and no other message.", "§9", "planned"),
+    Promise("JOIN-006", "With a hook installed, its very command runs once in a probe session that surfaces and marks the canary and no other message.", "§9", "kept"),
     Promise("JOIN-007", "A join that cannot enrol, pass the bus or get its tokens fails, and leaves no token, home or record half-made.", "§9", "planned"),
     Promise("JOIN-008", "Squad answering 404, 405, 5xx, garbage, slowly or nothing is a finding that `sos whoami` shows; the join succeeds.", "§9", "planned"),
     Promise("JOIN-009", "A runtime config that does not parse, or a hook that fails, is a finding that `sos whoami` shows; the join succeeds.", "§9", "open"),

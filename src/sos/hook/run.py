@@ -80,6 +80,11 @@ def _stdin() -> bytes:
 def _run(settings: Settings, event: Event) -> None:
     if event.subagent or not event.session:
         return
+    if event.session.startswith("sos-probe-"):
+        from sos.hook import probe  # once at a join, never in an agent's own session
+
+        probe.run(settings, event, lambda text: _print(answer.context(event.name, text)))
+        return
     turn = begin(settings, event)
     if turn is None:
         return

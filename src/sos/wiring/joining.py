@@ -26,6 +26,7 @@ from sos.model.times import iso
 from sos.model.tokens import AGENT_SERVICES, SERVICES, mint, parse_token
 from sos.model.transitions import Ack
 from sos.recovery import guide
+from sos.runtimes.claude import plugin
 from sos.wiring.local import SystemClock, guide_path, make_operator, open_store, store_path
 
 TYPE_CHECKING = False
@@ -159,8 +160,8 @@ def _token_in(home: str, service: Service) -> Token | None:
 
 
 def equip(settings: Settings, store: SqliteStore, agent: Agent) -> list[Step]:
-    """The guide into the home, and a canary through the inbox."""
-    return [_guide(settings, agent), _canary(store, agent)]
+    """The guide into the home, and a canary through the inbox and, where a hook is installed, through that."""
+    return [_guide(settings, agent), *canary(settings, store, agent)]
 
 
 def _skills(store: SqliteStore, agent: Agent, declare: list[Skill]) -> Step:
@@ -194,8 +195,8 @@ def _guide(settings: Settings, agent: Agent) -> Step:
     return Step(name="guide", ok=True, detail=path)
 
 
-def _canary(store: SqliteStore, agent: Agent) -> Step:
-    """A test message through the bus and back: posted, found in the inbox with its nonce, acknowledged."""
+def canary(settings: Settings, store: SqliteStore, agent: Agent) -> list[Step]:
+    """A test message through the bus and back: posted, found with its nonce, shown by an installed hook, acknowledged."""
     from sos.model.addresses import inbox_address
     from sos.model.parcels import Parcel
 
@@ -207,8 +208,16 @@ def _canary(store: SqliteStore, agent: Agent) -> Step:
                     assurance="same-user", sent_at=now)  # fmt: skip
     store.mail.post([parcel])
     found = store.mail.find(agent.slug, [draft.id])[0]
-    store.mail.apply(agent.slug, [(draft.id, Ack(at=clock.now(), body=""))])
+    detail = f"through {address} at {iso(clock.now())}, {clock.now() - now} ms"
+    steps = [Step(name="canary", ok=True, detail=detail)]
     if found.damaged or nonce not in found.message.text:
-        return Step(name="canary", ok=False, detail="the test message came back changed")
-    store.agents.prove(agent.slug, "canary", clock.now())
-    return Step(name="canary", ok=True, detail=f"through {address} at {iso(clock.now())}, {clock.now() - now} ms")
+        steps = [Step(name="canary", ok=False, detail="the test message came back changed")]
+    elif agent.slug != names.OPERATOR and plugin.installed(settings.claude_home):
+        from sos.wiring import probing
+
+        ok, said = probing.shows(settings, agent.slug, draft.id, nonce)
+        steps.append(Step(name="hook", ok=ok, detail=said))
+    store.mail.apply(agent.slug, [(draft.id, Ack(at=clock.now(), body=""))])
+    if steps[0].ok:
+        store.agents.prove(agent.slug, "canary", clock.now())
+    return steps

@@ -10,7 +10,7 @@ import sys
 
 from sos import files
 from sos.model import wire
-from sos.model.errors import EphemeralInterpreter, RuntimeConfigError
+from sos.model.errors import EphemeralInterpreter, RuntimeConfigError, SosError
 
 EVENTS: dict[str, int] = {"SessionStart": 10, "UserPromptSubmit": 5, "PostToolBatch": 5, "Stop": 10, "SessionEnd": 2}
 """Hook events and their timeouts in seconds. Ours end within 400 ms; the rest is for a machine under load."""
@@ -113,6 +113,16 @@ def launchers(home: str, python: str = sys.executable) -> list[str]:
             files.write(path, made, mode=0o700)
             written.append(path)
     return written
+
+
+def installed_command(claude_home: str, event: str) -> str:
+    """The hook line that stands in the installed plugin. Raises RuntimeConfigError where there is none that can be read."""
+    path = os.path.join(directory(claude_home), "hooks", "hooks.json")
+    try:
+        with open(path, "rb") as file:
+            return str(wire.loads(file.read())["hooks"][event][0]["hooks"][0]["command"])
+    except (OSError, SosError, KeyError, IndexError, TypeError) as error:
+        raise RuntimeConfigError(f"{path} cannot be read ({error})", next_step="sos connect claude") from error
 
 
 def installed(claude_home: str) -> bool:

@@ -1,0 +1,40 @@
+"""A probe session: the installed command answers with one canary and marks that, and touches nothing else of the inbox.
+
+Its id is `sos-probe-` and the id of the canary (`wiring/probing.py`). No body is written, no turn begun, no other message shown.
+"""
+
+from __future__ import annotations
+
+from sos.core import inbox, rendering
+from sos.homes import home as homes
+from sos.homes import resolver
+from sos.model.agents import Body
+from sos.model.errors import UnknownMessage
+from sos.model.ids import MessageId
+from sos.wiring.local import SystemClock, authenticated, open_home_store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sos.hook.session import Event
+    from sos.settings import Settings
+
+PREFIX = "sos-probe-"
+
+
+def run(settings: Settings, event: Event, show: Callable[[str], None]) -> None:
+    """Show the canary that the session is named after, then mark it. Raises what a hook run raises."""
+    who = resolver.recorded_agent(settings.home, event.session)
+    home = homes.load(settings.home, who.slug) if who is not None else None
+    if home is None:
+        return  # nobody's session, like any other
+    store = open_home_store(settings, home, lock_seconds=0.2)
+    agent, now = authenticated(store, settings, home), SystemClock().now()
+    (entry,) = store.mail.find(agent.slug, [MessageId(event.session.removeprefix(PREFIX))])
+    if entry.message.kind != "system" or entry.damaged:
+        raise UnknownMessage("a probe shows canaries alone")
+    rendered = rendering.batch([entry], agent, now, "probe", total=1)
+    show(rendered.text)
+    body = Body(session=event.session, agent=agent.slug, runtime="claude", started_at=now, seen_at=now)
+    store.mail.apply(agent.slug, inbox.surfaced(rendered, body, "", agent.turn, SystemClock().now(), provable=False))
