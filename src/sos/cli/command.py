@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from sos.cli import output
@@ -102,6 +103,17 @@ def limit(text: str) -> int:
     return number
 
 
+class Help(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal. (Asked for its width, argparse loads `shutil`, a tenth of a command's time.)"""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = os.get_terminal_size().columns
+        except OSError:
+            columns = 80
+        super().__init__(prog, width=max(columns - 2, 40))
+
+
 class Parser(argparse.ArgumentParser):
     """Refuses as everything of ours does: with a code, a message, and the command to type next."""
 
@@ -117,7 +129,7 @@ def parser_of(name: str, module: ModuleType) -> Parser:
         prog=f"sos {name}",
         description=module.__doc__,
         epilog=f"example: {module.EXAMPLE}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
         allow_abbrev=False,
     )
     parser.add_argument("--as", dest="as_agent", metavar="AGENT", help="act for, or look at, this agent")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 
@@ -43,11 +42,12 @@ def shows(settings: Settings, slug: str, canary: MessageId, nonce: str) -> tuple
 
 
 def _run(command: str, session: str, settings: Settings) -> bytes:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("SOS_", "CLAUDE"))}
     event = {"session_id": session, "hook_event_name": EVENT, "cwd": settings.home, "transcript_path": ""}
     ran = subprocess.run(
-        ["/bin/sh", "-c", command],
-        env={**kept, "CLAUDE_CODE_SESSION_ID": session},
-        input=wire.dumps(event).encode(), capture_output=True, timeout=plugin.EVENTS[EVENT], check=False,
-    )  # fmt: skip
+        ["/bin/sh", "-c", f"CLAUDE_CODE_SESSION_ID={session}; export CLAUDE_CODE_SESSION_ID; {command}"],
+        input=wire.dumps(event).encode(),
+        capture_output=True,
+        timeout=plugin.EVENTS[EVENT],
+        check=False,
+    )
     return ran.stdout
