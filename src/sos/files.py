@@ -22,7 +22,7 @@ _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 def private_directory(path: str) -> str:
     """Make `path` (and its parents) if needed, 0700, and check that it is ours alone. Raises HomeNotPrivate, StorageFull."""
     try:
-        _make_directories(path)
+        make_directories(path)
         check_private(path)
     except FileExistsError as error:
         raise HomeDamaged(f"{path} is not a directory") from error
@@ -31,13 +31,16 @@ def private_directory(path: str) -> str:
     return path
 
 
-def _make_directories(path: str) -> None:
-    # `os.makedirs` gives its mode to the last directory only; the others would be open to all.
+def make_directories(path: str, mode: int = 0o700) -> None:
+    """Make a directory and the parents that it lacks, all with this mode (`os.makedirs` gives it to the last one only).
+
+    Raises OSError.
+    """
     parent = os.path.dirname(path)
     if parent and not os.path.isdir(parent):
-        _make_directories(parent)
+        make_directories(parent, mode)
     try:
-        os.mkdir(path, 0o700)
+        os.mkdir(path, mode)
     except FileExistsError:
         if not os.path.isdir(path):
             raise

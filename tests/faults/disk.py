@@ -64,6 +64,7 @@ def records(log: Path) -> list[Record]:
 class File:
     """A file's content: what is sure, and the changes since, oldest first. A change is an offset and bytes, or a new length."""
 
+    mode: int = 0o600
     sure: bytearray = field(default_factory=bytearray)
     since: list[tuple[int, bytes | None]] = field(default_factory=list)
 
@@ -148,7 +149,7 @@ class Disk:
         path, file = record.path, self.files.get(record.inode)
         match record.kind:
             case "O":
-                self.files[record.inode] = File()
+                self.files[record.inode] = File(record.offset)  # of a new file, its mode
                 self._enter({path: self.files[record.inode]})
             case "M":
                 self.folders[path] = Folder()
@@ -192,5 +193,5 @@ class Disk:
             elif isinstance(entry, str):
                 os.symlink(entry, target)
             else:
-                with open(os.open(target, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+                with open(os.open(target, os.O_WRONLY | os.O_CREAT, entry.mode), "wb") as file:
                     file.write(entry.after(mode, chance))

@@ -73,7 +73,7 @@ static int opened(const char *name, const char *path, int flags, mode_t mode) {
   int there = !inside(path) || !stat(path, &found);
   int descriptor = next(path, flags, mode);
   if (descriptor >= 0 && inside(path) && !fstat(descriptor, &found) && S_ISREG(found.st_mode)) {
-    if (!there) note('O', found.st_ino, 0, path, strlen(path), "", 0);
+    if (!there) note('O', found.st_ino, found.st_mode & 0777, path, strlen(path), "", 0);
     else if ((flags & O_TRUNC) && (flags & O_ACCMODE)) note('T', found.st_ino, 0, path, strlen(path), "", 0);
   }
   return descriptor;

@@ -47,6 +47,10 @@ class Trials:
     texts: Iterator[int] = field(default_factory=itertools.count)
     printed: str = ""
 
+    @property
+    def claude_home(self) -> str:
+        return self.shell.extra["CLAUDE_CONFIG_DIR"]
+
     def text(self) -> str:
         return f"text number {next(self.texts)}."
 
@@ -160,8 +164,37 @@ def leaving(trials: Trials, store: SqliteStore, at: int | float) -> bool:
     return made.whole
 
 
+def connecting(trials: Trials, store: SqliteStore, at: int | float) -> bool:
+    trials.shell.run("disconnect", "claude")
+    made = trials.run(["connect", "claude", "--json", "--as", "cc", "--dir", str(trials.shell.root)], at)
+    assert not made.out or trials.hook("SessionStart", 0).out
+    trials.shell.json("connect", "claude", "--as", "bb", "--dir", str(trials.shell.home))
+    (hook,) = [step for step in trials.shell.join("bb")["steps"] if step["name"] == "hook"]
+    assert hook["ok"], hook
+    return made.whole
+
+
+def disconnecting(trials: Trials, store: SqliteStore, at: int | float) -> bool:
+    trials.shell.json("connect", "claude", "--as", "bb", "--dir", str(trials.shell.home))
+    made = trials.run(["disconnect", "claude", "--json"], at)
+    trials.shell.json("disconnect", "claude")
+    assert not os.path.exists(f"{trials.claude_home}/skills/sos")
+    return made.whole
+
+
 Trial = Callable[[Trials, SqliteStore, "int | float"], bool]
-ALL: list[Trial] = [sending, broadcasting, answering, acknowledging, showing, starting, joining, leaving]
+ALL: list[Trial] = [
+    sending,
+    broadcasting,
+    answering,
+    acknowledging,
+    showing,
+    starting,
+    joining,
+    leaving,
+    connecting,
+    disconnecting,
+]
 
 
 @pytest.fixture
@@ -169,7 +202,7 @@ def trials(home: Path, tmp_path: Path) -> Trials:
     recorder = disk.library(tmp_path)
     if recorder is None:
         pytest.skip("no C compiler: what kills at every change cannot be built")
-    shell = Shell(home)
+    shell = Shell(home, {"CLAUDE_CONFIG_DIR": str(home / ".sos" / "claude")})
     for name in ("aa", "bb", "cc"):
         shell.join(name)
     shell.connect("bb")
@@ -183,11 +216,11 @@ def sound(store: SqliteStore) -> None:
     assert store._database.read("PRAGMA integrity_check") == [("ok",)]
 
 
-@pytest.mark.promise("INBOX-001", "INBOX-002", "INBOX-010", "JOIN-002", "HOOK-008")
+@pytest.mark.promise("INBOX-001", "INBOX-002", "INBOX-010", "JOIN-002", "HOOK-008", "CONNECT-009")
 @pytest.mark.parametrize("trial", ALL, ids=lambda trial: str(trial.__name__))
 def test_killed_after_each_of_its_changes_a_command_is_whole_or_not_begun(trials: Trials, trial: Trial) -> None:
     store = open_store(load())
-    step = 3 if trial is joining else 1  # it makes some seventy; the test below takes all moments
+    step = 3 if trial in {joining, connecting} else 1  # they make some seventy; the test below takes all moments of a join
     points = next(at for at in itertools.count(1, step) if trial(trials, store, at))
     sound(store)
     print(f"{trial.__name__}: killed at {points // step} of its {points - 1} changes, 0 broken promises")
@@ -202,7 +235,7 @@ def test_killed_at_random_moments_a_command_is_whole_or_not_begun(trials: Trials
     chance, store = random.Random(seed), open_store(load())
     killed: Counter[str] = Counter()
     for _ in range(count):
-        trial = chance.choice(ALL[:6] * 3 + ALL[6:])
+        trial = chance.choice(ALL[:6] * 3 + ALL[6:8])
         killed[trial.__name__] += not trial(trials, store, 0.005 + chance.random() * 0.08)
     sound(store)
     total = sum(killed.values())

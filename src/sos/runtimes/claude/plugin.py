@@ -54,7 +54,10 @@ def directory(claude_home: str) -> str:
 
 
 def contents(home: str) -> dict[str, str]:
-    """Every file of the plugin: path inside it → text. `home` is SOS_HOME, absolute."""
+    """Every file of the plugin: path inside it → text, in the order of writing. `home` is SOS_HOME, absolute.
+
+    First what says that the directory is ours: killed behind it, connecting again goes on where it was.
+    """
     hooks = {
         event: [{"hooks": [{"type": "command", "command": command(home, event), "timeout": seconds}]}]
         for event, seconds in EVENTS.items()
@@ -63,11 +66,11 @@ def contents(home: str) -> dict[str, str]:
     monitors = [{"name": "inbox", "command": waiter, "description": "SOS inbox", "when": "always"}]
     manifest = {"name": "sos", "version": "0.1.0", "description": "The agent lifeline", "license": "Apache-2.0"}
     return {
+        OWNED: "This directory belongs to `sos connect claude`; `sos disconnect claude` removes it.\n",
         ".claude-plugin/plugin.json": wire.dumps(manifest, indent=1),
         "hooks/hooks.json": wire.dumps({"hooks": hooks}, indent=1),
         "monitors/monitors.json": wire.dumps(monitors, indent=1),
         "skills/sos/SKILL.md": _SKILL,
-        OWNED: "This directory belongs to `sos connect claude`; `sos disconnect claude` removes it.\n",
     }
 
 
@@ -91,14 +94,24 @@ def install(home: str, claude_home: str, python: str = sys.executable) -> list[s
         raise RuntimeConfigError(f"{home} or {python} has characters that a shell line cannot carry")
     written = launchers(home, python)
     target = directory(claude_home)
-    if os.path.lexists(target) and not os.path.exists(os.path.join(target, OWNED)):
+    if os.path.lexists(target) and not _is_ours(target):
         raise RuntimeConfigError(f"{target} exists and is not ours", next_step=f"move {target} away, then connect again")
     for name, text in contents(home).items():
         path = os.path.join(target, name)
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        try:
+            files.make_directories(os.path.dirname(path), 0o755)
+        except OSError as error:
+            raise files.translated(error, path) from error
         files.write(path, text.encode(), mode=0o644)
         written.append(path)
     return written
+
+
+def _is_ours(target: str) -> bool:
+    """Whether a directory is ours: it says so, or it holds nothing but what a killed beginning or end of ours leaves."""
+    if os.path.exists(os.path.join(target, OWNED)):
+        return True
+    return os.path.isdir(target) and all(name.startswith(OWNED) for name in os.listdir(target))
 
 
 def launchers(home: str, python: str = sys.executable) -> list[str]:
@@ -132,11 +145,11 @@ def installed(claude_home: str) -> bool:
 
 def uninstall(claude_home: str) -> bool:
     """Remove the plugin directory, if it is ours; whether it was there."""
-    if not installed(claude_home):
-        return False
     target = directory(claude_home)
+    if not _is_ours(target):
+        return False
     for folder, _, names in os.walk(target, topdown=False):
-        for name in names:
+        for name in sorted(names, key=lambda name: name == OWNED):  # last, so that a killed disconnect can be done again
             files.remove(os.path.join(folder, name))
         os.rmdir(folder)
     return True
