@@ -182,7 +182,8 @@ def test_the_operator_whose_token_is_gone_is_whole_after_one_command(shell: Shel
 
 @pytest.mark.promise("JOIN-009")
 def test_a_runtime_that_cannot_be_connected_is_a_finding_and_the_join_succeeds(home: Path) -> None:
-    (home / ".claude" / "skills" / "sos").mkdir(parents=True)  # somebody else's
+    (home / ".claude" / "skills" / "sos").mkdir(parents=True)
+    (home / ".claude" / "skills" / "sos" / "SKILL.md").touch()  # somebody else's
     made = Shell(home).json("join", "--name", "aa", "--runtime", "claude")
     (finding,) = made["findings"]
     assert (finding["code"], "is not ours" in finding["what"]) == ("join_runtime", True)
