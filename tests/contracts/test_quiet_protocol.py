@@ -89,6 +89,7 @@ class Recorder:
         self._wrap(patch, os, "unlink", after=lambda path, _: self._quiet_file(path, "unlink"), before=True)
         self._wrap(patch, os, "open", after=lambda path, _: self._quiet_file(path, "settle"))
         self._wrap(patch, Database, "read", after=self._statement)
+        self._wrap(patch, Database, "insert", after=self._statement)
 
     def _wrap(self, patch: pytest.MonkeyPatch, place: Any, name: str, after: Any, *, before: bool = False) -> None:
         real = getattr(place, name)
@@ -98,7 +99,7 @@ class Recorder:
                 after((subject, *rest)[0], None)
                 return real(subject, *rest, **named)
             made = real(subject, *rest, **named)
-            after(subject, rest if name == "read" else made)
+            after(subject, rest if place is Database else made)
             return made
 
         patch.setattr(place, name, wrapped)

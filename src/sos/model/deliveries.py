@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from sos.model.ids import MessageId
     from sos.model.messages import Message
+    from sos.model.parcels import Parcel
     from sos.model.times import Millis
 
     FactKind = Literal[
@@ -42,6 +43,10 @@ INBOX_LIMIT = 10_000
 """Live deliveries that one inbox holds."""
 INBOX_RESERVE = 2_000
 """Of those, kept for the operator and the system, so that a flood never locks out help."""
+
+
+CLAIMED = 4
+"""The rank of what comes from claimed senders."""
 
 
 class Fact(Record):
@@ -136,12 +141,12 @@ class Timer(Record):
     reason: str = ""
 
 
-def rank_of(message: Message, sender_role: str) -> int:
+def rank_of(parcel: Parcel) -> int:
     """The order in which a message is shown. What a sender claims of itself ranks last."""
-    if message.assurance == "claimed":
-        return 4
-    if sender_role in {"operator", "system"}:
+    if parcel.assurance == "claimed":
+        return CLAIMED
+    if parcel.sender in {"operator", "system"}:
         return 0
-    if message.kind == "broadcast":
+    if parcel.draft.kind == "broadcast":
         return 3
-    return 1 if message.kind == "request" else 2
+    return 1 if parcel.draft.kind == "request" else 2

@@ -58,7 +58,11 @@ def parse_reference(text: str) -> MessageId:
 
 def stored(identifier: str) -> bytes | str:
     """What a store keeps: 16 bytes for a UUID, the text itself for an id that came from elsewhere."""
-    return bytes.fromhex(identifier.replace("-", "")) if is_id(identifier) else identifier
+    try:
+        raw = bytes.fromhex(identifier.replace("-", ""))
+    except ValueError:
+        return identifier
+    return raw if len(raw) == 16 and text_of(raw) == identifier else identifier
 
 
 def loaded(kept: bytes | str) -> MessageId:

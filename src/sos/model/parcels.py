@@ -36,9 +36,22 @@ def is_call_for_help(parcel: Parcel) -> bool:
 class Posted(Record):
     """What became of a parcel. `depth`: unread messages of the fullest recipient inbox, this one included."""
 
-    message: Message
-    duplicate: bool
+    parcel: Parcel
+    #: The store's number of the message.
+    seq: int
     depth: int
+    #: The message as it was stored before, where the same was posted again.
+    known: Message | None = None
+
+    @property
+    def duplicate(self) -> bool:
+        """Whether it was there already, and nothing was stored."""
+        return self.known is not None
+
+    @property
+    def message(self) -> Message:
+        """The message as it stands in the store."""
+        return self.known or message_of(self.parcel, self.seq)
 
 
 def message_of(parcel: Parcel, seq: int = 0) -> Message:
@@ -95,5 +108,14 @@ def seal(message: Message) -> bytes:
     Of 400 random bit flips in a SQLite file 374 changed a message and passed its integrity check; this caught all (measured).
     Half of SHA-256 keeps the storage goal and still leaves 2^-128 for an accident.
     """
-    stamp = f"{message.sha256} {message.id} {message.sender} {message.assurance} {message.sent_at} {message.address}"
-    return sha256(stamp.encode())[:16]
+    return _seal(message.sha256, message.id, message.sender, message.assurance, message.sent_at, message.address)
+
+
+def seal_of(parcel: Parcel) -> bytes:
+    """The same for the message that a parcel becomes."""
+    draft = parcel.draft
+    return _seal(digest(draft).hex(), draft.id, parcel.sender, parcel.assurance, parcel.sent_at, parcel.address)
+
+
+def _seal(content: str, identifier: str, sender: str, assurance: str, sent_at: Millis, address: str) -> bytes:
+    return sha256(f"{content} {identifier} {sender} {assurance} {sent_at} {address}".encode())[:16]

@@ -1,7 +1,8 @@
-"""Immutable values with slots, at a hundredth of the start-up cost of dataclasses.
+"""Immutable values, at a hundredth of the start-up cost of dataclasses.
 
 The hook and every command load the model. On Debian's Python 3.11 `import dataclasses` alone costs two bare interpreter
-starts, and each frozen slotted dataclass about a millisecond more; this costs some microseconds.
+starts, and each frozen slotted dataclass about a millisecond more; this costs some microseconds. A record's fields are its
+`__dict__`, set as a whole: with slots, one by one, making a record took twice as long (measured).
 """
 
 from __future__ import annotations
@@ -17,18 +18,20 @@ if TYPE_CHECKING:
 else:
 
     class RecordType(type):
-        """Turns annotated names of a class body into slots, and their values into defaults."""
+        """Turns annotated names of a class body into fields, and their values into defaults."""
 
         def __new__(mcs, name, bases, space):
             fields = tuple(space.get("__annotations__", ()))
             defaults = {field: space.pop(field) for field in fields if field in space}
-            space["__slots__"] = fields
             made = super().__new__(mcs, name, bases, space)
             inherited = getattr(bases[0], "_fields", ()) if bases else ()
             made._fields = inherited + fields
             made._names = frozenset(made._fields)
             made._defaults = {**(getattr(bases[0], "_defaults", {}) if bases else {}), **defaults}
             return made
+
+
+_set = object.__setattr__
 
 
 class Record(metaclass=RecordType):
@@ -39,6 +42,7 @@ class Record(metaclass=RecordType):
 
     if TYPE_CHECKING:
         _fields: ClassVar[tuple[str, ...]]
+        _names: ClassVar[frozenset[str]]
         _defaults: ClassVar[dict[str, Any]]
     else:
 
@@ -47,9 +51,7 @@ class Record(metaclass=RecordType):
                 values = {**self._defaults, **values}
             if values.keys() != self._names:
                 self._refuse(values)
-            put = object.__setattr__
-            for field, value in values.items():
-                put(self, field, value)
+            _set(self, "__dict__", values)
 
         def _refuse(self, values):
             for field in self._fields:
@@ -64,7 +66,7 @@ class Record(metaclass=RecordType):
         raise AttributeError(f"{type(self).__name__} is immutable; {name} stays")
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self.fields() == other.fields()
+        return type(other) is type(self) and self.__dict__ == other.__dict__
 
     def __hash__(self) -> int:
         return hash((type(self), tuple(self.fields().values())))
@@ -79,9 +81,9 @@ class Record(metaclass=RecordType):
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed."""
-        made, put = object.__new__(type(self)), object.__setattr__
-        for field in self._fields:
-            put(made, field, changes.pop(field) if field in changes else getattr(self, field))
-        if changes:
-            raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(changes))}")
+        values = {**self.__dict__, **changes}
+        if len(values) != len(self._fields):
+            raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(values.keys() - self._names))}")
+        made = object.__new__(type(self))
+        _set(made, "__dict__", values)
         return made

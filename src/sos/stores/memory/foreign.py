@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sos.model.deliveries import Delivery, rank_of
+from sos.model.deliveries import CLAIMED, Delivery
 from sos.model.foreign import Kept, names_of
 from sos.stores.foreign import TakingStreams
 
@@ -53,7 +53,6 @@ class MemoryStreams(TakingStreams):
         return Kept(number=number, id=message.id, sender=message.sender, text=message.text, address=message.address, mine=mine)
 
     def _share(self, number: int, agent: str) -> None:
-        message = self._state.messages[number]
-        self._state.deliveries[number, agent] = Delivery(recipient=agent, rank=rank_of(message, ""))
+        self._state.deliveries[number, agent] = Delivery(recipient=agent, rank=CLAIMED)
         self._state.live[agent] = self._state.live.get(agent, 0) + 1
         self._state.changed.add(agent)

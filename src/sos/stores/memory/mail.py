@@ -56,21 +56,21 @@ class MemoryMailbox:
         if known is not None:
             if draft_of(state.messages[known]) != parcel.draft:
                 raise IdConflict(f"{parcel.sender} has used {parcel.draft.id} for another message")
-            return Posted(message=state.messages[known], duplicate=True, depth=0)
+            return Posted(parcel=parcel, seq=known, depth=0, known=state.messages[known])
         depth = max((self._room(slug, parcel.sender) for slug in recipients), default=0)
         state.head += 1
         message = message_of(parcel, state.head)
         state.messages[message.seq] = message
         state.by_id[message.id, message.sender] = message.seq
         for slug in recipients:
-            state.deliveries[message.seq, slug] = Delivery(recipient=slug, rank=rank_of(message, parcel.sender))
+            state.deliveries[message.seq, slug] = Delivery(recipient=slug, rank=rank_of(parcel))
             state.live[slug] = state.live.get(slug, 0) + 1
             state.changed.add(slug)
         if message.kind not in {"event", "system"} and message.assurance != "claimed":
             self._close_answered(message)
         if message.seq % EVERY == 0:
             self.prune(message.sent_at, LOOKED_AT)
-        return Posted(message=message, duplicate=False, depth=depth)
+        return Posted(parcel=parcel, seq=message.seq, depth=depth)
 
     def _room(self, slug: str, sender: str) -> int:
         depth = self._state.live.get(slug, 0)

@@ -7,18 +7,54 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from sos.stores.sqlite.database import Database
     from sos.stores.sqlite.ring import Ring
+
+MOST = 10_000
+"""Agents that are remembered between two transactions."""
+
+
+class Known:
+    """What the last transaction had looked up: still true for the next one where nobody wrote in between.
+
+    Counting a deep inbox costs a millisecond; a process that sends many messages counts once.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._version = 0
+        self._state: tuple[int, int] | None = None
+        #: Key and live deliveries of an agent.
+        self.recipients: dict[str, tuple[int, int]] = {}
+        #: Key of an address, and the agent that it names.
+        self.addresses: dict[str, tuple[int, str]] = {}
+
+    def begin(self) -> None:
+        """Inside a transaction: forget all of it if anything was committed since, by others or by us."""
+        # Changes with each commit of another connection, and with none of ours (https://sqlite.org/pragma.html#pragma_data_version).
+        self._version = int(self._database.read("PRAGMA data_version")[0][0])
+        if (self._database.commits, self._version) != self._state or len(self.recipients) > MOST:
+            self.recipients.clear()
+            self.addresses.clear()
+        self._state = None  # a transaction that fails leaves nothing behind
+
+    def at_commit(self) -> None:
+        """What is known now holds from the commit of this transaction on."""
+        self._database.once_committed(self._keep)
+
+    def _keep(self) -> None:
+        self._state = (self._database.commits, self._version)
 
 
 class Batch:
-    """Used inside a transaction: `with database.write(), Batch(ring) as batch`. Knows nothing once that is over."""
+    """Used inside a transaction: `with database.write(), Batch(known, ring) as batch`."""
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, known: Known, ring: Ring) -> None:
+        self._known = known
         self._ring = ring
         self._rung: set[str] = set()
-        #: Key and live deliveries of an agent, while nothing but posting has changed them.
-        self.recipients: dict[str, tuple[int, int]] = {}
-        self.addresses: dict[str, int] = {}
+        self.recipients = known.recipients
+        self.addresses = known.addresses
 
     def ring(self, agent: str) -> None:
         """There is something for this agent: its quiet file goes at once, its waiting readers wake after the commit."""
@@ -27,8 +63,10 @@ class Batch:
             self._rung.add(agent)
 
     def __enter__(self) -> Self:
+        self._known.begin()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if kind is None:
             self._ring.wake_after_commit(self._rung)
+            self._known.at_commit()

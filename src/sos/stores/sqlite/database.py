@@ -47,6 +47,8 @@ class Database:
         self._connection: Any = None
         self._log: Log | None = None
         self._writing = 0
+        #: Transactions that this connection has committed.
+        self.commits = 0
         self._afterwards: list[Callable[[], None]] = []
         self._held: list[Callable[[], None]] = []
 
@@ -226,6 +228,7 @@ class Write:
         except StoreError:
             self._roll_back()
             raise
+        self._database.commits += 1
         for action in self._database._held:  # noqa: SLF001
             action()
         try:

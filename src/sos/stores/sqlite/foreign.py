@@ -7,7 +7,6 @@ from sos.model.foreign import Kept, names_of
 from sos.model.ids import loaded, stored
 from sos.model.streams import Cursor
 from sos.stores.foreign import ROOM, TakingStreams
-from sos.stores.sqlite.batch import Batch
 from sos.stores.sqlite.database import queries
 
 TYPE_CHECKING = False
@@ -18,16 +17,15 @@ if TYPE_CHECKING:
     from sos.stores.sqlite.agents import SqliteDirectory
     from sos.stores.sqlite.database import Database, Row
     from sos.stores.sqlite.mail import SqliteMailbox
-    from sos.stores.sqlite.ring import Ring
 
 
 class SqliteStreams(TakingStreams):
     """The port `Streams` over one database file."""
 
-    def __init__(self, database: Database, mail: SqliteMailbox, directory: SqliteDirectory, ring: Ring) -> None:
+    def __init__(self, database: Database, mail: SqliteMailbox, directory: SqliteDirectory) -> None:
         super().__init__(mail, directory)
         self._database = database
-        self._ring = ring
+        self._box = mail
         self._sql = queries("foreign")
 
     def _run(self, name: str, values: object = ()) -> list[Row]:
@@ -61,8 +59,9 @@ class SqliteStreams(TakingStreams):
         ]
 
     def _share(self, number: int, agent: str) -> None:
-        with Batch(self._ring) as batch:
+        with self._box.batch() as batch:
             self._run("add_delivery", (self._key(agent), number))
+            batch.recipients.pop(agent, None)
             batch.ring(agent)
 
     def _key(self, agent: str) -> int:

@@ -12,7 +12,7 @@ from sos.model.ids import stored
 from sos.model.parcels import is_call_for_help
 from sos.model.times import Millis
 from sos.stores.sqlite import rows
-from sos.stores.sqlite.batch import Batch
+from sos.stores.sqlite.batch import Batch, Known
 from sos.stores.sqlite.database import queries
 from sos.stores.sqlite.posting import REFUSALS, Posting
 from sos.stores.sqlite.retention import Retention
@@ -45,6 +45,7 @@ class SqliteMailbox:
         self._ballast = ballast
         self._directory = directory
         self._ring = ring
+        self._known = Known(database)
         self._sql = queries("mail")
         self._retention = Retention(database, self._sql, self._change)
         self._posting = Posting(database, self._sql, self._change, self._retention)
@@ -53,6 +54,10 @@ class SqliteMailbox:
 
     def _run(self, name: str, values: object = ()) -> list[Row]:
         return self._database.read(self._sql[name], values)
+
+    def batch(self) -> Batch:
+        """What a transaction of messages keeps in mind: `with database.write(), mail.batch() as batch`."""
+        return Batch(self._known, self._ring)
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
@@ -66,7 +71,7 @@ class SqliteMailbox:
         return self._post(parcels)
 
     def _post(self, parcels: Sequence[Parcel]) -> list[Posted]:
-        with self._database.write(), Batch(self._ring) as batch:
+        with self._database.write(), self.batch() as batch:
             return [self._posting.post(parcel, batch) for parcel in parcels]
 
     def submit(self, parcel: Parcel) -> Future[Posted]:
@@ -81,7 +86,7 @@ class SqliteMailbox:
     def _post_each(self, parcels: Sequence[Parcel]) -> list[Posted | Exception]:
         self._ballast.require()
         outcomes: list[Posted | Exception] = []
-        with self._database.write(), Batch(self._ring) as batch:
+        with self._database.write(), self.batch() as batch:
             for parcel in parcels:
                 try:
                     outcomes.append(self._posting.post(parcel, batch))
@@ -146,7 +151,7 @@ class SqliteMailbox:
         return self._ballast.saving(lambda: self._apply(agent, changes))
 
     def _apply(self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]]) -> list[Entry]:
-        with self._database.write(), Batch(self._ring) as batch:
+        with self._database.write(), self.batch() as batch:
             return [
                 self._change(rows.entry_of(row), action, row, batch)
                 for identifier, action in changes
@@ -158,7 +163,7 @@ class SqliteMailbox:
         return self._ballast.saving(lambda: self._settle(body, turn, changes))
 
     def _settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]]) -> bool:
-        with self._database.write(), Batch(self._ring) as batch:
+        with self._database.write(), self.batch() as batch:
             self._directory.save_body(body)
             self._run("set_turn", (turn, body.agent, turn))
             for identifier, action in changes:
@@ -175,7 +180,7 @@ class SqliteMailbox:
     def lease(self, agent: Slug, body: str, limit: int, until: Millis, now: Millis) -> list[Entry]:
         """See `ports.Mailbox.lease`."""
         action = transitions.Lease(at=now, body=body, until=until)
-        with self._database.write(), Batch(self._ring) as batch:
+        with self._database.write(), self.batch() as batch:
             taken = self._run("leasable", (self._key(agent), now, MAX_ATTEMPTS, limit))
             return [self._change(rows.entry_of(row), action, row, batch) for row in taken if row[1] is not None]
 
@@ -220,7 +225,7 @@ class SqliteMailbox:
         return self._ballast.saving(lambda: self._tick(now, limit))
 
     def _tick(self, now: Millis, limit: int) -> int:
-        with self._database.write(), Batch(self._ring) as batch:
+        with self._database.write(), self.batch() as batch:
             due = self._run("due_timers", (now, limit))
             for row in due:
                 entry = rows.entry_of(row)
@@ -240,7 +245,7 @@ class SqliteMailbox:
         return self._ballast.saving(lambda: self._prune(now, limit))
 
     def _prune(self, now: Millis, limit: int) -> int:
-        with self._database.write(), Batch(self._ring) as batch:
+        with self._database.write(), self.batch() as batch:
             return self._retention.step(now, limit, batch)
 
     # --- stories --------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from sos.model.deliveries import INBOX_LIMIT, INBOX_RESERVE, rank_of
 from sos.model.errors import IdConflict, InboxFull, UnknownAgent
 from sos.model.ids import stored
 from sos.model.names import OPERATOR, SYSTEM
-from sos.model.parcels import Posted, draft_of, message_of
+from sos.model.parcels import Posted, draft_of
 from sos.stores.sqlite import rows
 
 TYPE_CHECKING = False
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sos.model.deliveries import Entry
-    from sos.model.messages import Message
     from sos.model.parcels import Parcel
     from sos.model.transitions import Action
     from sos.stores.sqlite.batch import Batch
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
 REFUSALS = (UnknownAgent, IdConflict, InboxFull)
 """Errors of one parcel: it left nothing behind in the transaction, and others can still go through it."""
+TIMES = slice(10, 12)
+"""Where the deadline and the expiry stand among `rows.parcel_values`."""
 _PRIVILEGED = frozenset((OPERATOR, SYSTEM))
 
 
@@ -36,34 +37,33 @@ class Posting:
         self._database = database
         self._read = database.read
         self._sql = sql
+        self._add_message, self._add_delivery = sql["add_message"], sql["add_delivery"]
         self._change = change
         self._retention = retention
 
     def post(self, parcel: Parcel, batch: Batch) -> Posted:
         """Store one parcel. Raises one of `REFUSALS`, and then nothing of it is stored."""
         recipients = [(slug, *self._recipient(slug, batch)) for slug in dict.fromkeys(parcel.recipients)]
-        message = message_of(parcel)
-        values = rows.message_values(message, self._address(message, batch))
-        seq = self._database.insert(self._sql["add_message"], values)
+        values = rows.parcel_values(parcel, *self._address(parcel, batch))
+        seq = self._database.insert(self._add_message, values)
         if seq is None:
             return self._known(parcel)
-        message = message.replace(seq=seq)
         try:
             # After the insert, since a message that is here already is answered as before, however full the inbox is now.
             depth = max((_room(slug, live, parcel.sender) for slug, _, live in recipients), default=0)
         except InboxFull:
-            self._read(self._sql["remove_message"], (message.seq,))
+            self._read(self._sql["remove_message"], (seq,))
             raise
-        rank = rank_of(message, parcel.sender)
-        timer = min((at for at in (message.expires, message.deadline) if at is not None), default=None)
+        draft, rank = parcel.draft, rank_of(parcel)
+        timer = min((at for at in values[TIMES] if at is not None), default=None)
         for slug, key, live in recipients:
-            self._read(self._sql["add_delivery"], (message.seq, key, timer, rank))
+            self._database.insert(self._add_delivery, (seq, key, timer, rank))
             batch.recipients[slug] = (key, live + 1)
             batch.ring(slug)
-        if message.in_reply_to is not None and message.kind not in {"event", "system"}:
-            self._close_answered(message, batch)
-        self._retention.after(message.seq, message.sent_at, batch)
-        return Posted(message=message, duplicate=False, depth=depth)
+        if draft.in_reply_to is not None and draft.kind not in {"event", "system"}:
+            self._close_answered(parcel, batch)
+        self._retention.after(seq, parcel.sent_at, batch)
+        return Posted(parcel=parcel, seq=seq, depth=depth)
 
     def _recipient(self, slug: str, batch: Batch) -> tuple[int, int]:
         known = batch.recipients.get(slug)
@@ -74,29 +74,31 @@ class Posting:
             known = batch.recipients[slug] = (found[0][0], found[0][2])
         return known
 
-    def _address(self, message: Message, batch: Batch) -> int:
-        known = batch.addresses.get(message.address)
+    def _address(self, parcel: Parcel, batch: Batch) -> tuple[int, str]:
+        known = batch.addresses.get(parcel.address)
         if known is None:
-            found = self._read(self._sql["address_id"], (message.address,))
-            values = (message.address, message.project)
+            found = self._read(self._sql["address_id"], (parcel.address,))
+            values = (parcel.address, parcel.project)
             added = None if found else self._database.insert(self._sql["add_address"], values)
-            known = batch.addresses[message.address] = int(found[0][0]) if added is None else added
+            key = int(found[0][0]) if added is None else added
+            known = batch.addresses[parcel.address] = (key, rows.addressed(parcel.address))
         return known
 
     def _known(self, parcel: Parcel) -> Posted:
         message, _ = rows.message_of(self._read(self._sql["message"], (stored(parcel.draft.id), parcel.sender))[0])
         if draft_of(message) != parcel.draft:
             raise IdConflict(f"{parcel.sender} has used {parcel.draft.id} for another message")
-        return Posted(message=message, duplicate=True, depth=0)
+        return Posted(parcel=parcel, seq=message.seq, depth=0, known=message)
 
-    def _close_answered(self, reply: Message, batch: Batch) -> None:
-        if reply.assurance == "claimed" or reply.in_reply_to is None:
+    def _close_answered(self, reply: Parcel, batch: Batch) -> None:
+        draft = reply.draft
+        if reply.assurance == "claimed" or draft.in_reply_to is None:
             return
-        action: Action = transitions.Answer(at=reply.sent_at, reply=reply.id)
-        if reply.kind == "ack":
+        action: Action = transitions.Answer(at=reply.sent_at, reply=draft.id)
+        if draft.kind == "ack":
             action = transitions.Ack(at=reply.sent_at)
-        for row in self._read(self._sql["by_id_of"], (reply.sender, stored(reply.in_reply_to))):
-            if row[3] == reply.to:  # two senders may use one id
+        for row in self._read(self._sql["by_id_of"], (reply.sender, stored(draft.in_reply_to))):
+            if row[3] == draft.to:  # two senders may use one id
                 self._change(rows.entry_of(row), action, row, batch)
 
 

@@ -10,10 +10,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sos.model.times import Millis
     from sos.stores.sqlite.batch import Batch
-    from sos.stores.sqlite.database import Database
+    from sos.stores.sqlite.database import Database, Row
     from sos.stores.sqlite.posting import Change
 
-_BODIES = 16
+_BODIES = 128
+"""Of the oldest bodies, how many a step looks at."""
 
 
 class Retention:
@@ -35,14 +36,20 @@ class Retention:
             self._change(rows.entry_of(row), Kill(at=now, reason="its recipient left 30 days ago"), row, batch)
         self._read(self._sql["forget_bodies"], (now - BODY_FOR, _BODIES))
         position = int(self._read(self._sql["position"])[0][0])
-        times = (now - DEAD_FOR, now - DEAD_FOR, now - DONE_FOR)
-        looked = self._read(self._sql["look"], (*times, position, limit))
+        looked = self._look(now, position, limit)
         if len(looked) < limit and position:  # round the end
-            again = self._read(self._sql["look"], (*times, 0, limit - len(looked)))
-            looked += [row for row in again if row[0] <= position]
+            looked += [row for row in self._look(now, 0, limit - len(looked)) if row[0] <= position]
         gone = [seq for seq, past in looked if past]
         for seq in gone:
             for statement in ("remove_facts", "remove_deliveries", "remove_message"):
                 self._read(self._sql[statement], (seq,))
-        self._read(self._sql["move"], (str(looked[-1][0]) if looked else "0",))
+        if position != (after := int(looked[-1][0]) if looked else 0):
+            self._read(self._sql["move"], (str(after),))
         return len(gone)
+
+    def _look(self, now: Millis, position: int, limit: int) -> list[Row]:
+        """The next messages and whether each is past. None where the very next is young: all behind it are too."""
+        first = self._read(self._sql["first"], (position,))
+        if not first or first[0][0] >= now - DEAD_FOR:
+            return []
+        return self._read(self._sql["look"], (now - DEAD_FOR, now - DEAD_FOR, now - DONE_FOR, position, limit))

@@ -26,6 +26,7 @@ SWEEP_SECONDS = 2.0
 """A ring can be lost: its writer may be killed between the commit and the ring. So a reader looks again this often at least."""
 _ADD = "INSERT OR REPLACE INTO waiter (path, agent) VALUES (?, ?)"
 _REMOVE = "DELETE FROM waiter WHERE path = ?"
+_FIND_ONE = "SELECT path FROM waiter WHERE agent = ?"
 _FIND = "SELECT path FROM waiter WHERE agent IN (SELECT value FROM json_each(?))"
 
 
@@ -65,7 +66,10 @@ class Ring:
         Who waits is looked up inside the transaction: a reader registers under the lock and only then checks for mail, so that
         whoever comes later sees what is committed here.
         """
-        paths = [row[0] for row in self._database.read(_FIND, (wire.dumps(sorted(agents)),))] if agents else []
+        if not agents:
+            return
+        sql, values = (_FIND_ONE, tuple(agents)) if len(agents) == 1 else (_FIND, (wire.dumps(sorted(agents)),))
+        paths = [row[0] for row in self._database.read(sql, values)]
         if paths:
             self._database.after_commit(lambda: self._wake(paths))
 

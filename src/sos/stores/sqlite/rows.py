@@ -9,7 +9,7 @@ from sos.model.deliveries import ARRIVALS, Delivery, Entry
 from sos.model.ids import loaded, stored
 from sos.model.messages import ASSURANCES, KINDS, Message, digest
 from sos.model.names import Slug
-from sos.model.parcels import draft_of, seal
+from sos.model.parcels import draft_of, seal, seal_of
 from sos.model.times import Millis
 from sos.model.transitions import is_live, timer_of
 
@@ -17,9 +17,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from sos.model.parcels import Parcel
     from sos.stores.sqlite.database import Row
 
 MESSAGE_COLUMNS = 19
+_KIND = {kind: number for number, kind in enumerate(KINDS)}
+_ASSURANCE = {assurance: number for number, assurance in enumerate(ASSURANCES)}
 _EVENTS = ("SessionStart", "UserPromptSubmit", "PostToolBatch", "Stop")
 #: Evidence that nearly every message has, kept as its place here (30 bytes less each). Append only; other evidence is kept whole.
 _EVIDENCE = (
@@ -34,26 +37,27 @@ _EVIDENCE = (
 )
 
 
-def message_values(message: Message, address: int) -> tuple[Any, ...]:
-    """The columns of a message row, `seq` left out."""
+def parcel_values(parcel: Parcel, address: int, addressed: str) -> tuple[Any, ...]:
+    """The columns of the message row that a parcel becomes, `seq` left out. `addressed`: the agent that its address names."""
+    draft, at = parcel.draft, parcel.sent_at
     return (
-        stored(message.id),
-        KINDS.index(message.kind),
-        message.sender,
+        stored(draft.id),
+        _KIND[draft.kind],
+        parcel.sender,
         address,
-        None if _addressed(message.address) == message.to else message.to,
-        message.text,
-        None if message.content_type == "text/plain" else message.content_type,
-        message.thread,
-        None if message.in_reply_to is None else stored(message.in_reply_to),
-        message.priority,
-        message.deadline,
-        message.expires,
-        message.hops,
-        message.sent_at,
-        wire.dumps(message.headers) if message.headers else None,
-        ASSURANCES.index(message.assurance),
-        seal(message),
+        None if addressed == draft.to else draft.to,
+        draft.text,
+        None if draft.content_type == "text/plain" else draft.content_type,
+        draft.thread,
+        None if draft.in_reply_to is None else stored(draft.in_reply_to),
+        draft.priority,
+        None if draft.deadline_in is None else at + draft.deadline_in,
+        None if draft.expires_in is None else at + draft.expires_in,
+        draft.hops,
+        at,
+        wire.dumps(draft.headers) if draft.headers else None,
+        _ASSURANCE[parcel.assurance],
+        seal_of(parcel),
     )
 
 
@@ -67,7 +71,7 @@ def message_of(row: Row) -> tuple[Message, bool]:
         sender=row[3],
         address=address,
         project=row[5],
-        to=row[6] if row[6] is not None else _addressed(address),
+        to=row[6] if row[6] is not None else addressed(address),
         text=row[7],
         content_type=row[8] or "text/plain",
         thread=row[9],
@@ -85,7 +89,8 @@ def message_of(row: Row) -> tuple[Message, bool]:
     return message, seal(message) == row[18]
 
 
-def _addressed(address: Address) -> str:
+def addressed(address: Address) -> str:
+    """The agent whose own address this is, or nothing."""
     target = parse_address(address)
     return target.agent if target is not None and target.agent is not None else ""
 

@@ -48,7 +48,7 @@ class SqliteStore:
         """Foreign streams. Their module is loaded here: the hook and a plain send never ask."""
         from sos.stores.sqlite.foreign import SqliteStreams
 
-        return SqliteStreams(self._database, self.mail, self.agents, self._ring)
+        return SqliteStreams(self._database, self.mail, self.agents)
 
     @property
     def epoch(self) -> str:

@@ -22,6 +22,8 @@ CREATE TABLE agent (
     proven_by TEXT
 );
 
+CREATE INDEX agent_closed ON agent (closed_at) WHERE status = 'closed';
+
 CREATE TABLE body (
     id INTEGER PRIMARY KEY,
     session TEXT NOT NULL UNIQUE,

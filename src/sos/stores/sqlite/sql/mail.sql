@@ -76,6 +76,8 @@ UPDATE agent SET turn = ? WHERE slug = ? AND turn < ?
 SELECT coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'pruned'), 0)
 -- name: move
 INSERT INTO meta (key, value) VALUES ('pruned', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+-- name: first
+SELECT sent_at FROM message WHERE seq > ? ORDER BY seq LIMIT 1
 -- name: look
 SELECT m.seq, m.sent_at < ? AND m.seq < (SELECT max(seq) FROM message) AND NOT EXISTS (
     SELECT 1 FROM delivery AS d WHERE d.message = m.seq
@@ -85,17 +87,13 @@ FROM message AS m WHERE m.seq > ? ORDER BY m.seq LIMIT ?
 -- name: abandoned
 SELECT * FROM entry WHERE recipient IN (SELECT id FROM agent WHERE status = 'closed' AND closed_at < ?) AND live = 1 LIMIT ?
 -- name: forget_bodies
-DELETE FROM body WHERE id IN (
-    SELECT id FROM body WHERE seen_at < ? AND id < (SELECT max(id) FROM body) ORDER BY id LIMIT ?
-)
+DELETE FROM body WHERE seen_at < ? AND id IN (SELECT id FROM body WHERE id < (SELECT max(id) FROM body) ORDER BY id LIMIT ?)
 -- name: remove_facts
 DELETE FROM fact WHERE message = ?
 -- name: remove_deliveries
 DELETE FROM delivery WHERE message = ?
 -- name: remove_message
 DELETE FROM message WHERE seq = ?
--- name: waiters
-SELECT path FROM waiter WHERE agent = ?
 -- name: orphans
 SELECT d.message, r.slug FROM delivery AS d JOIN agent AS r ON r.id = d.recipient
 WHERE d.recipient = ? AND d.live = 1 AND NOT EXISTS (SELECT 1 FROM message AS m WHERE m.seq = d.message) LIMIT 100
