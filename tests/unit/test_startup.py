@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import marshal
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,13 +38,52 @@ def loaded(code: str) -> set[str]:
 
 @pytest.mark.promise("PACKAGE-006")
 def test_the_hook_loads_only_this() -> None:
-    bare = loaded("pass")
+    bare = loaded("import os")
     found = {name for name in loaded("import sos.hook.run") - bare if not name.startswith("sos")}
-    # `_sqlite3` itself asks for functools, and with it for collections and operator.
-    with_sqlite = loaded("import _sqlite3, os") - bare
-    assert found - with_sqlite <= {"__future__", "fcntl", "_json", "_sha256", "_sha2", "binascii", "errno", "_signal"}, (
-        found - with_sqlite
-    )
+    wanted = {"__future__", "fcntl", "_json", "_sha256", "_sha2", "binascii", "errno", "_signal", "_sqlite3", "_functools"}
+    assert found <= wanted, found - wanted
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the package, with its bundle."""
+    shutil.copytree(Path(SOURCE, "sos"), tmp_path / "sos", ignore=shutil.ignore_patterns("__pycache__"))
+    subprocess.run([sys.executable, "-I", "-S", str(tmp_path / "sos/hook/bundle.py")], check=True)
+    return tmp_path / "sos"
+
+
+def found_one_by_one(package: Path) -> set[str]:
+    """The modules of ours that a hook had to find by themselves."""
+    command = [sys.executable, "-I", "-S", "-X", "importtime", str(package / "hook/boot.py"), "claude", "UserPromptSubmit"]
+    done = subprocess.run(command, input="{}", capture_output=True, text=True, check=True)
+    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.rpartition("|")[2].strip()[:3] == "sos"}
+
+
+@pytest.mark.promise("PACKAGE-006")
+def test_the_hook_reads_its_modules_from_one_file(package: Path) -> None:
+    assert found_one_by_one(package) == set()
+
+
+@pytest.mark.parametrize("changed", ["a source", "cut", "emptied", "of another Python", "removed"])
+def test_a_bundle_that_is_not_as_it_should_be_is_not_believed(package: Path, changed: str) -> None:
+    (bundle,) = (package / "hook/__pycache__").glob("*.bundle")
+    data = bundle.read_bytes()
+    if changed == "a source":
+        source = package / "hook/answer.py"
+        source.write_text(source.read_text() + "\n")
+    elif changed == "removed":
+        bundle.unlink()
+    else:
+        wrong = {"cut": data[: len(data) // 2], "emptied": b"", "of another Python": marshal.dumps(("3.0", []))}
+        bundle.write_bytes(wrong[changed])
+    assert "sos.hook.run" in found_one_by_one(package)
+
+
+@pytest.mark.promise("PACKAGE-006")
+def test_sqlite_comes_without_functools_and_leaves_none_of_its_own() -> None:
+    assert "functools" not in loaded("import sos.stores.sqlite.database")
+    code = "import sos.stores.sqlite.database, functools; functools.reduce, functools.partial"
+    assert "collections" in loaded(code)
 
 
 @pytest.mark.promise("PACKAGE-006")

@@ -49,7 +49,7 @@ def check_after_boot(store: SqliteStore) -> None:
 
 def _boot() -> str:
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
             return file.read().strip()
     except OSError:
         return f"day {int(time.time()) // (DAY // 1000)}"  # no such file on macOS: once a day

@@ -7,7 +7,6 @@ and it keeps versions before 3.51.3 clear of their WAL-reset corruption.
 
 from __future__ import annotations
 
-import _sqlite3 as sqlite
 import _thread
 import os
 import sys
@@ -15,6 +14,7 @@ import sys
 from sos.files import Lock, check_private, private_directory
 from sos.model.errors import Conflict, NetworkFileSystem, StorageFull, StoreDamaged, StoreError, StoreUnreachable
 from sos.stores.sqlite import schema
+from sos.stores.sqlite.binding import sqlite
 from sos.stores.sqlite.log import CAP_BYTES, Log
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ _NETWORK = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph
 
 def queries(name: str) -> dict[str, str]:
     """The named statements of one .sql file beside this module."""
-    with open(os.path.join(_HERE, "sql", name + ".sql"), encoding="ascii") as file:
+    with open(os.path.join(_HERE, "sql", name + ".sql"), encoding="utf-8") as file:
         parts = file.read().split("-- name: ")[1:]
     return {title: body for title, _, body in (part.partition("\n") for part in parts)}
 
