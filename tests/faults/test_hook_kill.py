@@ -40,6 +40,7 @@ def killed(shell: Shell, line: str, after: float) -> str:
 
 
 @pytest.mark.promise("INBOX-002")
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("rounds", [pytest.param(25, id="short"), pytest.param(300, id="long", marks=pytest.mark.full)])
 def test_no_kill_of_the_hook_hides_a_message(home: Path, rounds: int) -> None:
     shell = Shell(home)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     Row = tuple[Any, ...]
 
 LOCK_SECONDS = 5.0
+LINES = 4
+"""Lines in which writers stand. Not one alone: its first has to wake before it can begin, and the disk idles meanwhile."""
 _HERE = os.path.dirname(__file__)
 _NETWORK = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "glusterfs", "lustre"))
 
@@ -42,7 +44,7 @@ class Database:
 
     def __init__(self, path: str, *, lock_seconds: float = LOCK_SECONDS) -> None:
         self.path = path
-        self._lock = Lock(path + ".lock", lock_seconds)  # all writers share it: a file of its own beside the database
+        self._lock = Lock(path + ".lock", lock_seconds, LINES)  # all writers share it: a file of its own beside the database
         self._mutex = _thread.RLock()
         self._connection: Any = None
         self._log: Log | None = None
