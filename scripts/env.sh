@@ -5,10 +5,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 # A virtual environment or module path of the caller must not leak into ours.
 unset PYTHONPATH PYTHONHOME
 
-# Print the first Python that is new enough. It is run, not only found: some version managers put commands on the PATH
+# Print the Python in `chosen`, or the first that is new enough. It is run, not only found: some version managers put commands on the PATH
 # that only say that they cannot run.
 find_python() {
-  for candidate in python3.11 python3.12 python3.13 python3.14 python3; do
+  for candidate in ${chosen:-python3.11 python3.12 python3.13 python3.14 python3}; do
     if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
       command -v "$candidate"
       return 0
@@ -57,25 +57,25 @@ PY
 # prepare DIR WHAT PATH...: a virtual environment in DIR with `pip install WHAT`, made anew only when a PATH changed.
 # WHAT is split into words.
 prepare() {
-  venv=$1
+  place=$1
   what=$2
   shift 2
   python=$(find_python)
   wanted=$(fingerprint "$python" "$@")
-  if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.ready" 2>/dev/null)" = "$wanted" ]; then
+  if [ -x "$place/bin/python" ] && [ "$(cat "$place/.ready" 2>/dev/null)" = "$wanted" ]; then
     return 0
   fi
-  echo "Setting up $venv with $python …" >&2
-  make_venv "$python" "$venv"
+  echo "Setting up $place with $python …" >&2
+  make_venv "$python" "$place"
   # shellcheck disable=SC2086
-  "$venv/bin/python" -m pip install --quiet $what >&2
+  "$place/bin/python" -m pip install --quiet $what >&2
   # Written last: a set-up that was interrupted is done again.
-  echo "$wanted" >"$venv/.ready"
+  echo "$wanted" >"$place/.ready"
 }
 
-# The sources as they stand, with the developers' tools.
+# The sources as they stand, with the developers' tools. `venv` is where, if not in .venv.
 prepare_dev() {
-  prepare .venv "-e .[dev]" pyproject.toml
+  prepare "${venv:-.venv}" "-e .[dev]" pyproject.toml
 }
 
 # The package as a user installs it, without any tools.

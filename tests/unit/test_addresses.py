@@ -50,7 +50,7 @@ def test_no_other_file_of_the_package_spells_one() -> None:
     spelt = [
         path.relative_to(root).as_posix()
         for path in root.rglob("*")
-        if path.is_file() and path.suffix != ".pyc" and b"sos:stream" in path.read_bytes()
+        if path.is_file() and path.parent.name != "__pycache__" and b"sos:stream" in path.read_bytes()
     ]
     assert spelt == ["model/addresses.py"]
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LOCK_SECONDS = 5.0
 LINES = 4
 """Lines in which writers stand. Not one alone: its first has to wake before it can begin, and the disk idles meanwhile."""
+_OPTIONS: dict[str, Any] = {"timeout": 0.25, "isolation_level": None, "check_same_thread": False}
 _HERE = os.path.dirname(__file__)
 _NETWORK = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "glusterfs", "lustre"))
 
@@ -91,7 +92,7 @@ class Database:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         except FileExistsError:
             check_private(self.path)
-        connection = sqlite.connect(self.path, 0.25, 0, None, False)
+        connection = sqlite.connect(self.path, **_OPTIONS)
         wanted = [("journal_mode", "wal"), ("synchronous", 2), ("wal_autocheckpoint", 0), ("journal_size_limit", CAP_BYTES)]
         if sys.platform == "darwin":
             wanted += [("fullfsync", 1), ("checkpoint_fullfsync", 1)]
@@ -165,7 +166,7 @@ class Database:
             raise Conflict(f"{path} exists already", next_step="name another file: sos backup --to PATH")
         self.read("VACUUM INTO ?", (path,))
         os.chmod(path, 0o600)
-        copied = self._guarded(lambda: sqlite.connect(path, 0.25, 0, None, False))
+        copied = self._guarded(lambda: sqlite.connect(path, **_OPTIONS))
         # Whoever finds this history later must see that it is not the one that went on.
         self._guarded(lambda: copied.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (os.urandom(8).hex(),)))
         copied.close()
