@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sos.model.errors import InvalidInput
-from sos.model.times import DAY, HOUR, MAX_DURATION, MINUTE, SECOND, Millis, ago, iso, parse_duration, parse_iso
+from sos.model.times import DAY, HOUR, MAX_DURATION, MINUTE, SECOND, Millis, ago, iso, left, parse_duration, parse_iso
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 END = int((datetime(2101, 1, 1, tzinfo=UTC) - EPOCH) / timedelta(milliseconds=1)) - 1
@@ -116,3 +116,20 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 )
 def test_spans_as_people_say_them(span: int, text: str) -> None:
     assert ago(span) == text
+
+
+@pytest.mark.parametrize(
+    ("span", "said"),
+    [
+        (299_995, "5 m"),
+        (298_000, "4 m 58 s"),
+        (29_001, "30 s"),
+        (3_600_000, "1 h"),
+        (7_800_000, "2 h 10 m"),
+        (86_400_000 * 3 + 61_000, "3 d 1 m"),
+        (0, "0 s"),
+        (-5, "0 s"),
+    ],
+)
+def test_what_is_left_of_a_deadline_is_no_minute_less_than_it_is(span: int, said: str) -> None:
+    assert left(span) == said

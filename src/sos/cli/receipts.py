@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sos.model.times import ago, iso
+from sos.model.times import iso, left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def said(receipt: Receipt) -> str:
         if state != "hearing":
             lines.append(f"  {slug}: {state} (no hook run of it lately; it will be shown at its next turn)")
     if receipt.deadline is not None:
-        left = ago(receipt.deadline - time.time_ns() // 1_000_000)
-        lines.append(f"  an answer is due within {left}; told at your next command, hook or sos wait")
+        span = left(receipt.deadline - time.time_ns() // 1_000_000)
+        lines.append(f"  an answer is due within {span}; told at your next command, hook or sos wait")
     lines.append(f"  follow it: sos trace {receipt.id}")
     return "\n".join(lines)

@@ -7,7 +7,7 @@ What does not print (control, bidi, zero-width, tag and private characters, vari
 from __future__ import annotations
 
 from sos.model.record import Record
-from sos.model.times import ago, iso
+from sos.model.times import ago, iso, left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _request(entry: Entry, now: Millis) -> str:
         return "REQUEST: an answer is expected"
     if deadline <= now:
         return f"REQUEST: its deadline passed {ago(now - deadline)} ago"
-    return f"REQUEST: answer within {ago(deadline - now)} (by {iso(deadline)})"
+    return f"REQUEST: answer within {left(deadline - now)} (by {iso(deadline)})"
 
 
 def fenced(entry: Entry, reader: Agent, now: Millis, nonce: str, limit: int | None = None) -> str:

@@ -75,3 +75,16 @@ def ago(span: int) -> str:
         if span >= size:
             return f"{span // size} {unit}"
     return f"{max(span, 0) // SECOND} s"
+
+
+def left(span: int) -> str:
+    """The time until a deadline in its two largest units, begun seconds counted as whole: 5 m, 4 m 58 s, 2 h 10 m."""
+    seconds = max(-(-span // SECOND), 0)
+    found = [f"{count} {unit}" for unit, count in zip("dhms", _parts(seconds), strict=True) if count]
+    return " ".join(found[:2]) or "0 s"
+
+
+def _parts(seconds: int) -> tuple[int, int, int, int]:
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    return (*divmod(hours, 24), minute, second)
