@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sos.model.addresses import broadcast_address, inbox_address, squad_address
-from sos.model.errors import Forbidden, InvalidInput, NoRecipients, UnknownAgent
+from sos.model.errors import Forbidden, InvalidInput, NoRecipients, UnknownAgent, UnknownMessage
 from sos.model.messages import DEADLINES, Receipt, ack_for_in, checked, request_id_in
-from sos.model.names import OPERATOR, address_name, label
+from sos.model.names import OPERATOR, Slug, address_name, label
 from sos.model.parcels import Parcel
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ def parcel_for(store: Store, me: Agent, draft: Draft, now: Millis) -> Parcel:
     """A direct message as a parcel. Raises UnknownAgent (with the nearest names), InvalidInput, TextTooLong."""
     _require_member(me)
     recipient = store.agents.agent(address_name(draft.to))
-    if recipient is None or recipient.status != "open":
+    if recipient is None or (recipient.status != "open" and not _sent_before(store, me, draft)):
         raise unknown(store, draft.to, left=recipient is not None)
     draft = _understood(checked(draft.replace(to=recipient.slug)))
     project = None if recipient.slug == OPERATOR else recipient.project
@@ -33,6 +33,15 @@ def parcel_for(store: Store, me: Agent, draft: Draft, now: Millis) -> Parcel:
         assurance="same-user",
         sent_at=now,
     )
+
+
+def _sent_before(store: Store, me: Agent, draft: Draft) -> bool:
+    """Whether this id was sent: then the store answers as before, although the recipient has left since."""
+    try:
+        store.mail.story(draft.id, me.slug, me.slug)
+    except UnknownMessage:
+        return False
+    return True
 
 
 def _require_member(me: Agent) -> None:
@@ -65,7 +74,7 @@ def broadcast_parcel(store: Store, me: Agent, draft: Draft, now: Millis, squad: 
         )
         address = broadcast_address(me.project)
     recipients = tuple(slug for slug in members if slug != me.slug)
-    if not recipients:
+    if not recipients and not _sent_before(store, me, draft):
         raise NoRecipients(f"nobody would receive this broadcast in {squad or me.project}")
     audience = f"squad {squad}" if squad else f"project {me.project}"
     return Parcel(
@@ -81,15 +90,17 @@ def broadcast_parcel(store: Store, me: Agent, draft: Draft, now: Millis, squad: 
 
 def send(store: Store, parcel: Parcel, now: Millis) -> Receipt:
     """Store a parcel durably and say where it is and how its recipients are."""
-    posted = store.mail.post([parcel])[0]
+    posted, recipients = store.mail.post([parcel])[0], parcel.recipients
+    if posted.duplicate:  # the same receipt as before, whoever came or left since
+        recipients = tuple(store.mail.story(posted.message.id, Slug(parcel.sender), Slug(parcel.sender)).deliveries)
     return Receipt(
         id=posted.message.id,
         to=posted.message.to,
         duplicate=posted.duplicate,
         durability=store.durability,
-        recipients=parcel.recipients,
+        recipients=recipients,
         inbox_depth=posted.depth,
-        hearing={slug: hearing(store, slug, now) for slug in parcel.recipients[:20]},
+        hearing={slug: hearing(store, slug, now) for slug in recipients[:20]},
         deadline=posted.message.deadline,
     )
 

@@ -49,14 +49,14 @@ class MemoryMailbox:
 
     def _post(self, parcel: Parcel) -> Posted:
         state, recipients = self._state, tuple(dict.fromkeys(parcel.recipients))
-        for slug in recipients:
-            if slug not in state.agents or state.agents[slug].status != "open":
-                raise UnknownAgent(f"no agent {slug!r}")
         known = state.by_id.get((parcel.draft.id, parcel.sender))
         if known is not None:
             if draft_of(state.messages[known]) != parcel.draft:
                 raise IdConflict(f"{parcel.sender} has used {parcel.draft.id} for another message")
             return Posted(message=state.messages[known], duplicate=True, depth=0)
+        for slug in recipients:
+            if slug not in state.agents or state.agents[slug].status != "open":
+                raise UnknownAgent(f"no agent {slug!r}")
         depth = max((self._room(slug, parcel.sender) for slug in recipients), default=0)
         state.head += 1
         message = message_of(parcel, state.head)
