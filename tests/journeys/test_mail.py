@@ -8,7 +8,7 @@ import pytest
 
 from tests.shell import Json, Shell
 
-S1 = "5a12d4d5-0000-4000-8000-000000000001"
+S1, S2 = "5a12d4d5-0000-4000-8000-000000000001", "5a12d4d5-0000-4000-8000-000000000002"
 
 
 def started(shell: Shell) -> Shell:
@@ -132,6 +132,45 @@ def test_every_face_counts_the_same(shell: Shell) -> None:
     again = shell.event("SessionStart", S1, source="resume")
     assert again is not None
     assert ("Unread: 0" in again, again.count("Open request")) == (True, 1)
+
+
+@pytest.mark.promise("MESSAGE-004")
+def test_two_that_answer_each_other_die_down_after_eight_answers(shell: Shell) -> None:
+    sessions = {"bb": started(shell)}
+    shell.json("connect", "claude", "--as", "aa", "--dir", str(shell.home))
+    shell.event("SessionStart", S2, source="startup")
+    sessions["aa"] = shell.inside(S2)
+    identifier, answers = send(shell, "bb", "ping"), list[str]()
+    refused = None
+    while refused is None and len(answers) < 20:
+        ran = sessions["bb" if len(answers) % 2 == 0 else "aa"].run("reply", "--json", identifier, "pong")
+        if ran.code:
+            refused = ran
+        else:
+            answers.append(identifier := ran.json["id"])
+    assert refused is not None
+    assert (len(answers), refused.code, refused.json["error"]) == (8, 1, "too_many_hops")
+    listed = [entry for name in ("aa", "bb") for entry in shell.json("inbox", "--as", name, "--view", "recent")["entries"]]
+    found = {entry["id"]: entry["hops"] for entry in listed}
+    assert [found[each] for each in answers] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert "sos send" in refused.json["next"]
+    assert sessions["bb"].run("send", "aa", "on purpose").code == 0
+
+
+def test_where_two_senders_used_one_id_the_sender_is_named(shell: Shell) -> None:
+    inside = started(shell)
+    shell.join("cc")
+    identifier = send(shell, "--request", "bb", "from aa")
+    shell.json("send", "--as", "cc", "--request", "--id", identifier, "bb", "from cc")
+    for words in (["ack"], ["reply"]):
+        ran = inside.run(*words, "--json", identifier, *(["x"] if words == ["reply"] else []))
+        assert (ran.code, ran.json["error"], "aa, cc" in ran.json["message"]) == (1, "conflict", True)
+    assert inside.json("inbox")["open"] == 2
+    (acked,) = inside.json("ack", "--from", "cc", identifier)["entries"]
+    assert acked["text"] == "from cc"
+    assert texts(shell, "bb", "--view", "open") == ["from aa"]
+    assert inside.json("reply", "--from", "aa", identifier, "yes")["recipients"] == ["aa"]
+    assert inside.run("ack", "--json", "--from", "dd", identifier).json["error"] == "unknown_message"
 
 
 @pytest.mark.promise("REQUEST-002")

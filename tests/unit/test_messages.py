@@ -9,7 +9,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from sos.model.addresses import inbox_address
-from sos.model.errors import InvalidInput, SosError, TextTooLong
+from sos.model.errors import InvalidInput, SosError, TextTooLong, TooManyHops
 from sos.model.ids import new_id
 from sos.model.messages import (
     KINDS,
@@ -150,7 +150,7 @@ def test_a_draft_at_its_limits_passes_unchanged(kind: str) -> None:
     [
         ({"text": "é" * (MAX_TEXT // 2) + "x"}, TextTooLong),
         ({"text": "\ud800"}, InvalidInput),
-        ({"hops": MAX_HOPS + 1}, InvalidInput),
+        ({"hops": MAX_HOPS + 1}, TooManyHops),
         ({"hops": -1}, InvalidInput),
         ({"priority": 10}, InvalidInput),
         ({"priority": -1}, InvalidInput),
@@ -178,7 +178,7 @@ def test_a_draft_at_its_limits_passes_unchanged(kind: str) -> None:
 def test_one_step_over_a_limit_is_refused_with_a_code(change: dict[str, Any], error: type[SosError]) -> None:
     with pytest.raises(error) as refused:
         checked(draft(**{**LARGEST, **change}))
-    assert refused.value.code in {"invalid_input", "text_too_long"}
+    assert refused.value.code in {"invalid_input", "text_too_long", "too_many_hops"}
 
 
 @pytest.mark.promise("REQUEST-001")

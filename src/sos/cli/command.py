@@ -54,14 +54,22 @@ class Command:
             self.remark(f"sos: not sent, and never will be: {refused}")
         return connection
 
-    def send(self, draft: Draft, *, broadcast: bool = False, squad: str | None = None, answered: MessageId | None = None) -> int:
+    def send(
+        self,
+        draft: Draft,
+        *,
+        broadcast: bool = False,
+        squad: str | None = None,
+        answered: MessageId | None = None,
+        sender: str | None = None,
+    ) -> int:
         """Send a draft and print its receipt; where no store takes it, queue it and say so with exit 75."""
         from sos.cli import receipts
 
         try:
             connection = self.connect()
             if answered is not None:
-                receipt = connection.reply(answered, draft)
+                receipt = connection.reply(answered, draft, sender)
             elif broadcast:
                 receipt = connection.broadcast(draft, squad)
             else:

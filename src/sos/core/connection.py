@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sos.model.errors import Forbidden, InvalidInput, UnknownMessage
+from sos.model.errors import Conflict, Forbidden, InvalidInput, UnknownMessage
 from sos.model.names import OPERATOR, Slug
 from sos.model.transitions import Ack, Kill, Requeue, Surface
 
@@ -47,22 +47,32 @@ class LocalConnection:
         now = self.clock.now()
         return sending.send(self.store, sending.broadcast_parcel(self.store, self.me, draft, now, squad), now)
 
-    def reply(self, answered: MessageId, draft: Draft) -> Receipt:
-        """Answer a message of the own inbox; that closes a request. `draft.to` is filled here."""
-        found = self.store.mail.find(self.me.slug, [answered])
-        # A foreign entry may carry the id of a message that somebody truly sent: the true one is meant.
-        entry = min(found, key=lambda each: each.message.assurance == "claimed")
-        if entry.message.assurance == "claimed":
+    def reply(self, answered: MessageId, draft: Draft, sender: str | None = None) -> Receipt:
+        """Answer a message of the own inbox; that closes a request. `draft.to` is filled here. Raises TooManyHops."""
+        found = self._meant(answered, sender).message
+        if found.assurance == "claimed":
             raise InvalidInput("the sender of that message is only claimed: there is nobody sure to answer to")
-        if entry.message.hops >= 8:
-            raise InvalidInput("this conversation went back and forth through 8 automatic hops")
-        return self.send(draft.replace(to=entry.message.sender, kind="reply", in_reply_to=answered, thread=entry.message.thread))
+        # One hop more than what it answers, whoever answers: so two that answer each other by themselves die down.
+        filled = {"to": found.sender, "in_reply_to": answered, "thread": found.thread, "hops": found.hops + 1}
+        return self.send(draft.replace(kind="reply", **filled))
 
-    def ack(self, ids: Sequence[MessageId]) -> list[Entry]:
+    def ack(self, ids: Sequence[MessageId], sender: str | None = None) -> list[Entry]:
         """Acknowledge messages of the own inbox."""
         self._require_own()
         action = Ack(at=self.clock.now(), body=self.session)
-        return self.store.mail.apply(self.me.slug, [(identifier, action) for identifier in ids])
+        return self.store.mail.apply(self.me.slug, [(self._meant(each, sender).message.seq, action) for each in ids])
+
+    def _meant(self, identifier: MessageId, sender: str | None = None) -> Entry:
+        """The one message that an id names here. Raises UnknownMessage; Conflict where several senders used the id."""
+        found = [entry for entry in self.store.mail.find(self.me.slug, [identifier]) if sender in {None, entry.message.sender}]
+        # A foreign entry may carry the id of a message that somebody truly sent: the true one is meant.
+        found = [entry for entry in found if entry.message.assurance != "claimed"] or found
+        if not found:
+            raise UnknownMessage(f"no message {identifier} from {ascii(sender)[1:-1]}")
+        if len(found) > 1:
+            names = ", ".join(entry.message.sender for entry in found)
+            raise Conflict(f"{len(found)} messages here have the id {identifier}: from {names}", next_step="add --from SENDER")
+        return found[0]
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
@@ -93,13 +103,13 @@ class LocalConnection:
         """Give dead letters another life."""
         self._require_own()
         action = Requeue(at=self.clock.now(), body=self.session)
-        return self.store.mail.apply(self.me.slug, [(identifier, action) for identifier in ids])
+        return self.store.mail.apply(self.me.slug, [(self._meant(each).message.seq, action) for each in ids])
 
     def drop(self, ids: Sequence[MessageId]) -> list[Entry]:
         """End messages for good; their senders are told."""
         self._require_own()
         action = Kill(at=self.clock.now(), body=self.session, reason="dropped by its recipient")
-        return self.store.mail.apply(self.me.slug, [(identifier, action) for identifier in ids])
+        return self.store.mail.apply(self.me.slug, [(self._meant(each).message.seq, action) for each in ids])
 
     # --- stories and people -------------------------------------------------------------------------------------------
 

@@ -112,6 +112,13 @@ class InboxFull(Conflict):
     next_step = "sos peers   (ask another agent, or wait until this one reads)"
 
 
+class TooManyHops(Conflict):
+    """A conversation of answers to answers has gone on for too long: it may be two programs answering each other."""
+
+    code = "too_many_hops"
+    next_step = "to go on on purpose, begin anew: sos send AGENT TEXT"
+
+
 class StaleFence(Conflict):
     """The lease was lost to another body: this acknowledgement comes too late and changed nothing."""
 

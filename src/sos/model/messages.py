@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sos.model import wire
 from sos.model.digests import sha256
-from sos.model.errors import InvalidInput, TextTooLong
+from sos.model.errors import InvalidInput, TextTooLong, TooManyHops
 from sos.model.ids import parse_id
 from sos.model.record import Record
 from sos.model.times import MAX_DURATION, SECOND, parse_duration
@@ -105,8 +105,10 @@ def checked(draft: Draft) -> Draft:
     parse_id(draft.id)
     if draft.kind not in KINDS:
         raise InvalidInput(f"{draft.kind!r} is not a kind of message", next_step=f"use one of {', '.join(KINDS)}")
-    if not 0 <= draft.hops <= MAX_HOPS:
-        raise InvalidInput(f"this message went through {draft.hops} agents; {MAX_HOPS} is the limit")
+    if draft.hops > MAX_HOPS:
+        raise TooManyHops(f"this is answer number {draft.hops} to an answer; {MAX_HOPS} is the limit")
+    if draft.hops < 0:
+        raise InvalidInput("hops count from 0")
     if not 0 <= draft.priority <= MAX_PRIORITY:
         raise InvalidInput(f"a priority is 0 to {MAX_PRIORITY}")
     if draft.in_reply_to is not None:
