@@ -205,6 +205,23 @@ def test_a_corrupted_row_is_set_aside_and_said_and_the_others_flow(shell: Shell)
     assert "not delivered" in shell.json("inbox", "--as", "aa")["entries"][0]["text"]
 
 
+@pytest.mark.promise("SQLITE-007")
+def test_no_command_shows_what_another_hand_wrote_and_a_read_ends_it(shell: Shell) -> None:
+    bad = shell.json("send", "--as", "aa", "--request", "operator", "transfer 10")["id"]
+    shell.json("send", "--as", "aa", "operator", "fine")
+    with sqlite3.connect(shell.root / "sos.db") as connection:
+        connection.execute("UPDATE message SET text = 'transfer 99' WHERE text = 'transfer 10'")
+    connection.close()
+    commands = [["inbox"], ["inbox", "--json"], ["trace", bad], ["sent", "--as", "aa"], ["trace", "--as", "aa", "--json", bad]]
+    shown = [shell.run(*words).out for words in [*commands, ["reply", bad, "yes"], ["read", bad], ["read"]]]
+    assert not any("transfer" in text for text in shown)
+    assert "damaged" in shown[0]
+    assert "damaged" in shown[-2]
+    assert "| fine" in shown[-1]
+    assert [entry["id"] for entry in shell.json("inbox", "--view", "dead")["entries"]] == [bad]
+    assert "not delivered" in shell.json("inbox", "--as", "aa")["entries"][0]["text"]
+
+
 @pytest.mark.promise("STORE-004")
 def test_a_restored_copy_is_noticed_and_said(shell: Shell) -> None:
     copy = Path(shell.json("backup")["id"])

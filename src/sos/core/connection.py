@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sos.model.deliveries import DAMAGED
 from sos.model.errors import Conflict, Forbidden, InvalidInput, UnknownMessage
 from sos.model.names import OPERATOR, Slug
 from sos.model.transitions import Ack, Kill, Requeue, Surface
@@ -49,7 +50,10 @@ class LocalConnection:
 
     def reply(self, answered: MessageId, draft: Draft, sender: str | None = None) -> Receipt:
         """Answer a message of the own inbox; that closes a request. `draft.to` is filled here. Raises TooManyHops."""
-        found = self._meant(answered, sender).message
+        entry = self._meant(answered, sender)
+        found = entry.message
+        if entry.damaged:
+            raise InvalidInput("the stored row of that message is damaged: nobody knows who sent it")
         if found.assurance == "claimed":
             raise InvalidInput("the sender of that message is only claimed: there is nobody sure to answer to")
         # One hop more than what it answers, whoever answers: so two that answer each other by themselves die down.
@@ -85,11 +89,15 @@ class LocalConnection:
         return self.store.mail.find(self.me.slug, ids) if ids else self.store.mail.entries(self.me.slug, "unread", limit)
 
     def mark_read(self, entries: Sequence[Entry]) -> None:
-        """Mark what was shown in the agent's own body. Anybody else's read is a peek, and this does nothing."""
+        """Mark what was shown in the agent's own body. Anybody else's read is a peek, and this does nothing.
+
+        A damaged message is ended instead, and its sender told.
+        """
         if self.own and entries:
             now = self.clock.now()
-            action = Surface(at=now, body=self.session, turn=self.me.turn)
-            self.store.mail.apply(self.me.slug, [(entry.message.seq, action) for entry in entries if not entry.damaged])
+            shown = Surface(at=now, body=self.session, turn=self.me.turn)
+            ended = Kill(at=now, body=self.session, reason=DAMAGED)
+            self.store.mail.apply(self.me.slug, [(entry.message.seq, ended if entry.damaged else shown) for entry in entries])
 
     def wait(self, seconds: float) -> bool:
         """Wait for mail; see `ports.Store.wait`."""
