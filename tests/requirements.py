@@ -111,13 +111,14 @@ PROMISES: tuple[Promise, ...] = (
     # The envelope and its assurance
     Promise("MESSAGE-001", "Every message has a UUIDv7 made by its sender, and the envelope's fields come back as they were sent; a reply carries the thread and what it answers.", "§6", "kept"),
     Promise("MESSAGE-002", "The store sets the sender from the token; a sender claimed in the call has no effect.", "§6", "kept"),
-    Promise("MESSAGE-003", "Writing is strict: text over 64 KiB of UTF-8, an unknown kind or field, or a wrong type is refused with a code, and nothing is stored.", "§6", "open"),
+    Promise("MESSAGE-003", "Writing is strict: text over 64 KiB of UTF-8, an unknown kind or field, or a wrong type is refused with a code, and nothing is stored.", "§6", "kept"),
     Promise("MESSAGE-004", "A reply has one hop more than what it answers, and a message past 8 hops is refused, so that two auto-repliers die down.", "§6", "kept"),
     Promise("MESSAGE-005", "Reading understands the five older envelope formats.", "§6", "kept"),
     Promise("MESSAGE-006", "An entry that nobody understands is shown as such and holds up nothing behind it.", "§6", "kept"),
-    Promise("MESSAGE-007", "Every message shows its assurance: `token` where a server checked it, `same-user` embedded, `claimed` for a foreign entry.", "§6", "open"),
-    Promise("MESSAGE-008", "Nothing that a sender writes in body, field or flag raises the assurance.", "§6", "open"),
+    Promise("MESSAGE-007", "Every message shows its assurance on every face: `same-user` embedded, `claimed` for a foreign entry.", "§6", "kept"),
+    Promise("MESSAGE-008", "Nothing that a sender writes in body, field or flag raises the assurance.", "§6", "kept"),
     Promise("MESSAGE-009", "A claimed sender shows as \"claims to be X\", ranks last, and closes no request.", "§6", "kept"),
+    Promise("MESSAGE-010", "A message that a server took shows the assurance `token`: the server checked it.", "§6", "planned"),
 
     # The promise, and the facts of a delivery
     Promise("INBOX-001", "A message whose send returned a durable receipt is in the store after kill -9 and after a power cut.", "§6", "kept"),
@@ -169,9 +170,10 @@ PROMISES: tuple[Promise, ...] = (
     Promise("RENDER-003", "Control, bidi, zero-width and tag characters come out as visible escapes.", "§6", "kept"),
     Promise("RENDER-004", "Where hook text lands in a developer message, only our header and ids stand there, the fact is *announced*, and the body comes by tool.", "§6", "open"),
     Promise("RENDER-005", "`bodies = fenced` or `headers` sets for each agent whether bodies are shown.", "§6", "kept"),
-    Promise("RENDER-006", "Hook, command line and MCP render peer text by the same rule.", "§6", "open"),
+    Promise("RENDER-006", "Hook and command line render peer text by the same rule.", "§6", "kept"),
     Promise("RENDER-007", "The recipient sets who may wake it, how often, and its quiet hours; urgency that a sender claims changes none of it.", "§6", "kept"),
     Promise("RENDER-008", "500 messages within a minute cost their recipient one notice per turn.", "§6", "kept"),
+    Promise("RENDER-009", "The agent tools render peer text by the rule of hook and command line.", "§6", "planned"),
 
     # Stores
     Promise("STORE-001", "One contract suite passes on the memory store and on the SQLite store.", "§7", "kept"),

@@ -23,6 +23,7 @@ from sos.model.messages import (
     ack_for_in,
     checked,
     digest,
+    drafted,
     parse_deadline,
     request_id_in,
 )
@@ -179,6 +180,23 @@ def test_one_step_over_a_limit_is_refused_with_a_code(change: dict[str, Any], er
     with pytest.raises(error) as refused:
         checked(draft(**{**LARGEST, **change}))
     assert refused.value.code in {"invalid_input", "text_too_long", "too_many_hops"}
+
+
+WRONG: list[dict[Any, Any]] = [
+    *({name: wrong} for name in ("id", "to", "text", "kind", "content_type", "priority", "headers") for wrong in (None, 2.5)),
+    *({name: wrong} for name in ("thread", "in_reply_to", "deadline_in", "expires_in") for wrong in (1.5, b"x", ["x"], True)),
+    *({"priority": True}, {"hops": None}, {"text": 7}, {"headers": {"k": 1}}, {"headers": {1: "x"}}, {"headers": ["x"]}),
+    *({"kind": "canary"}, {"assurance": "token"}, {"sender": "operator"}),
+]
+
+
+@pytest.mark.promise("MESSAGE-003")
+@pytest.mark.parametrize("change", WRONG)
+def test_a_wrong_type_an_unknown_kind_or_field_is_refused_with_a_code(change: dict[str, Any]) -> None:
+    fields = {**draft(**LARGEST).fields(), **change}
+    with pytest.raises(InvalidInput) as refused:
+        checked(drafted(fields))
+    assert refused.value.code == "invalid_input"
 
 
 @pytest.mark.promise("REQUEST-001")

@@ -11,7 +11,7 @@ from sos.model.times import MAX_DURATION, SECOND, parse_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
+    from typing import Any, Literal
 
     from sos.model.addresses import Address
     from sos.model.ids import MessageId
@@ -97,8 +97,38 @@ class Receipt(Record):
     deadline: Millis | None = None
 
 
+_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("id", "to", "text", "kind", "content_type"), (str,)),
+    **dict.fromkeys(("thread", "in_reply_to"), (str, type(None))),
+    **dict.fromkeys(("priority", "hops"), (int,)),
+    **dict.fromkeys(("deadline_in", "expires_in"), (int, type(None))),
+    "headers": (dict,),
+}
+
+
+def drafted(fields: dict[str, Any]) -> Draft:
+    """A draft from fields that came from outside. Raises InvalidInput for an unknown or a missing field, or a wrong type."""
+    try:
+        draft = Draft(**fields)
+    except TypeError as error:
+        raise InvalidInput(f"this is no message: {error}", next_step=f"a message has {', '.join(_TYPES)}") from error
+    return _typed(draft)
+
+
+def _typed(draft: Draft) -> Draft:
+    for name, kinds in _TYPES.items():
+        value = getattr(draft, name)
+        if type(value) not in kinds:  # True is no number here, and no subclass of a text is one
+            wanted = " or ".join("nothing" if kind is type(None) else kind.__name__ for kind in kinds)
+            raise InvalidInput(f"a message's {name} is {wanted}, not {type(value).__name__}")
+    if not all(type(text) is str for pair in draft.headers.items() for text in pair):
+        raise InvalidInput("a message's headers are texts by name")
+    return draft
+
+
 def checked(draft: Draft) -> Draft:
-    """The same draft, or InvalidInput / TextTooLong where a field is out of its limits. Writing is strict."""
+    """The same draft, or InvalidInput / TextTooLong / TooManyHops where a field is out of its limits. Writing is strict."""
+    _typed(draft)
     size = len(_utf8(draft.text))
     if size > MAX_TEXT:
         raise TextTooLong(f"the text has {size:,} bytes; a message holds at most {MAX_TEXT:,}")
