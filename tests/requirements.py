@@ -84,7 +84,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("TOKEN-002", "The store holds of a token its SHA-256, service, agent, project, scopes and times; the secret is in no file of the store.", "§5", "kept"),
     Promise("TOKEN-003", "A token-shaped command line argument is refused unread, and no token value stands in a URL, a log, an error, or the printed form of any object.", "§5", "kept"),
     Promise("TOKEN-004", "A token of the wrong kind is refused with the kind shown, the kind needed, and the command to get it.", "§5", "kept"),
-    Promise("TOKEN-005", "A token is taken from the first of: SDK argument or `--token-file`, `SOS_<SERVICE>_TOKEN`, `SOS_<SERVICE>_TOKEN_FILE`, the agent's home; never from another service.", "§5", "open"),
+    Promise("TOKEN-005", "A token is taken from the first of: `--token-file`, `SOS_<SERVICE>_TOKEN`, `SOS_<SERVICE>_TOKEN_FILE`, the agent's home; never from another service.", "§5", "kept"),
     Promise("TOKEN-006", "`sos token where` prints that order with the key id found at each place, never a value.", "§5", "kept"),
     Promise("TOKEN-007", "`sos token mint`, `list` and `show` make tokens and describe them by key id, service, scopes and times.", "§5", "kept"),
     Promise("TOKEN-008", "Rotation proves the new token before the old one dies; killed at any point, one of the two works and is in the home.", "§5", "kept"),
@@ -93,11 +93,12 @@ PROMISES: tuple[Promise, ...] = (
     Promise("TOKEN-011", "An invitation works once, for 15 minutes, for its slug, role and project alone, and is read from a file or stdin.", "§5", "planned"),
     Promise("TOKEN-012", "Tokens of a server live 30 days, and the agent's own side renews them at two thirds of that, under the home's lock.", "§5", "planned"),
     Promise("TOKEN-013", "Tokens of the embedded store do not expire unless a lifetime was asked for.", "§5", "kept"),
-    Promise("TOKEN-014", "An operation whose scope the token lacks is refused, and an agent's token never carries `admin`.", "§5", "planned"),
+    Promise("TOKEN-014", "An operation whose scope the token lacks is refused, and an agent's token never carries `admin`.", "§5", "kept"),
     Promise("TOKEN-015", "The project comes from the token: what is another project's gets the same answer as what does not exist, save that a slug is taken.", "§5", "planned"),
     Promise("TOKEN-016", "Embedded agents may send to any project.", "§5", "kept"),
     Promise("TOKEN-017", "Over a server, sending to another project needs `send:any-project` from `sos token grant`.", "§5", "planned"),
     Promise("TOKEN-018", "`sos token import` takes the `sk-bus-…` token of an older deployment.", "§5", "kept"),
+    Promise("TOKEN-019", "The token that an SDK agent is made with counts before every other place.", "§5", "planned"),
 
     # Addresses
     Promise("ADDRESS-001", "One module spells the stream addresses: project, global, legacy private, older global, the four broadcasts, squads; no other file holds such a literal.", "§6", "kept"),
@@ -156,7 +157,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("REQUEST-004", "`[request_id:<uuid>]` in a text is a request, and `{ack_for:<uuid>, ok:true}` in an answer acks it.", "§6", "kept"),
     Promise("BROADCAST-001", "A broadcast is one body and one delivery for each recipient known at send time, without the sender; who joins later gets none.", "§6", "kept"),
     Promise("BROADCAST-002", "A broadcast wakes nobody by default.", "§6", "kept"),
-    Promise("BROADCAST-003", "A broadcast that nobody would receive is an error, and one to all projects needs the operator's scope.", "§6", "open"),
+    Promise("BROADCAST-003", "A broadcast that nobody would receive is an error, and one to all projects needs the operator's scope.", "§6", "kept"),
     Promise("RETENTION-001", "No unread message is ever trimmed to make room: a full inbox refuses the sender with `inbox_full`, while operator and system still get through a reserve.", "§6", "kept"),
     Promise("RETENTION-002", "Done messages are kept 30 days and dead ones 14; unread mail of an agent closed for 30 days becomes dead, with a bounce.", "§6", "kept"),
     Promise("RETENTION-003", "Pruning happens in small steps inside ordinary writes: under steady load the store stops growing.", "§6", "kept"),
@@ -336,7 +337,8 @@ PROMISES: tuple[Promise, ...] = (
     Promise("SENTINEL-005", "`sos peers` and the sender's receipt show the recipient's hearing: hearing, late, deaf or unknown.", "§4", "planned"),
     Promise("PROBE-001", "`sos probe AGENT` sends a canary over the agent's real path with the time of each hop; with any one hop broken, exit code and text name that hop.", "§12", "planned"),
     Promise("RESCUE-001", "`sos-rescue` runs under dash and busybox without Python, package, bus or network: it checks the first rungs, prints the guide, and restores a config from a parsing backup.", "§12", "planned"),
-    Promise("AMNESIA-001", "With only its token left, or only its name and the operator's leave, one command makes an agent whole: same inbox, guide, open requests and tasks.", "§12", "open"),
+    Promise("AMNESIA-001", "With only its token left, or only its name and the operator's leave, one command makes an agent whole: same inbox, guide and open requests.", "§12", "kept"),
+    Promise("AMNESIA-002", "An agent that was made whole again holds the tasks that it held.", "§12", "planned"),
     Promise("NOTE-001", "A note left with `sos note` or the tool `note` is bounded, and stands in the next resume packet.", "§10", "planned"),
 
     # Squad

@@ -34,6 +34,8 @@ class Settings(Record):
     #: Path of a file with the bus token (`SOS_BUS_TOKEN_FILE`), and the token itself (`SOS_BUS_TOKEN`).
     bus_token: str | None = None
     bus_token_file: str | None = None
+    # Not of the environment: the bus token that was given to this command (`--token-file`).
+    token: str | None = None
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:

@@ -220,6 +220,19 @@ def test_a_broadcast_to_nobody_is_an_error_and_stores_nothing(shell: Shell) -> N
     assert shell.json("sent", "--as", "aa")["sent"] == []
 
 
+@pytest.mark.promise("BROADCAST-003")
+def test_a_broadcast_to_all_projects_is_the_operators_alone(shell: Shell) -> None:
+    shell.json("join", "--name", "far", "--project", "elsewhere")
+    ran = shell.run("broadcast", "--json", "--as", "aa", "--everywhere", "all of you")
+    assert (ran.code, ran.json["error"]) == (1, "scope_missing")
+    assert shell.run("broadcast", "--squad", "*", "all of you").code == 2
+    made = shell.json("broadcast", "--everywhere", "all of you")
+    assert made["recipients"] == ["aa", "bb", "far"]
+    (entry,) = shell.json("inbox", "--as", "far")["entries"]
+    assert (entry["text"], entry["kind"], entry["address"]) == ("all of you", "broadcast", "sos:stream:global:broadcast")
+    assert shell.json("sent", "--as", "aa")["sent"] == []
+
+
 @pytest.mark.promise("ADDRESS-007")
 def test_a_message_to_a_squad_reaches_its_members_of_that_moment(shell: Shell) -> None:
     shell.join("cc", "--squad", "parsers")

@@ -105,17 +105,21 @@ def test_an_interpreter_that_will_be_gone_is_refused(home: Path) -> None:
 
 
 @pytest.mark.promise("AMNESIA-001")
-def test_with_only_its_name_an_agent_is_whole_after_one_command(shell: Shell) -> None:
+@pytest.mark.parametrize("left", ["name", "token"])
+def test_with_only_its_name_or_its_token_an_agent_is_whole_after_one_command(shell: Shell, left: str) -> None:
     shell.json("join", "--name", "bb", "--role", "qa", "--skill", "review", "--squad", "pp")
     shell.json("send", "--as", "aa", "bb", "unread")
     shell.json("send", "--as", "aa", "--request", "bb", "asked")
     place = shell.root / "agents" / "bb"
+    token = (place / "token.bus").read_text()
     for path in place.iterdir():
         path.unlink()
     place.rmdir()
     before = shell.json("peers")
     assert shell.run("inbox", "--as", "bb").code == 1
-    assert shell.run("join", "--name", "bb").code == 0
+    words = ["--name", "bb"] if left == "name" else ["--token-file", "-"]
+    assert shell.run("join", *words, stdin=token).code == 0
+    assert ((place / "token.bus").read_text() == token) == (left == "token")
     found = shell.json("inbox", "--as", "bb")
     assert (found["unread"], found["open"]) == (2, 1)
     assert shell.run("whoami", "--as", "bb").code == 0

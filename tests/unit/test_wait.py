@@ -13,6 +13,7 @@ from sos.cli.command import Command
 from sos.core.connection import LocalConnection
 from sos.model.attention import Attention, attention_of
 from sos.model.names import Slug
+from sos.model.tokens import AGENT_SCOPES
 from sos.stores.memory.store import MemoryStore
 from sos.testing.world import SESSION, World
 
@@ -31,7 +32,7 @@ class Monitor:
         self.between: list[Callable[[], object]] = []
         agent = self.world.store.agents.agent(Slug("bb"))
         assert agent is not None
-        connection = LocalConnection(self.world.store, agent, self.world.clock, SESSION)
+        connection = LocalConnection(self.world.store, agent, self.world.clock, SESSION, scopes=AGENT_SCOPES["bus"])
         monkeypatch.setattr(wait, "_bound", lambda _: connection)
         monkeypatch.setattr(time, "sleep", lambda seconds: self.rest("sleep", seconds))
         monkeypatch.setattr(connection, "wait", lambda seconds: self.rest("wait", seconds))

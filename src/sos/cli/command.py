@@ -8,7 +8,7 @@ import sys
 
 from sos.cli import output
 from sos.model import wire
-from sos.model.errors import InvalidInput, StoreUnreachable
+from sos.model.errors import InvalidInput, NotFound, StoreUnreachable
 from sos.settings import Settings, load
 
 TYPE_CHECKING = False
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MAX_INPUT = 16 << 20
 """Bytes that are read of a standard input without end."""
 MAX_LIMIT = 100_000
+TOKENLESS = frozenset(("connect", "disconnect", "hook", "guide", "completion", "demo", "token"))
+"""Commands that show no token, or (`token`) say themselves what a token in a file is for."""
 
 
 class Command:
@@ -36,7 +38,8 @@ class Command:
     def settings(self) -> Settings:
         """What the environment says, read when it is first asked for: a wrong value must not keep the guide closed."""
         if self._settings is None:
-            self._settings = load()
+            place = getattr(self.arguments, "token_file", None)
+            self._settings = load() if place is None else load().replace(token=_token_in(place))
         return self._settings
 
     @property
@@ -97,6 +100,18 @@ class Command:
         return text
 
 
+def _token_in(place: str) -> str:
+    """The token in a file, or on standard input. Raises NotFound, HomeNotPrivate."""
+    from sos import files
+
+    if place == "-":
+        return _standard_input().strip()
+    data = files.read(place, limit=4096)
+    if data is None:
+        raise NotFound(f"{place} is not there", next_step="name the file that holds the token")
+    return data.decode("ascii", "replace").strip()
+
+
 def _standard_input() -> str:
     if sys.stdin is None:
         raise InvalidInput("standard input is closed", next_step="give the text itself instead of -")
@@ -142,6 +157,8 @@ def parser_of(name: str, module: ModuleType) -> Parser:
     )
     parser.add_argument("--as", dest="as_agent", metavar="AGENT", help="act for, or look at, this agent")
     parser.add_argument("--json", action="store_true", help="one JSON object (or lines of them)")
+    if name not in TOKENLESS:
+        parser.add_argument("--token-file", metavar="PATH", help="act as the agent whose bus token is in this file (- reads it)")
     module.arguments(parser)
     return parser
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.cli import forms
-from sos.model.errors import SosError
+from sos.model.errors import InvalidInput, SosError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ EXAMPLE = "sos join --name mumega.codecheck --role code-reviewer --project sos -
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `sos join`."""
-    parser.add_argument("--name", required=True, help="what the agent is called; its slug is made of it")
+    parser.add_argument("--name", help="what the agent is called; its slug is made of it (not needed with --token-file)")
     parser.add_argument(
         "--role", help="what it does, in your words: code-reviewer, builder, lead, … (default: as before, or executor)"
     )
@@ -32,6 +32,8 @@ def run(command: Command) -> int:
     from sos.wiring.joining import join
 
     given = command.arguments
+    if given.name is None and given.token_file is None:
+        raise InvalidInput("sos join needs a name", next_step=EXAMPLE)
     joined = join(command.settings, given.name, given.role, given.project, tuple(given.skill), tuple(given.squad))
     if given.runtime:
         joined = _connected(command, joined)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sos.core.access import allow_all
 from sos.model.errors import InvalidInput
 from sos.model.skills import checked, declared
 
@@ -29,6 +30,7 @@ def run(command: Command) -> int:
         raise InvalidInput(f"sos skill {given.what} needs a word", next_step=EXAMPLE)
     connection = command.connect()
     if given.what == "add":
+        allow_all(connection.scopes)
         made = declared(given.text, connection.me.slug, connection.me.project)
         made = made.replace(description=given.description) if given.description else made
         connection.store.skills.put([checked(made)])

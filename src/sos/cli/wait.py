@@ -40,7 +40,7 @@ def run(command: Command) -> int:
     span = command.arguments.timeout
     ends = time.monotonic() + (parse_duration(span) / 1000 if span else float("inf"))
     while True:
-        unread = connection.store.mail.count(connection.me.slug, "unread")
+        unread = connection.count("unread")
         left = ends - time.monotonic()
         if unread or left <= 0:
             command.out(f"{unread} unread", {"id": connection.me.slug, "unread": unread})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from sos.core import access
 from sos.model.deliveries import DAMAGED
 from sos.model.errors import Conflict, Forbidden, InvalidInput, UnknownMessage
 from sos.model.names import OPERATOR, Slug
+from sos.model.tokens import ADMIN
 from sos.model.transitions import Ack, Kill, Requeue, Surface
 
 TYPE_CHECKING = False
@@ -22,12 +24,16 @@ if TYPE_CHECKING:
 class LocalConnection:
     """The bus as `me` sees it. `session`: the body that acts; empty for a terminal of the operator's.
 
-    Only the recipient's own body changes a delivery: `own` says whether this one is.
+    Only the recipient's own body changes a delivery: `own` says whether this one is. `scopes` are those of the token that was
+    shown: what they do not name is refused with ScopeMissing.
     """
 
-    def __init__(self, store: Store, me: Agent, clock: Clock, session: str = "", *, own: bool = True) -> None:
+    def __init__(
+        self, store: Store, me: Agent, clock: Clock, session: str = "", *, scopes: tuple[str, ...], own: bool = True
+    ) -> None:
         self.store = store
         self.me = me
+        self.scopes = scopes
         self.clock = clock
         self.session = session
         self.own = own
@@ -38,18 +44,24 @@ class LocalConnection:
         """Send to one agent. See `core.sending`."""
         from sos.core import sending
 
+        access.allow(self.scopes, "send:project", "send:any-project")
         now = self.clock.now()
-        return sending.send(self.store, sending.parcel_for(self.store, self.me, draft, now), now)
+        parcel = sending.parcel_for(self.store, self.me, draft, now)
+        if parcel.project != self.me.project and parcel.recipients != (OPERATOR,):
+            access.allow(self.scopes, "send:any-project")
+        return sending.send(self.store, parcel, now)
 
     def broadcast(self, draft: Draft, squad: str | None = None) -> Receipt:
-        """Send to everybody of the project, or of a squad of it."""
+        """Send to everybody of the project, or of a squad of it, or (`EVERYWHERE`) of all projects."""
         from sos.core import sending
 
+        access.allow(self.scopes, ADMIN if squad == sending.EVERYWHERE else "broadcast:project")
         now = self.clock.now()
         return sending.send(self.store, sending.broadcast_parcel(self.store, self.me, draft, now, squad), now)
 
     def reply(self, answered: MessageId, draft: Draft, sender: str | None = None) -> Receipt:
         """Answer a message of the own inbox; that closes a request. `draft.to` is filled here. Raises TooManyHops."""
+        access.allow(self.scopes, "inbox:self")
         entry = self._meant(answered, sender)
         found = entry.message
         if entry.damaged:
@@ -82,10 +94,17 @@ class LocalConnection:
 
     def inbox(self, view: View, limit: int) -> list[Entry]:
         """List without marking anything."""
+        access.allow(self.scopes, "inbox:self")
         return self.store.mail.entries(self.me.slug, view, limit)
+
+    def count(self, view: View) -> int:
+        """How many entries a view holds."""
+        access.allow(self.scopes, "inbox:self")
+        return self.store.mail.count(self.me.slug, view)
 
     def read(self, ids: Sequence[MessageId], limit: int = 20) -> list[Entry]:
         """Whole messages, by id or all unread. Marks nothing: call `mark_read` after they were shown and flushed."""
+        access.allow(self.scopes, "inbox:self")
         return self.store.mail.find(self.me.slug, ids) if ids else self.store.mail.entries(self.me.slug, "unread", limit)
 
     def mark_read(self, entries: Sequence[Entry]) -> None:
@@ -101,11 +120,12 @@ class LocalConnection:
 
     def wait(self, seconds: float) -> bool:
         """Wait for mail; see `ports.Store.wait`."""
+        access.allow(self.scopes, "inbox:self")
         return self.store.wait(self.me.slug, seconds)
 
     def dead(self, limit: int) -> list[Entry]:
         """The own inbox's dead letters."""
-        return self.store.mail.entries(self.me.slug, "dead", limit)
+        return self.inbox("dead", limit)
 
     def requeue(self, ids: Sequence[MessageId]) -> list[Entry]:
         """Give dead letters another life."""
@@ -123,6 +143,7 @@ class LocalConnection:
 
     def trace(self, identifier: MessageId) -> Story:
         """Everything known of one message that this agent sent or received."""
+        access.allow(self.scopes, "inbox:self")
         story = self.store.mail.story(identifier, None, self.me.slug)
         if not self._mine(story):
             raise UnknownMessage(f"no message {identifier} that {self.me.slug} sent or received")
@@ -130,6 +151,7 @@ class LocalConnection:
 
     def sent(self, limit: int) -> list[Story]:
         """Where everything stands that this agent sent: not what a former owner of its slug did."""
+        access.allow(self.scopes, "inbox:self")
         return [story for story in self.store.mail.sent(self.me.slug, limit) if self._mine(story)]
 
     def _mine(self, story: Story) -> bool:
@@ -147,9 +169,11 @@ class LocalConnection:
         """Give the slug back. The record stays."""
         if self.me.slug == OPERATOR:
             raise Forbidden("the operator cannot leave")
+        access.allow_all(self.scopes)
         self.store.agents.close(self.me.slug, self.clock.now())
 
     def _require_own(self) -> None:
+        access.allow(self.scopes, "inbox:self")
         if not self.own:
             raise Forbidden(
                 f"only {self.me.slug} itself changes what stands in its inbox; this is a look from outside",

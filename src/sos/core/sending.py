@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from sos.ports import Store
 
 
+EVERYWHERE = "*"
+"""In the place of a squad, which cannot be called so: all projects."""
+
+
 def parcel_for(store: Store, me: Agent, draft: Draft, now: Millis) -> Parcel:
     """A direct message as a parcel. Raises UnknownAgent (with the nearest names), InvalidInput, TextTooLong."""
     _require_member(me)
@@ -62,21 +66,24 @@ def _understood(draft: Draft) -> Draft:
 def broadcast_parcel(store: Store, me: Agent, draft: Draft, now: Millis, squad: str | None = None) -> Parcel:
     """A broadcast as a parcel: its recipients are fixed here, the sender is none of them. Raises NoRecipients."""
     _require_member(me)
-    if squad is not None:
+    if squad == EVERYWHERE:
+        squad = None
+        members = tuple(agent.slug for agent in store.agents.agents() if agent.status == "open" and agent.slug != OPERATOR)
+        audience, address = "all projects", broadcast_address(None)
+    elif squad is not None:
         squad = label(squad, "squad")
         members = store.agents.squad(me.project, squad)
-        address = squad_address(me.project, squad)
+        audience, address = f"squad {squad}", squad_address(me.project, squad)
     else:
         members = tuple(
             agent.slug
             for agent in store.agents.agents()
             if agent.status == "open" and agent.project == me.project and agent.slug != OPERATOR
         )
-        address = broadcast_address(me.project)
+        audience, address = f"project {me.project}", broadcast_address(me.project)
     recipients = tuple(slug for slug in members if slug != me.slug)
     if not recipients and not _sent_before(store, me, draft):
-        raise NoRecipients(f"nobody would receive this broadcast in {squad or me.project}")
-    audience = f"squad {squad}" if squad else f"project {me.project}"
+        raise NoRecipients(f"nobody would receive this broadcast to {audience}")
     return Parcel(
         draft=checked(draft.replace(to=audience, kind="broadcast")),
         sender=me.slug,

@@ -7,6 +7,7 @@ import time
 
 from sos import files
 from sos.core import inbox, rendering
+from sos.core.access import allow
 from sos.homes import home as homes
 from sos.homes import resolver
 from sos.model import wire
@@ -15,7 +16,7 @@ from sos.model.errors import HomeDamaged, UnreadableJson
 from sos.model.record import Record
 from sos.model.times import Millis, iso
 from sos.runtimes.claude import evidence
-from sos.wiring.local import SystemClock, authenticated, open_home_store
+from sos.wiring.local import SystemClock, admitted, open_home_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,17 +129,21 @@ def begin(settings: Settings, event: Event) -> Turn | None:
     if home is None:
         raise HomeDamaged(f"the home of {who.slug} is gone", next_step=f"sos join --name {who.slug} --role ROLE")
     store = open_home_store(settings, home, lock_seconds=LOCK_SECONDS)
-    agent = authenticated(store, settings, home)
+    agent, scopes = admitted(store, settings, home)
+    allow(scopes, "inbox:self")
     if event.name == "SessionStart":
         resolver.record_session(settings.home, event.session, who, SystemClock().now())
-    return Turn(settings, event, store, agent, home.path, who.why)
+    return Turn(settings, event, store, agent, scopes, home.path, who.why)
 
 
 class Turn:
     """One hook run in a bound session."""
 
-    def __init__(self, settings: Settings, event: Event, store: SqliteStore, agent: Agent, home: str, why: str) -> None:
+    def __init__(
+        self, settings: Settings, event: Event, store: SqliteStore, agent: Agent, scopes: tuple[str, ...], home: str, why: str
+    ) -> None:
         self._settings = settings
+        self._scopes = scopes
         self._event = event
         self._store = store
         self._home = home
@@ -213,7 +218,9 @@ class Turn:
             from sos.core.connection import LocalConnection
             from sos.wiring.local import drain_outbox
 
-            drain_outbox(self._settings, LocalConnection(self._store, self.agent, SystemClock(), self._event.session))
+            session = self._event.session
+            connection = LocalConnection(self._store, self.agent, SystemClock(), session, scopes=self._scopes)
+            drain_outbox(self._settings, connection)
 
     def _new_turn(self) -> None:
         self._turn += 1

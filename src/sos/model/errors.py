@@ -225,6 +225,13 @@ class Forbidden(SosError):
     code = "forbidden"
 
 
+class ScopeMissing(Forbidden):
+    """The token was narrowed: this operation is not among its scopes."""
+
+    code = "scope_missing"
+    next_step = "sos token where   (which token counts here), then: sos token list   (its scopes: --json)"
+
+
 # --- the place where things are kept ------------------------------------------------------------------------------
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 
 from sos import files
-from sos.core.access import record_of
+from sos.core.access import allow_all, identify, record_of
 from sos.homes import home as homes
 from sos.model import names
 from sos.model.addresses import DEFAULT_PROJECT
 from sos.model.agents import Joining
-from sos.model.errors import HomeDamaged, SosError, TokenDamaged
+from sos.model.errors import HomeDamaged, SosError, TokenDamaged, WrongAgent
 from sos.model.findings import Finding
 from sos.model.ids import new_id
 from sos.model.messages import Draft
@@ -60,7 +60,7 @@ class Joined(Record):
 
 def join(
     settings: Settings,
-    name: str,
+    name: str | None,
     role: str | None = None,
     project: str | None = None,
     skills: tuple[str, ...] = (),
@@ -68,9 +68,10 @@ def join(
 ) -> Joined:
     """Join, or join again: a role or project that is not named stays as it was, so that the name alone makes an agent whole.
 
-    Raises BadName, ReservedName, SlugTaken, ProjectChanged, store and home errors.
+    Its token alone (`settings.token`) does as well. Raises BadName, ReservedName, SlugTaken, ProjectChanged, token, store and
+    home errors.
     """
-    name = name.strip()
+    name = (_name_of(settings, name) if settings.token is not None else name or "").strip()
     slug = names.OPERATOR if name == names.OPERATOR else names.slug(name)
     if slug == names.OPERATOR:
         role = project = None  # it is what the first command made of it; joining again only makes it whole
@@ -96,6 +97,18 @@ def join(
         tokens = settle_home(settings, store, enrolment.agent)
         steps.append(Step(name="tokens", ok=True, detail=", ".join(f"{each.service} {each.key_id}" for each in tokens)))
         return _finish(settings, store, enrolment, steps, [skill.replace(project=asked.project) for skill in declare])
+
+
+def _name_of(settings: Settings, named: str | None) -> str:
+    """The name of the agent whose token was given."""
+    store = open_store(settings)
+    record = identify(store, settings.token or "", "bus", SystemClock().now())
+    allow_all(record.scopes)
+    agent = store.agents.agent(record.agent)
+    store.close()
+    if agent is None or (named is not None and named.strip() != agent.name):
+        raise WrongAgent(f"the token given is {record.agent}'s", next_step="leave out --name, or give the other token")
+    return agent.name
 
 
 def _identity(asked: Joining, enrolment: Enrolment) -> list[Step]:
@@ -139,6 +152,9 @@ def settle_home(settings: Settings, store: SqliteStore, agent: Agent) -> list[To
     tokens = []
     for service in AGENT_SERVICES:
         token = _token_in(home.path, service)
+        if token is None and service == "bus" and settings.token is not None:
+            token = parse_token(settings.token)  # all that was left of it
+            homes.save_token(home.path, token)
         record = None if token is None else store.tokens.by_key(token.key_id)
         if token is None or (record is not None and (record.revoked_at is not None or record.agent != agent.slug)):
             token = mint(SERVICES[service])
