@@ -106,6 +106,10 @@ class Mailbox(Protocol):
         """What is known of a message that `viewer` sent or received. Raises UnknownMessage."""
         ...
 
+    def asked(self, agent: Slug, limit: int) -> list[Entry]:
+        """Requests of an agent that wait for an answer, one entry a recipient, oldest first, of the newest 500 that it sent."""
+        ...
+
     def sent(self, agent: Slug, limit: int) -> list[Story]:
         """The newest messages that an agent sent, newest first."""
         ...
@@ -135,6 +139,10 @@ class Directory(Protocol):
 
     def close(self, slug: Slug, now: Millis) -> None:
         """The agent has left; its record stays."""
+        ...
+
+    def withdraw(self, slug: Slug, now: Millis) -> None:
+        """Take back an enrolment that was just made: as if it had never been. Who has mail already is closed instead."""
         ...
 
     def attend(self, slug: Slug, attention: Attention, bodies: Bodies) -> None:

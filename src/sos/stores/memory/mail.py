@@ -206,6 +206,20 @@ class MemoryMailbox:
                         return story
         raise UnknownMessage(f"no message {message} that {viewer} sent or received")
 
+    def asked(self, agent: Slug, limit: int) -> list[Entry]:
+        """See `ports.Mailbox.asked`."""
+        with self._state.lock:
+            state = self._state
+            newest = [message.seq for message in state.messages.values() if message.sender == agent][-500:]
+            found = [
+                Entry(message=state.messages[seq], delivery=delivery)
+                for (seq, _), delivery in state.deliveries.items()
+                if seq in newest
+            ]
+        mine = [entry for entry in found if entry.message.kind == "request"]
+        live = [entry for entry in mine if transitions.is_live(entry.message, entry.delivery)]
+        return sorted(live, key=lambda entry: (entry.message.seq, entry.delivery.recipient))[:limit]
+
     def sent(self, agent: Slug, limit: int) -> list[Story]:
         """See `ports.Mailbox.sent`."""
         with self._state.lock:

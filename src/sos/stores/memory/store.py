@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from sos.model.agents import Agent, Enrolment
 from sos.model.errors import Conflict, IdConflict, ProjectChanged, SlugTaken, StoreUnreachable
-from sos.model.names import Slug
+from sos.model.names import SYSTEM, Slug
 from sos.model.times import DAY
 from sos.stores.memory.foreign import MemoryStreams
 from sos.stores.memory.mail import MemoryMailbox
@@ -167,6 +167,25 @@ class MemoryDirectory:
             agent = self._state.agents.get(slug)
             if agent is not None and agent.status == "open":
                 self._state.agents[slug] = agent.replace(status="closed", closed_at=now)
+
+    def withdraw(self, slug: Slug, now: Millis) -> None:
+        """See `ports.Directory.withdraw`."""
+        state = self._state
+        with state.step():
+            own = [key for key in state.deliveries if key[1] == slug]
+            if any(state.messages[seq].sender != SYSTEM for seq, _ in own):
+                self.close(slug, now)
+                return
+            for key in own:
+                del state.deliveries[key]
+                state.facts.pop(key, None)
+            state.live.pop(slug, None)
+            state.squads = {member for member in state.squads if member[2] != slug}
+            state.bodies = {key: body for key, body in state.bodies.items() if body.agent != slug}
+            state.tokens = {key: record for key, record in state.tokens.items() if record.agent != slug}
+            state.skills = {place: skill for place, skill in state.skills.items() if skill.owner != slug}
+            state.notices = {place: told for place, told in state.notices.items() if place[0] != slug}
+            state.agents.pop(slug, None)
 
     def attend(self, slug: Slug, attention: Attention, bodies: Bodies) -> None:
         """See `ports.Directory.attend`."""

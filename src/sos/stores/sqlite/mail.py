@@ -254,6 +254,10 @@ class SqliteMailbox:
                 return story
         raise UnknownMessage(f"no message {message} that {viewer} sent or received")
 
+    def asked(self, agent: Slug, limit: int) -> list[Entry]:
+        """See `ports.Mailbox.asked`."""
+        return [rows.entry_of(row) for row in self._run("asked", (agent, limit))]
+
     def sent(self, agent: Slug, limit: int) -> list[Story]:
         """See `ports.Mailbox.sent`."""
         return [self._story(_sound(row), None) for row in self._run("sent", (agent, limit))]
