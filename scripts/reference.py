@@ -62,8 +62,8 @@ def commands() -> str:
     """Every command: what it does, its flags, an example."""
     lines = [
         MARK + "# Commands\n",
-        "`--as AGENT` and `--json` work after every command, `--token-file PATH` (act as the agent whose bus token that is) after "
-        "all that open the store.\n",
+        "`--as AGENT` and `--json` work after every command.",
+        "So does, where the store is opened, `--token-file PATH`: act as the agent whose bus token that is.\n",
     ]
     for name in COMMANDS:
         module = import_module(f"sos.cli.{name}")

@@ -102,7 +102,7 @@ PROMISES: tuple[Promise, ...] = (
 
     # Addresses
     Promise("ADDRESS-001", "One module spells the stream addresses: project, global, legacy private, older global, the four broadcasts, squads; no other file holds such a literal.", "§6", "kept"),
-    Promise("ADDRESS-002", "A send writes one stream, which no sender can choose: the project's (`default` without a project), or where none is known the global one in the spelling that the setting names.", "§6", "planned"),
+    Promise("ADDRESS-002", "A send writes one stream, which no sender can choose: the project's (`default` without a project), or where none is known the global one in the spelling that the setting names.", "§6", "kept"),
     Promise("ADDRESS-003", "A reader reads every address of its agent, under the slug and under the name as joined.", "§6", "planned"),
     Promise("ADDRESS-004", "What an old client puts into any of these streams by raw `XADD` reaches the agent exactly once in its view.", "§6", "open"),
     Promise("ADDRESS-005", "The list of addresses is configuration: one added there is read from then on.", "§6", "planned"),
@@ -242,16 +242,16 @@ PROMISES: tuple[Promise, ...] = (
     Promise("SETTINGS-001", "`settings.py` alone reads the environment and config files, and every setting is documented.", "§8", "kept"),
 
     # Join
-    Promise("JOIN-001", "`sos join --name --role --project --skill` takes an agent through the nine steps, prints each with its state, and ends with the four answers.", "§9", "open"),
-    Promise("JOIN-002", "A join killed at any step and run again is whole, and repeats nothing that is done: no second identity, token, skill or canary.", "§9", "open"),
+    Promise("JOIN-001", "`sos join --name --role --project --skill` takes an agent through the nine steps, prints each with its state, and ends with the four answers.", "§9", "kept"),
+    Promise("JOIN-002", "A join killed at any step and run again is whole, and repeats nothing that is done: no second identity, token, skill or canary.", "§9", "kept"),
     Promise("JOIN-003", "A join mints or takes three tokens, one per service, and counts enrolment only once it was read back from the registry.", "§9", "kept"),
     Promise("JOIN-004", "Skills go to Squad as full descriptors and are read back.", "§9", "kept"),
     Promise("JOIN-005", "A canary is sent through the bus and read back before the inbox counts as working.", "§9", "kept"),
     Promise("JOIN-006", "With a hook installed, its very command runs once in a probe session that surfaces and marks the canary and no other message.", "§9", "kept"),
-    Promise("JOIN-007", "A join that cannot enrol, pass the bus or get its tokens fails, and leaves no token, home or record half-made.", "§9", "planned"),
+    Promise("JOIN-007", "A join that cannot enrol, pass the bus or get its tokens fails, and leaves no token, home or record half-made.", "§9", "kept"),
     Promise("JOIN-008", "Squad answering 404, 405, 5xx, garbage, slowly or nothing is a finding that `sos whoami` shows; the join succeeds.", "§9", "planned"),
-    Promise("JOIN-009", "A runtime config that does not parse, or a hook that fails, is a finding that `sos whoami` shows; the join succeeds.", "§9", "open"),
-    Promise("JOIN-010", "A finding of a join is tried again by the next join and by the hook until it is done.", "§9", "planned"),
+    Promise("JOIN-009", "A runtime config that does not parse, or a hook that fails, is a finding that `sos whoami` shows; the join succeeds.", "§9", "kept"),
+    Promise("JOIN-010", "A finding of a join is tried again by the next join and by the hook until it is done.", "§9", "kept"),
     Promise("JOIN-011", "`sos doctor --fix` mends what a join left as a finding.", "§9", "planned"),
     Promise("JOIN-012", "`sos join` takes `--json`, `--runtime RUNTIME` and `--invite FILE|-`.", "§9", "planned"),
 

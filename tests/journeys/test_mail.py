@@ -233,6 +233,22 @@ def test_a_broadcast_to_all_projects_is_the_operators_alone(shell: Shell) -> Non
     assert shell.json("sent", "--as", "aa")["sent"] == []
 
 
+@pytest.mark.promise("ADDRESS-002")
+def test_a_send_writes_one_stream_which_no_sender_chooses(shell: Shell) -> None:
+    shell.json("join", "--name", "loner")  # without a project
+    other = Shell(shell.home, {"SOS_GLOBAL_STREAM": "global"})
+    sent = [shell.json("send", "--as", "aa", to, "x")["id"] for to in ("bb", "BB", "loner", "operator")]
+    sent += [other.json("send", "--as", "aa", to, "x")["id"] for to in ("bb", "operator")]
+    assert [shell.json("trace", "--as", "aa", identifier)["address"] for identifier in sent] == [
+        "sos:stream:project:demo:agent:bb", "sos:stream:project:demo:agent:bb", "sos:stream:project:default:agent:loner",
+        "sos:stream:agent:operator", "sos:stream:project:demo:agent:bb", "sos:stream:global:agent:operator",
+    ]  # fmt: skip
+    assert [entry["id"] for entry in shell.json("inbox")["entries"]] == [sent[3], sent[5]]
+    assert Shell(shell.home, {"SOS_GLOBAL_STREAM": "sos:stream:x"}).run("send", "bb", "x").code == 2
+    for flag in ("--address", "--stream", "--project"):
+        assert shell.run("send", "--as", "aa", flag, "sos:stream:agent:bb", "bb", "x").code == 2
+
+
 @pytest.mark.promise("ADDRESS-007")
 def test_a_message_to_a_squad_reaches_its_members_of_that_moment(shell: Shell) -> None:
     shell.join("cc", "--squad", "parsers")

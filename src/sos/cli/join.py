@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.cli import forms
-from sos.model.errors import InvalidInput, SosError
+from sos.model.errors import InvalidInput
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,24 +34,9 @@ def run(command: Command) -> int:
     given = command.arguments
     if given.name is None and given.token_file is None:
         raise InvalidInput("sos join needs a name", next_step=EXAMPLE)
-    joined = join(command.settings, given.name, given.role, given.project, tuple(given.skill), tuple(given.squad))
-    if given.runtime:
-        joined = _connected(command, joined)
+    joined = join(command.settings, given.name, given.role, given.project, tuple(given.skill), tuple(given.squad), given.runtime)
     command.out(_text(joined), _json(joined))
     return 0
-
-
-def _connected(command: Command, joined: Joined) -> Joined:
-    """Connect the runtime as well; the agent has joined, so a failure is a finding."""
-    from sos.model.findings import Finding
-    from sos.wiring import connecting
-
-    try:
-        connecting.connect_claude(command.settings, joined.agent.slug)
-    except SosError as error:
-        found = Finding(code="join_runtime", severity="warning", what=error.message, next_step=error.next_step)
-        return joined.replace(findings=(*joined.findings, found))
-    return joined
 
 
 def _text(joined: Joined) -> str:
@@ -59,7 +44,8 @@ def _text(joined: Joined) -> str:
     lines += [f"  changed {field}: {before} → {after}" for field, (before, after) in joined.changes.items()]
     lines += [f"{'✔' if each.good else '!'} {each.question} {each.answer}" for each in joined.answers]
     lines += [f"! {finding.what}  next: {finding.next_step}" for finding in joined.findings]
-    lines.append(f"next: sos connect claude --as {joined.agent.slug}    (in the directory that it works in)")
+    if not any(step.name == "runtime" and step.ok and " connected " in step.detail for step in joined.steps):
+        lines.append(f"next: sos connect claude --as {joined.agent.slug}    (in the directory that it works in)")
     return "\n".join(lines)
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sos.cli import forms
 from sos.core import readiness
+from sos.homes import home as homes
+from sos.homes import undone
+from sos.model.times import iso
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,12 +32,15 @@ def run(command: Command) -> int:
     lines = [f"{who.slug}, because of {who.why}"]
     lines += [f"{'✔' if each.good else '!'} {each.question} {each.answer}" for each in answers]
     lines += [f"  next: {each.next_step}" for each in answers if not each.good]
+    left = undone.load(homes.path_of(command.settings.home, who.slug))
+    lines += [f"! left undone since {iso(each.since)}: {each.step}: {each.what}  next: {each.next_step}" for each in left]
     lines.append("onboarded" if good else "merely running: not onboarded")
     value = {
         **forms.agent(connection.me),
         "why": who.why,
         "onboarded": good,
         "answers": [each.fields() for each in answers],
+        "undone": [{**each.fields(), "since": iso(each.since), "values": list(each.values)} for each in left],
     }
     command.out("\n".join(lines), value)
     return 0 if good else 1

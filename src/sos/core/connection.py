@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sos.model.addresses import GlobalSpelling
     from sos.model.agents import Agent
     from sos.model.deliveries import Entry, Story
     from sos.model.ids import MessageId
@@ -29,9 +30,18 @@ class LocalConnection:
     """
 
     def __init__(
-        self, store: Store, me: Agent, clock: Clock, session: str = "", *, scopes: tuple[str, ...], own: bool = True
+        self,
+        store: Store,
+        me: Agent,
+        clock: Clock,
+        session: str = "",
+        *,
+        scopes: tuple[str, ...],
+        own: bool = True,
+        spelling: GlobalSpelling = "agent",
     ) -> None:
         self.store = store
+        self.spelling = spelling
         self.me = me
         self.scopes = scopes
         self.clock = clock
@@ -46,7 +56,7 @@ class LocalConnection:
 
         access.allow(self.scopes, "send:project", "send:any-project")
         now = self.clock.now()
-        parcel = sending.parcel_for(self.store, self.me, draft, now)
+        parcel = sending.parcel_for(self.store, self.me, draft, now, self.spelling)
         if parcel.project != self.me.project and parcel.recipients != (OPERATOR,):
             access.allow(self.scopes, "send:any-project")
         return sending.send(self.store, parcel, now)

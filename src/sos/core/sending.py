@@ -10,6 +10,7 @@ from sos.model.parcels import Parcel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sos.model.addresses import Address, GlobalSpelling
     from sos.model.agents import Agent
     from sos.model.messages import Draft
     from sos.model.times import Millis
@@ -20,20 +21,24 @@ EVERYWHERE = "*"
 """In the place of a squad, which cannot be called so: all projects."""
 
 
-def parcel_for(store: Store, me: Agent, draft: Draft, now: Millis) -> Parcel:
+def address_of(recipient: Agent, spelling: GlobalSpelling = "agent") -> Address:
+    """The one stream that mail to an agent is written to: its project's; the operator is of no project."""
+    return inbox_address(recipient.slug, None if recipient.slug == OPERATOR else recipient.project, spelling)
+
+
+def parcel_for(store: Store, me: Agent, draft: Draft, now: Millis, spelling: GlobalSpelling = "agent") -> Parcel:
     """A direct message as a parcel. Raises UnknownAgent (with the nearest names), InvalidInput, TextTooLong."""
     _require_member(me)
     recipient = store.agents.agent(address_name(draft.to))
     if recipient is None or (recipient.status != "open" and not _sent_before(store, me, draft)):
         raise unknown(store, draft.to, left=recipient is not None)
     draft = _understood(checked(draft.replace(to=recipient.slug)))
-    project = None if recipient.slug == OPERATOR else recipient.project
     return Parcel(
         draft=draft,
         sender=me.slug,
         recipients=(recipient.slug,),
         project=recipient.project,
-        address=inbox_address(recipient.slug, project),
+        address=address_of(recipient, spelling),
         assurance="same-user",
         sent_at=now,
     )

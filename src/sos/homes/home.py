@@ -67,6 +67,15 @@ def _set_aside_outbox(root: str, home: Home) -> None:
         os.rename(place, f"{place}-of-{os.urandom(4).hex()}")
 
 
+def remove(root: str, slug: str) -> None:
+    """Remove the home of a join that failed, with what that join has put into it."""
+    place = path_of(root, slug)
+    for folder, _, names in os.walk(place, topdown=False):
+        for name in names:
+            files.remove(os.path.join(folder, name))
+        os.rmdir(folder)
+
+
 def load(root: str, slug: str) -> Home | None:
     """Read a home, or None where there is none. Raises HomeDamaged, HomeNotPrivate."""
     path = path_of(root, slug)

@@ -199,7 +199,8 @@ class Turn:
                 from sos.hook import resume  # the other events start without it
 
                 self._body = self._body.replace(presence="idle", spent=0)
-                return resume.packet(self._store, self.agent, self._why, self._home, self._holder(), self._now)
+                left = resume.unfinished(self._settings, self._store, self.agent, self._home)
+                return resume.packet(self._store, self.agent, self._why, self._home, self._holder(), left)
             case "UserPromptSubmit":
                 self._new_turn()
             case "Stop":
@@ -218,8 +219,8 @@ class Turn:
             from sos.core.connection import LocalConnection
             from sos.wiring.local import drain_outbox
 
-            session = self._event.session
-            connection = LocalConnection(self._store, self.agent, SystemClock(), session, scopes=self._scopes)
+            session, spelling = self._event.session, self._settings.global_stream
+            connection = LocalConnection(self._store, self.agent, SystemClock(), session, scopes=self._scopes, spelling=spelling)
             drain_outbox(self._settings, connection)
 
     def _new_turn(self) -> None:

@@ -30,10 +30,7 @@ def connect_claude(
 ) -> Connected:
     """Write Claude Code's plugin and bind a directory (default: this one), or every session, to an agent."""
     slug = _agent(settings, name)
-    try:
-        bound = "*" if everywhere else os.path.realpath(place or os.getcwd())
-    except FileNotFoundError as error:
-        raise InvalidInput("the working directory is gone", next_step="sos connect claude --dir PATH") from error
+    bound = "*" if everywhere else os.path.realpath(place or here())
     if bound != "*" and not os.path.isdir(bound):
         raise InvalidInput(f"{bound} is not a directory", next_step="name the directory that the agent works in")
     if dry_run:
@@ -44,6 +41,14 @@ def connect_claude(
     _compile()
     resolver.bind(settings.home, bound, slug)
     return Connected(slug=slug, place=bound, written=tuple(written))
+
+
+def here() -> str:
+    """The working directory. Raises InvalidInput where it is gone."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError as error:
+        raise InvalidInput("the working directory is gone", next_step="sos connect claude --dir PATH") from error
 
 
 def attend(

@@ -118,7 +118,8 @@ def connect(settings: Settings, named: str | None = None) -> LocalConnection:
     me, scopes = admitted(store, settings, home)
     # In a session, the session is the body; the operator's terminal is the operator's own; `--as` elsewhere only looks.
     own = settings.session is not None or who.slug == OPERATOR
-    return LocalConnection(store, me, SystemClock(), settings.session or "", scopes=scopes, own=own)
+    session, spelling = settings.session or "", settings.global_stream
+    return LocalConnection(store, me, SystemClock(), session, scopes=scopes, own=own, spelling=spelling)
 
 
 def drain_outbox(settings: Settings, connection: LocalConnection) -> list[str]:
@@ -188,7 +189,9 @@ def admitted(store: SqliteStore, settings: Settings, home: Home) -> tuple[Agent,
 
 def make_operator(settings: Settings) -> None:
     """Enrol the operator, once, with its own inbox, home and tokens."""
-    from sos.wiring.joining import equip, settle_home
+    from sos.recovery import guide
+    from sos.wiring import canary
+    from sos.wiring.joining import facts, settle_home
 
     try:
         if homes.load(settings.home, OPERATOR) is not None:
@@ -199,5 +202,9 @@ def make_operator(settings: Settings) -> None:
     joining = Joining(slug=OPERATOR, name=OPERATOR, role="human", label="operator", project="default")
     enrolment = store.agents.enrol(joining, SystemClock().now())
     settle_home(settings, store, enrolment.agent)
-    equip(settings, store, enrolment.agent)
+    try:
+        guide.install(homes.path_of(settings.home, OPERATOR), facts(settings, enrolment.agent))
+        canary.came_back(settings, store, enrolment.agent, SystemClock())
+    except SosError:
+        pass  # its `whoami` says what is missing and how to mend it; whoever types the first command wants that command
     store.close()
