@@ -153,7 +153,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("SEND-005", "A send to an unknown recipient is refused and names the nearest known ones.", "§6", "kept"),
     Promise("REQUEST-001", "A request's deadline is `critical` 30 s, `routine` 60 s, or any duration given.", "§6", "kept"),
     Promise("REQUEST-002", "An overdue request is one event to its sender, raised from stored times by whoever opens the store next, though everything was stopped meanwhile.", "§6", "kept"),
-    Promise("REQUEST-003", "Where a waiting process of the sender's side runs, overdue is told within a second; `send --request` says whether it does or the next hook run will tell.", "§6", "planned"),
+    Promise("REQUEST-003", "Where a waiting process of the sender's side runs, overdue is told within a second; `send --request` says whether it does or the next hook run will tell.", "§6", "kept"),
     Promise("REQUEST-004", "`[request_id:<uuid>]` in a text is a request, and `{ack_for:<uuid>, ok:true}` in an answer acks it.", "§6", "kept"),
     Promise("BROADCAST-001", "A broadcast is one body and one delivery for each recipient known at send time, without the sender; who joins later gets none.", "§6", "kept"),
     Promise("BROADCAST-002", "A broadcast wakes nobody by default.", "§6", "kept"),

@@ -286,6 +286,10 @@ class Store(Protocol):
         """Wait until something may have come for `agent`; False after `seconds`. A ring is a hint, the store is the truth."""
         ...
 
+    def nudge(self, agent: Slug) -> bool:
+        """End the waits for `agent`, so that who waits asks anew for the next timer. Whether anybody waits."""
+        ...
+
     def close(self) -> None:
         """Let go of files."""
         ...

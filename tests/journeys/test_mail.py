@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 import uuid
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -184,6 +188,32 @@ def test_an_overdue_request_is_one_event_raised_by_whoever_comes_next(shell: She
     inside = started(shell)
     inside.json("reply", identifier, "here")
     assert facts(shell, identifier)[-1]["evidence"].endswith("after its deadline")
+
+
+@pytest.mark.promise("REQUEST-003")
+@pytest.mark.parametrize("line", [[], ["--line"]])
+def test_overdue_is_told_within_a_second_where_somebody_waits_and_the_receipt_says_which(shell: Shell, line: list[str]) -> None:
+    shell.connect("aa")
+    inside = started(shell)
+    quiet = inside.json("send", "--request", "bb", "nobody waits for aa")
+    assert (quiet["told"], "told" in quiet) == ("at the next command or hook", True)
+    inside.json("read")
+    words = [sys.executable, "-m", "sos", "wait", *line]
+    waiting = subprocess.Popen(words, env=inside.environment, cwd=shell.home, stdout=subprocess.PIPE, text=True)
+    assert waiting.stdout is not None
+    try:
+        while inside.json("send", "--request", "--deadline", "1h", "bb", "is it there?")["told"] != "within a second":
+            assert waiting.poll() is None
+        asked = inside.json("send", "--request", "--deadline", "1500ms", "bb", "now?")
+        assert "told within a second" in inside.run("send", "--request", "--deadline", "1h", "bb", "later").out
+        assert waiting.stdout.readline().startswith("1 unread")
+        late = time.time() - datetime.fromisoformat(asked["deadline"]).timestamp()
+        assert 0 <= late < 2  # a second, and the command's own time on a loaded machine
+    finally:
+        waiting.kill()
+        waiting.communicate()
+    (told,) = [fact for fact in inside.json("trace", asked["id"])["deliveries"][0]["facts"] if fact["kind"] == "overdue"]
+    assert datetime.fromisoformat(told["at"]) - datetime.fromisoformat(asked["deadline"]) < timedelta(seconds=1)
 
 
 @pytest.mark.promise("REQUEST-004")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 
 import pytest
@@ -34,7 +33,7 @@ class Monitor:
         assert agent is not None
         connection = LocalConnection(self.world.store, agent, self.world.clock, SESSION, scopes=AGENT_SCOPES["bus"])
         monkeypatch.setattr(wait, "_bound", lambda _: connection)
-        monkeypatch.setattr(time, "sleep", lambda seconds: self.rest("sleep", seconds))
+        monkeypatch.setattr(wait, "_sleep", lambda _, seconds: self.rest("sleep", seconds))
         monkeypatch.setattr(connection, "wait", lambda seconds: self.rest("wait", seconds))
 
     def rest(self, how: str, seconds: float) -> None:

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sos.model.addresses import Address, GlobalSpelling
     from sos.model.agents import Agent
-    from sos.model.messages import Draft
+    from sos.model.messages import Draft, Told
     from sos.model.times import Millis
     from sos.ports import Store
 
@@ -114,7 +114,13 @@ def send(store: Store, parcel: Parcel, now: Millis) -> Receipt:
         inbox_depth=posted.depth,
         hearing={slug: hearing(store, slug, now) for slug in recipients[:20]},
         deadline=posted.message.deadline,
+        told=None if posted.message.deadline is None else _told(store, Slug(parcel.sender)),
     )
+
+
+def _told(store: Store, sender: Slug) -> Told:
+    """Who waits for the sender's mail watches its deadlines too, this new one included; else the next one to come does."""
+    return "within a second" if store.nudge(sender) else "at the next command or hook"
 
 
 def hearing(store: Store, slug: str, now: Millis) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     MessageKind = Literal["message", "request", "reply", "ack", "broadcast", "event", "system"]
     Assurance = Literal["token", "same-user", "claimed"]
+    Told = Literal["within a second", "at the next command or hook"]
     Durability = Literal["disk", "fsync≤1s", "memory"]
 
 KINDS: tuple[MessageKind, ...] = ("message", "request", "reply", "ack", "broadcast", "event", "system")
@@ -95,6 +96,8 @@ class Receipt(Record):
     #: hearing, late, deaf or unknown, per recipient.
     hearing: dict[str, str]
     deadline: Millis | None = None
+    #: How soon its sender is told that an answer is overdue; None for what is no request.
+    told: Told | None = None
 
 
 _TYPES: dict[str, tuple[type, ...]] = {

@@ -108,6 +108,18 @@ class ViewContract(Contract):
         assert world.store.wait(BB, 30) is True
         assert world.store.wait(Slug("cc"), 0.01) is False
 
+    def test_a_nudge_ends_a_wait_and_says_whether_there_was_one(self) -> None:
+        world = self.world()
+        assert world.store.nudge(BB) is False
+        woken: list[bool] = []
+        waiter = threading.Thread(target=lambda: woken.append(world.store.wait(BB, 30)))
+        waiter.start()
+        while not world.store.nudge(BB):
+            waiter.join(0.01)
+        waiter.join(10)
+        assert woken == [True]
+        assert world.store.nudge(Slug("cc")) is False
+
     def test_a_post_wakes_who_waits(self) -> None:
         world = self.world()
         woken: list[bool] = []

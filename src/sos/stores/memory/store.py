@@ -55,6 +55,9 @@ class State:
         self.tokens: dict[str, TokenRecord] = {}
         self.skills: dict[tuple[str, str], Skill] = {}
         self.cursors: dict[tuple[str, Address], Cursor] = {}
+        #: Threads that wait for an agent, and how often they were asked to look at the clock. Not of a step.
+        self.waiting: dict[str, int] = {}
+        self.nudges: dict[str, int] = {}
 
     @contextmanager
     def step(self) -> Iterator[None]:
@@ -75,7 +78,9 @@ class State:
                 self.lock.notify_all()
 
     def _copy(self) -> dict[str, Any]:
-        kept = {name: copy.copy(value) for name, value in self.__dict__.items() if name not in {"lock", "depth"}}
+        kept = {
+            name: copy.copy(value) for name, value in self.__dict__.items() if name not in {"lock", "depth", "waiting", "nudges"}
+        }
         kept["facts"] = {key: list(facts) for key, facts in self.facts.items()}
         return kept
 
@@ -334,8 +339,23 @@ class MemoryStore:
 
     def wait(self, agent: Slug, seconds: float) -> bool:
         """See `ports.Store.wait`."""
+        state = self._state
+        with state.lock:
+            before, waiting = state.nudges.get(agent, 0), state.waiting
+            waiting[agent] = waiting.get(agent, 0) + 1
+            try:
+                return state.lock.wait_for(
+                    lambda: self.mail.count(agent, "unread") > 0 or state.nudges.get(agent, 0) > before, seconds
+                )
+            finally:
+                waiting[agent] -= 1
+
+    def nudge(self, agent: Slug) -> bool:
+        """See `ports.Store.nudge`."""
         with self._state.lock:
-            return self._state.lock.wait_for(lambda: self.mail.count(agent, "unread") > 0, seconds)
+            self._state.nudges[agent] = self._state.nudges.get(agent, 0) + 1
+            self._state.lock.notify_all()
+            return self._state.waiting.get(agent, 0) > 0
 
     def copy(self, path: str) -> int:
         """See `ports.Store.copy`: what is in memory has no file."""
