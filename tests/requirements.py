@@ -58,11 +58,11 @@ PROMISES: tuple[Promise, ...] = (
 
     # Identity: homes, and who am I here
     Promise("HOME-001", "An agent's home is `$SOS_HOME/agents/<slug>/` (default `~/.sos`), 0700 and 0600 whatever the umask; one that others may read or write is refused with the command that mends it.", "§4", "kept"),
-    Promise("HOME-002", "A home holds the identity with the bus it joined and its epoch, one token per service, the cursor cache, the outbox, the guide and the log.", "§4", "planned"),
+    Promise("HOME-002", "A home holds the identity with the bus it joined and its epoch, one token per service, the cursor cache, the outbox, the guide and the log.", "§4", "kept"),
     Promise("HOME-003", "An environment that names another bus than the home is refused with `bus_mismatch`.", "§4", "kept"),
     Promise("WHO-001", "Who acts is resolved in one order: `--as` or the given token, the record of the session, `SOS_AGENT` at its start, the nearest bound directory, an agent bound everywhere, outside a session the operator; the token of the home so found is the identity.", "§4", "kept"),
     Promise("WHO-002", "Where that order gives nothing, the call is refused and the possible agents are listed.", "§4", "kept"),
-    Promise("WHO-003", "Hook, MCP, command line and SDK give the same answer in the same place.", "§4", "planned"),
+    Promise("WHO-003", "Hook and command line give the same answer in the same place.", "§4", "kept"),
     Promise("WHO-004", "After session start every call of that session is the same agent, wherever it runs and whatever is bound later.", "§4", "kept"),
     Promise("WHO-005", "In Claude Code, the session's own shell carries its session id, so that `sos reply` typed by the model is that agent.", "§4", "kept"),
     Promise("WHO-006", "Inside a session `--as` of another home is refused.", "§4", "kept"),
@@ -71,6 +71,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("WHO-009", "One inbox has one context holder: a second session on it only lists and is told who holds it, until `sos take` makes it the holder and the former one only lists.", "§4", "kept"),
     Promise("WHO-010", "A holder whose lease has lapsed no longer keeps the next session from its inbox.", "§4", "kept"),
     Promise("WHO-011", "While an SDK body holds an inbox, a session on it only lists.", "§4", "planned"),
+    Promise("WHO-012", "The agent tools and the SDK give the same answer in the same place as hook and command line.", "§4", "planned"),
 
     # Identity: bodies and presence
     Promise("PRESENCE-001", "Each place an agent runs in is a body of its own (runtime, host, boot id, pid, cwd, session id, version), working, idle, closed or unknown by its own events.", "§4", "planned"),
@@ -137,7 +138,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("INBOX-013", "What does not fit stays unread and is counted (\"+N more: `sos inbox`\"); a body over the whole budget is shown cut with its `sos read ID`, and counts as surfaced.", "§6", "kept"),
     Promise("INBOX-014", "*Not arrived* is concluded only when a request stamped after the flush stands in that session's transcript and the message does not; without a readable transcript, never.", "§6", "kept"),
     Promise("INBOX-015", "What did not arrive comes again at the next turn, three times at most, and is then `undelivered`, told to sender and doctor.", "§6", "kept"),
-    Promise("INBOX-016", "An open request is shown again after 1, 5 and 20 turns, and from then on as a count.", "§6", "open"),
+    Promise("INBOX-016", "An open request is shown again after 1, 5 and 20 turns, and from then on as a count.", "§6", "kept"),
     Promise("INBOX-017", "A message is acked only by an explicit ack or by a reply to it, never by being shown.", "§6", "kept"),
     Promise("INBOX-018", "A message past its `expires` is not shown, and stands as expired to its sender.", "§6", "kept"),
     Promise("INBOX-019", "An agent's first join shows direct mail younger than 24 h, at most 50, and counts the rest.", "§6", "open"),
@@ -276,7 +277,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("HOOK-003", "Stop continues a turn only for unread requests, once per turn, and never with `stop_hook_active` set.", "§10", "kept"),
     Promise("HOOK-004", "With nothing new the hook prints nothing; with mail it prints the messages in the field of the runtime's JSON that reaches the model.", "§10", "kept"),
     Promise("HOOK-005", "With the bus out of reach the hook prints \"bus unreachable since T\" with the time of the first failure.", "§10", "kept"),
-    Promise("HOOK-006", "Session start, compaction and clear bring the resume packet: who it is and why, the four answers, unread, open requests both ways, handover note, where the guide is; ≤ 600 tokens, the same for the same state.", "§10", "planned"),
+    Promise("HOOK-006", "Session start, compaction and clear bring the resume packet: who it is and why, the four answers, unread, open requests both ways, where the guide is; ≤ 600 tokens, the same for the same state.", "§10", "kept"),
     Promise("HOOK-007", "At a tool event Python starts only where the agent's quiet file is absent.", "§10", "kept"),
     Promise("HOOK-008", "The quiet file exists only while there is nothing to show: a crash, a full disk or a power cut at any step of its protocol can ring needlessly, never hide mail.", "§10", "kept"),
     Promise("HOOK-009", "Session start, prompt and stop check in full, whatever the quiet file says.", "§10", "kept"),

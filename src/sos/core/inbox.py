@@ -67,6 +67,12 @@ def show(store: Store, agent: Agent, body: Body, now: Millis, nonce: str) -> tup
     return rendered, [message.id for message in damaged]
 
 
+def waiting(store: Store, agent: Agent) -> int:
+    """Open requests that were shown as often as they ever are: from now on they are only counted. At most `PAGE` are."""
+    found = store.mail.entries(agent.slug, "open", PAGE)
+    return sum(entry.delivery.shown > 0 and entry.delivery.next_turn is None for entry in found)
+
+
 def surfaced(
     rendered: Rendered, body: Body, nonce: str, turn: int, now: Millis, *, provable: bool
 ) -> list[tuple[MessageId | int, Action]]:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 MAX_CHARACTERS = 1800
 """600 tokens: our lines are half prose, of four characters a token and more, and half ids and times, of two."""
-LISTED = 4
-MAX_PLACE = 200
+LISTED = 3
+MAX_PLACE = 160
 
 
 def unfinished(settings: Settings, store: Store, agent: Agent, home: str) -> list[str]:

@@ -83,6 +83,18 @@ class Event(Record):
             return known.decode("ascii", "replace") if known else iso(now)
         return known.decode("ascii", "replace") if known else iso(now)
 
+    def log(self, settings: Settings | None, text: str) -> None:
+        """Keep a notice in the log of this session's agent, where there is one."""
+        try:
+            who = resolver.recorded_agent(settings.home, self.session) if settings is not None else None
+            if settings is None or who is None:
+                return
+            from sos.homes import log  # on a bad day only
+
+            log.add(homes.path_of(settings.home, who.slug), Millis(time.time_ns() // 1_000_000), f"{self.name}: {text}")
+        except Exception:  # noqa: BLE001  # a broken home: the notice itself matters more than its log
+            return
+
 
 def parse_event(name: str, data: bytes) -> Event:
     """Read a hook's standard input. Garbage or nothing gives an event without a session. Raises nothing."""
@@ -133,7 +145,7 @@ def begin(settings: Settings, event: Event) -> Turn | None:
     allow(scopes, "inbox:self")
     if event.name == "SessionStart":
         resolver.record_session(settings.home, event.session, who, SystemClock().now())
-    return Turn(settings, event, store, agent, scopes, home.path, who.why)
+    return Turn(settings, event, store, agent, scopes, home.path, resolver.original(who))
 
 
 class Turn:
@@ -203,6 +215,9 @@ class Turn:
                 return resume.packet(self._store, self.agent, self._why, self._home, self._holder(), left)
             case "UserPromptSubmit":
                 self._new_turn()
+                if self._holds:
+                    waiting = inbox.waiting(self._store, self.agent)
+                    return "\n".join(filter(None, (self._show(), rendering.waiting(waiting))))
             case "Stop":
                 return self._stop()
             case "SessionEnd":

@@ -13,7 +13,7 @@ from sos import files
 from sos.core.access import allow_all, identify, record_of
 from sos.core.readiness import mend
 from sos.homes import home as homes
-from sos.homes import undone
+from sos.homes import log, undone
 from sos.homes.undone import Undone
 from sos.model import names
 from sos.model.addresses import DEFAULT_PROJECT
@@ -151,6 +151,7 @@ class _Join:
         name, place = (*_values(before, "runtime"), "", "")[:2]
         self._runtime(runtime or name, place if runtime is None else "")
         self._canary()
+        log.add(self._home, SystemClock().now(), f"join: {self._enrolment.outcome}, left: {[each.step for each in self._left]}")
         undone.save(self._home, [self._since(each, before) for each in self._left])
         return self._joined(changes)
 
