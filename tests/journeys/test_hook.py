@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -76,7 +77,6 @@ def test_the_resume_packet_tells_who_it_is_what_is_open_both_ways_and_where_the_
 def test_the_resume_packet_stays_within_600_tokens_and_keeps_whole_lines_and_counts(shell: Shell) -> None:
     inside = shell.inside(S1)
     shell.join("bb", *(word for number in range(40) for word in ("--skill", f"skill number {number}")))
-    (shell.root / "agents" / "bb" / "RECOVERY.md").unlink()
     start(shell)
     for number in range(7):
         send(shell, f"{number}", "--request")
@@ -84,7 +84,6 @@ def test_the_resume_packet_stays_within_600_tokens_and_keeps_whole_lines_and_cou
     start(shell, S2)
     text = shell.event("SessionStart", S2, source="compact") or ""
     assert "Another live session" in text
-    assert "the recovery guide is not installed → sos join --name bb" in text
     assert (text.count("- Open request"), "+4 open requests" in text, text.count("- You wait for")) == (3, True, 3)
     assert tokens(text) <= 600, tokens(text)
     assert all(line.startswith(("[sos] ", "- ")) for line in text.splitlines())
@@ -275,6 +274,34 @@ def test_a_held_lock_delays_at_most_the_deadline_and_the_message_comes_again(she
     again = shell.event("UserPromptSubmit", S1)
     assert again is not None
     assert "| hello" in again
+
+
+@pytest.mark.promise("CONNECT-012")
+@pytest.mark.parametrize("stale", [('p="', 'p="/gone'), ('f="', 'f="/gone'), ("exit 0\n", "exit 0 # older\n")])
+def test_a_stale_launcher_is_written_anew_by_the_next_command(shell: Shell, stale: tuple[str, str]) -> None:
+    launcher = shell.root / "bin" / "sos-hook"
+    whole = launcher.read_text()
+    for words in (["whoami", "--as", "aa"], ["send", "aa", "x"], ["join", "--name", "aa"]):
+        launcher.write_text(whole.replace(*stale))
+        os.utime(launcher, (1, 1))  # from before this installation
+        assert shell.run(*words).code == 0
+        assert launcher.read_text() == whole, words
+    launcher.write_text(whole.replace(*stale))
+    launcher.chmod(0o700)
+    assert (shell.run("guide").code, launcher.read_text() == whole) == (0, False)  # it touches nothing
+
+
+@pytest.mark.promise("CONNECT-012")
+def test_the_launcher_of_another_installation_that_works_stays(shell: Shell) -> None:
+    launcher, other = shell.root / "bin" / "sos-hook", shell.home / "python"
+    other.symlink_to(sys.executable)
+    changed = launcher.read_text().replace(f'"{sys.executable}"', f'"{other}"')
+    assert changed != launcher.read_text()
+    launcher.write_text(changed)
+    assert (shell.run("peers").code, launcher.read_text()) == (0, changed)
+    shell.json("disconnect", "claude")
+    launcher.unlink()
+    assert (shell.run("peers").code, launcher.exists()) == (0, False)
 
 
 @pytest.mark.promise("CONNECT-012")

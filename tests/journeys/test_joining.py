@@ -309,3 +309,42 @@ def test_what_a_join_left_undone_is_tried_at_each_start_of_a_session_and_said_un
     assert "Left undone" not in second
     assert [(skill["id"], skill["owner"]) for skill in shell.json("skill", "list")["skills"]] == [("review", "bb")]
     assert undone(shell, "bb") == []
+
+
+@pytest.mark.promise("GUIDE-001")
+@pytest.mark.parametrize("mender", ["join", "session"])
+def test_an_installed_guide_that_was_changed_is_noticed_and_replaced(shell: Shell, mender: str) -> None:
+    path = shell.root / "agents" / "bb" / "RECOVERY.md"
+    whole = path.read_text()
+    path.chmod(0o600)
+    path.write_text(whole.replace("df -h", "rm -rf"))
+    (answer,) = bad(shell, "bb")
+    assert (answer["question"], "was changed" in answer["answer"]) == ("What do I do when stuck?", True)
+    if mender == "join":
+        assert typed(shell, answer["next_step"]).code == 0
+    else:
+        text = shell.event("SessionStart", S1, source="startup")
+        assert text is not None
+        assert f"What do I do when stuck? {path}" in text
+    assert path.read_text() == whole
+    assert bad(shell, "bb") == []
+
+
+@pytest.mark.promise("GUIDE-002")
+def test_the_guide_has_the_agents_own_facts_and_no_token_and_stands_beside_the_skill(shell: Shell) -> None:
+    shell.json("join", "--name", "a.guide", "--project", "other")
+    place = shell.root / "agents" / "a-guide"
+    text = (place / "RECOVERY.md").read_text()
+    for fact in ("# Recovery guide of a-guide", "You are: a.guide (a-guide), project other", f"Your home: {place}",
+                 f"Your store: {shell.root}/sos.db"):  # fmt: skip
+        assert fact in text
+    skill = shell.home / ".claude" / "skills" / "sos" / "skills" / "sos"
+    beside = (skill / "GUIDE.md").read_text()
+    assert "GUIDE.md" in (skill / "SKILL.md").read_text()
+    own = {line for line in text.splitlines() if "a-guide" in line or line.startswith(("You are", "Your "))}
+    assert [line for line in text.splitlines() if line not in own] == [
+        line for line, mine in zip(beside.splitlines(), text.splitlines(), strict=True) if mine not in own
+    ]
+    for path in shell.root.glob("agents/*/token.*"):
+        assert path.read_text().strip()[8:] not in text + beside
+    assert "sos_" not in text + beside

@@ -39,7 +39,7 @@ def test_without_an_installed_hook_there_is_nothing_to_try(shell: Shell) -> None
 @pytest.mark.parametrize("broken", ["launcher", "plugin"])
 def test_a_hook_that_fails_is_a_finding_and_the_join_succeeds(shell: Shell, broken: str) -> None:
     if broken == "launcher":
-        (shell.root / "bin" / "sos-hook").write_text("#!/bin/sh\nexit 0\n")
+        (shell.root / "bin" / "sos-hook").write_text('#!/bin/sh\np="/bin/sh"\nf="/bin/sh"\nexit 0\n')
     else:
         (shell.home / ".claude/skills/sos/hooks/hooks.json").write_text("{")
     joined = shell.join("bb")

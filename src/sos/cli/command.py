@@ -49,8 +49,10 @@ class Command:
 
     def connect(self) -> LocalConnection:
         """The connection of whoever acts here."""
+        from sos.wiring.launchers import freshen
         from sos.wiring.local import connect, drain_outbox
 
+        freshen(self.settings)
         connection = connect(self.settings, self.arguments.as_agent)
         connection.store.mail.tick(connection.clock.now())
         for refused in drain_outbox(self.settings, connection):

@@ -30,7 +30,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(command: Command) -> int:
     """Join and say how each step went."""
     from sos.wiring.joining import join
+    from sos.wiring.launchers import freshen
 
+    freshen(command.settings)
     given = command.arguments
     if given.name is None and given.token_file is None:
         raise InvalidInput("sos join needs a name", next_step=EXAMPLE)

@@ -27,7 +27,7 @@ def run(command: Command) -> int:
 
     who = who_am_i(command.settings, command.arguments.as_agent)
     connection = command.connect()
-    answers = readiness.answers(connection.store, connection.me, guide_path(command.settings, who.slug))
+    answers = readiness.answers(connection.store, connection.me, guide_path(command.settings, connection.me))
     good = all(each.good for each in answers)
     lines = [f"{who.slug}, because of {who.why}"]
     lines += [f"{'✔' if each.good else '!'} {each.question} {each.answer}" for each in answers]

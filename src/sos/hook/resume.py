@@ -31,10 +31,9 @@ def unfinished(settings: Settings, store: Store, agent: Agent, home: str) -> lis
     return [f"- Left undone by your join ({each.step}): {escape(each.what)[:MAX_PLACE]} → {each.next_step}" for each in left]
 
 
-def packet(store: Store, agent: Agent, why: str, home: str, holder: Body | None, left: list[str]) -> str:
+def packet(store: Store, agent: Agent, why: str, holder: Body | None, left: list[str], guide: str | None) -> str:
     """The four answers, unread, open requests in both directions, and where the guide is. The same for the same state."""
-    guide = os.path.join(home, "RECOVERY.md")
-    found = readiness.answers(store, agent, guide if os.access(guide, os.R_OK) else None)
+    found = readiness.answers(store, agent, guide)
     lines = [f"[sos] You are {agent.slug}, because of {escape(why)[:MAX_PLACE]}."]
     lines += [f"- {each.question} {each.answer[:MAX_PLACE]}" + ("" if each.good else f" → {each.next_step}") for each in found]
     if holder is not None:

@@ -16,7 +16,7 @@ from sos.model.errors import HomeDamaged, UnreadableJson
 from sos.model.record import Record
 from sos.model.times import Millis, iso
 from sos.runtimes.claude import evidence
-from sos.wiring.local import SystemClock, admitted, open_home_store
+from sos.wiring.local import SystemClock, admitted, guide_path, open_home_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -211,8 +211,9 @@ class Turn:
                 from sos.hook import resume  # the other events start without it
 
                 self._body = self._body.replace(presence="idle", spent=0)
+                path = guide_path(self._settings, self.agent, keep=True)
                 left = resume.unfinished(self._settings, self._store, self.agent, self._home)
-                return resume.packet(self._store, self.agent, self._why, self._home, self._holder(), left)
+                return resume.packet(self._store, self.agent, self._why, self._holder(), left, path)
             case "UserPromptSubmit":
                 self._new_turn()
                 if self._holds:

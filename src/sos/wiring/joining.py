@@ -27,7 +27,7 @@ from sos.model.tokens import AGENT_SERVICES, SERVICES, mint, parse_token
 from sos.recovery import guide
 from sos.runtimes.claude import plugin
 from sos.wiring import canary
-from sos.wiring.local import SystemClock, guide_path, make_operator, open_store, store_path
+from sos.wiring.local import SystemClock, facts, guide_path, make_operator, open_store, store_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class _Join:
         from sos.core import readiness
 
         agent = self._store.agents.agent(self._agent.slug) or self._agent
-        answers = readiness.answers(self._store, agent, guide_path(self._settings, agent.slug))
+        answers = readiness.answers(self._store, agent, guide_path(self._settings, agent))
         good = sum(each.good for each in answers)
         self._say("answers", f"{good} of {len(answers)} good", ok=good == len(answers))
         findings = [
@@ -278,14 +278,3 @@ def _token_in(home: str, service: Service) -> Token | None:
 
 def _skill_ids(store: SqliteStore, agent: Agent) -> str:
     return ", ".join(sorted(skill.id for skill in store.skills.list(agent.project, agent.slug)))
-
-
-def facts(settings: Settings, agent: Agent) -> dict[str, str]:
-    """What the guide is filled with."""
-    return {
-        "slug": agent.slug,
-        "name": agent.name,
-        "project": agent.project,
-        "home": homes.path_of(settings.home, agent.slug),
-        "store": store_path(settings),
-    }

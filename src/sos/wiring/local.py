@@ -65,10 +65,24 @@ def open_store(settings: Settings, path: str | None = None, *, lock_seconds: flo
     return SqliteStore(path, os.path.join(settings.home, "run"), create=fresh, lock_seconds=lock_seconds)
 
 
-def guide_path(settings: Settings, slug: str) -> str | None:
-    """Where an agent's filled guide is, if it can be read."""
-    path = os.path.join(homes.path_of(settings.home, slug), "RECOVERY.md")
-    return path if os.access(path, os.R_OK) else None
+def facts(settings: Settings, agent: Agent) -> dict[str, str]:
+    """What the guide of an agent is filled with."""
+    home = homes.load(settings.home, agent.slug)
+    return {
+        "slug": agent.slug,
+        "name": agent.name,
+        "project": agent.project,
+        "home": homes.path_of(settings.home, agent.slug),
+        "store": store_path(settings) if home is None else home.store,
+    }
+
+
+def guide_path(settings: Settings, agent: Agent, *, keep: bool = False) -> str | None:
+    """Where an agent's filled guide is, if it is whole; with `keep` it is made whole first."""
+    from sos.recovery import guide
+
+    look = guide.keep if keep else guide.installed
+    return look(homes.path_of(settings.home, agent.slug), facts(settings, agent))
 
 
 def who_am_i(settings: Settings, named: str | None) -> Who:
@@ -191,7 +205,7 @@ def make_operator(settings: Settings) -> None:
     """Enrol the operator, once, with its own inbox, home and tokens."""
     from sos.recovery import guide
     from sos.wiring import canary
-    from sos.wiring.joining import facts, settle_home
+    from sos.wiring.joining import settle_home
 
     try:
         if homes.load(settings.home, OPERATOR) is not None:

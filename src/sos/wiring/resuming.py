@@ -29,7 +29,7 @@ def _done(settings: Settings, store: Store, agent: Agent, home: str, step: Undon
             store.skills.put([declared(name, agent.slug, agent.project) for name in step.values])
         else:
             from sos.recovery import guide
-            from sos.wiring.joining import facts
+            from sos.wiring.local import facts
 
             guide.install(home, facts(settings, agent))
     except SosError:
