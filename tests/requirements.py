@@ -257,7 +257,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("JOIN-012", "`sos join` takes `--json`, `--runtime RUNTIME` and `--invite FILE|-`.", "§9", "planned"),
 
     # Runtimes
-    Promise("CONNECT-001", "`sos connect claude` writes the plugin directory with hooks, skill and monitor, and the real Claude Code loads it.", "§10", "open"),
+    Promise("CONNECT-001", "`sos connect claude` writes the plugin directory with hooks, skill and monitor, and the real Claude Code loads it.", "§10", "kept"),
     Promise("CONNECT-002", "`sos connect codex` works in the real Codex: text arrives, and the sender has the model's reply.", "§10", "planned"),
     Promise("CONNECT-003", "`sos connect gemini` works in the real Gemini CLI: text arrives, and the sender has the model's reply.", "§10", "planned"),
     Promise("CONNECT-004", "`sos connect copilot` works in the real Copilot CLI: text arrives, and the sender has the model's reply.", "§10", "planned"),
