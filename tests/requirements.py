@@ -54,7 +54,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("ROLE-002", "An unknown label becomes executor, with a warning.", "§4", "kept"),
     Promise("OPERATOR-001", "The first command on an empty home makes the principal `operator`, role human, with an inbox of its own.", "§4", "kept"),
     Promise("OPERATOR-002", "Where no agent is resolved, the command line acts as the operator outside every runtime session, and never inside one.", "§4", "kept"),
-    Promise("OPERATOR-003", "In the embedded store rank decides the order of messages and nothing else.", "§4", "planned"),
+    Promise("OPERATOR-003", "In the embedded store no role and no rank gives a right over another agent: rank decides the order of messages, and who still finds room in a full inbox.", "§4", "kept"),
 
     # Identity: homes, and who am I here
     Promise("HOME-001", "An agent's home is `$SOS_HOME/agents/<slug>/` (default `~/.sos`), 0700 and 0600 whatever the umask; one that others may read or write is refused with the command that mends it.", "§4", "kept"),
@@ -343,9 +343,10 @@ PROMISES: tuple[Promise, ...] = (
     Promise("NOTE-001", "A note left with `sos note` or the tool `note` is bounded, and stands in the next resume packet.", "§10", "planned"),
 
     # Squad
-    Promise("SQUAD-001", "A skill is a full descriptor, given by flags, TOML or the flat front matter of a `SKILL.md`, and comes back unchanged.", "§13", "planned"),
+    Promise("SQUAD-001", "A skill is a full descriptor, given by flags, and comes back unchanged.", "§13", "kept"),
     Promise("SQUAD-002", "A skill belongs to an agent and a project; nobody else can replace or remove it.", "§13", "kept"),
     Promise("SQUAD-003", "Search by label, text and role finds only what is allowed, with the owner's presence and hearing.", "§13", "planned"),
+    Promise("SQUAD-004", "A skill can be given by a TOML file or by the flat front matter of a `SKILL.md`.", "§13", "planned"),
     Promise("TASK-001", "Of any number of claims on a task at once one wins, with a lease and a fencing token.", "§13", "planned"),
     Promise("TASK-002", "Renewal, completion, failure and cancellation under a stale claim are refused, and a dead owner's task comes back to be claimed when its lease lapses.", "§13", "planned"),
     Promise("TASK-003", "Creating a task again under the same idempotency key gives the same task; a blocked one cannot be claimed until what blocks it is done.", "§13", "planned"),

@@ -114,6 +114,56 @@ def test_the_skills_answer_names_what_others_see(shell: Shell) -> None:
     assert (seen["id"], seen["owner"]) == ("code-review", "aa")
 
 
+@pytest.mark.promise("SQUAD-001")
+def test_a_full_descriptor_given_by_flags_comes_back_unchanged(shell: Shell, tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}
+    (tmp_path / "out.json").write_text('{"type": "array", "items": {"type": "string"}}')
+    words = ["--description", "reads code", "--version", "2.1", "--label", "review", "--label", "python", "--keyword", "parser",
+             "--input-schema", json.dumps(schema), "--output-schema", f"@{tmp_path}/out.json", "--entrypoint", "agent:aa#review",
+             "--status", "deprecated", "--loading-level", "2"]  # fmt: skip
+    shell.json("skill", "add", "--as", "aa", "code review", *words)
+    wanted = {
+        "id": "code-review", "name": "code review", "description": "reads code", "owner": "aa", "project": "demo",
+        "version": "2.1", "input_schema": schema, "output_schema": {"type": "array", "items": {"type": "string"}},
+        "labels": ["review", "python"], "keywords": ["parser"], "entrypoint": "agent:aa#review", "status": "deprecated",
+        "trust_tier": 1, "loading_level": 2,
+    }  # fmt: skip
+    assert shell.json("skill", "list", "--as", "bb")["skills"] == [wanted]
+    for wrong in (["--input-schema", "{"], ["--input-schema", "[]"], ["--version", ""], ["--label", "x" * 129],
+                  ["--keyword", "\x1b"], ["--status", "best"], ["--trust-tier", "4"], ["--output-schema", "@/nowhere"],
+                  *[[word for number in range(33) for word in ("--label", str(number))]]):  # fmt: skip
+        assert shell.run("skill", "add", "--as", "aa", "code review", *wrong).code in {1, 2}, wrong
+    assert shell.json("skill", "list", "--as", "bb")["skills"] == [wanted]
+
+
+ROLES = ["coordinator", "executor", "specialist", "oracle", "medic", "service", "human"]
+
+
+@pytest.mark.promise("OPERATOR-003")
+def test_no_role_and_no_rank_gives_a_right_over_another_agent(shell: Shell) -> None:
+    shell.json("skill", "add", "--as", "bb", "review")
+    mail = shell.json("send", "--as", "aa", "bb", "for bb")["id"]
+    key = (shell.root / "agents" / "bb" / "token.bus").read_text()[8:18]
+    over_others = [["ack", mail], ["dead", "drop", mail], ["reply", mail, "x"], ["trace", mail], ["skill", "add", "review"],
+                   ["broadcast", "--everywhere", "x"], ["token", "revoke", key]]  # fmt: skip
+    own = [["send", "bb", "x"], ["broadcast", "x"], ["squad", "add", "pp", "bb"], ["inbox"], ["peers"], ["token", "list"]]
+    answers = {}
+    for role in ROLES:
+        shell.json("join", "--name", f"a {role}", "--role", role, "--project", "demo")
+        slug = f"a-{role}"
+        ran = [shell.run(words[0], "--json", "--as", slug, *words[1:]) for words in over_others]
+        assert all(each.code == 1 for each in ran), (role, ran)
+        answers[role] = [each.json["error"] for each in ran], [shell.run(*words, "--as", slug).code for words in own]
+    assert all(answer == answers["human"] for answer in answers.values())
+    assert answers["human"][1] == [0] * len(own)
+    for words in over_others[:4]:  # nor has the operator, whose rank is the first
+        assert shell.run(words[0], "--json", *words[1:]).json["error"] == "unknown_message", words
+    assert [fact["kind"] for fact in shell.json("trace", "--as", "aa", mail)["deliveries"][0]["facts"]] == ["accepted", "stored"]
+    shell.json("send", "bb", "from the operator")
+    first = shell.json("inbox", "--as", "bb")["entries"][0]
+    assert (first["text"], first["assurance"], first["priority"]) == ("from the operator", "same-user", 0)
+
+
 @pytest.mark.promise("SQUAD-002")
 def test_nobody_replaces_the_skill_of_another(shell: Shell) -> None:
     shell.json("skill", "add", "--as", "aa", "review", "--description", "mine")
