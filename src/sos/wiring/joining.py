@@ -235,7 +235,16 @@ class _Join:
         if self._agent.slug == names.OPERATOR or not plugin.installed(self._settings.claude_home):
             return
         from sos.wiring import probing
+        from sos.wiring.launchers import freshen
 
+        try:
+            line = plugin.installed_command(self._settings.claude_home, probing.EVENT)
+        except RuntimeConfigError as error:
+            self._leave("hook", error)
+            return
+        if os.path.join(self._settings.home, "bin") not in line:
+            return  # it serves another SOS_HOME
+        freshen(self._settings, connected=True)
         ok, said = probing.shows(self._settings, self._agent.slug, sent.id, sent.nonce)
         if ok:
             self._say("hook", said)

@@ -22,12 +22,15 @@ _WRITER = os.path.join(_PACKAGE, "runtimes", "claude", "plugin.py")
 _PROGRAM = os.path.join(_PACKAGE, "hook", "boot.py")
 
 
-def freshen(settings: Settings) -> list[str]:
-    """Write stale launchers anew; the paths written. Where nothing was connected, or this Python is temporary, nothing is."""
+def freshen(settings: Settings, *, connected: bool = False) -> list[str]:
+    """Write stale launchers anew, and with `connected` those that are gone; the paths written.
+
+    Where nothing was connected, or this Python is temporary, nothing is.
+    """
     path = os.path.join(settings.home, "bin", "sos-hook")
     try:
         text = (files.read(path) or b"").decode("utf-8", "replace")
-        if not text or _is_ours(path, text):
+        if (not text and not connected) or _is_ours(path, text):
             return []
         from sos.runtimes.claude import plugin  # 1 ms, which a command pays only here
 
