@@ -76,7 +76,7 @@ PROMISES: tuple[Promise, ...] = (
     # Identity: bodies and presence
     Promise("PRESENCE-001", "Each place an agent runs in is a body of its own (runtime, host, boot id, pid, cwd, session id, version), working, idle, closed or unknown by its own events.", "§4", "planned"),
     Promise("PRESENCE-002", "A body that promises heartbeats is stale after 300 s and gone after 900 s without one.", "§4", "planned"),
-    Promise("PRESENCE-003", "A coding agent's body is never called stale or gone for silence alone.", "§4", "planned"),
+    Promise("PRESENCE-003", "A coding agent's body is never called stale or gone for silence alone.", "§4", "kept"),
     Promise("PRESENCE-004", "A closed agent's record stays, and search shows it labelled closed.", "§4", "kept"),
     Promise("PRESENCE-005", "Enrolment over a server needs an invitation or a token; the install id tells one tried again (same agent) from a copied home (reported as a clone).", "§4", "planned"),
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import time
@@ -334,3 +335,19 @@ def test_peers_and_a_receipt_say_how_an_agent_is(shell: Shell) -> None:
     shell.event("SessionEnd", S1)
     assert peer()[1:3] == ("closed", "unknown")
     assert "review" in shell.run("peers", "--as", "aa").out
+
+
+@pytest.mark.promise("PRESENCE-003")
+def test_silence_alone_calls_no_coding_agent_stale_or_gone(shell: Shell) -> None:
+    started(shell)
+    shell.event("UserPromptSubmit", S1)
+    with sqlite3.connect(shell.root / "sos.db") as connection:
+        connection.execute("UPDATE body SET seen_at = seen_at - 3 * 86400000, hook_at = hook_at - 3 * 86400000")
+    connection.close()
+    (peer,) = [each for each in shell.json("peers", "--as", "aa")["peers"] if each["id"] == "bb"]
+    assert (peer["presence"], peer["hearing"], peer["status"]) == ("working", "late", "open")
+    said = shell.run("peers", "--as", "aa").out + shell.run("send", "--as", "aa", "bb", "x").out
+    assert not any(word in said for word in ("stale", "gone", "closed"))
+    shown = shell.event("UserPromptSubmit", S1)  # back from lunch: the same session, and still the holder
+    assert shown is not None
+    assert "| x" in shown

@@ -18,6 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sos.cli import COMMANDS
+from sos.cli.command import TOKENLESS
 from sos.model.digests import sha256
 from sos.model.errors import GuideTampered, StorageFull
 from sos.recovery import guide
@@ -72,6 +73,8 @@ def test_every_command_takes_the_options_that_the_guide_shows(shown: list[str], 
         module = import_module(f"sos.cli.{name}")
         parser = argparse.ArgumentParser(prog=line, allow_abbrev=False)
         parser.add_argument("--as")
+        if name not in TOKENLESS:
+            parser.add_argument("--token-file")
         module.arguments(parser)
         parser.parse_args(words)  # leaves with SystemExit where it does not fit
 
