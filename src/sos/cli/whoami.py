@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from sos.cli import forms
 from sos.core import readiness
 from sos.homes import home as homes
-from sos.homes import undone
 from sos.model.times import iso
 
 TYPE_CHECKING = False
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from sos.cli.command import Command
+    from sos.homes.undone import Undone
 
 EXAMPLE = "sos whoami --as mumega-codecheck"
 
@@ -32,7 +34,7 @@ def run(command: Command) -> int:
     lines = [f"{who.slug}, because of {who.why}"]
     lines += [f"{'✔' if each.good else '!'} {each.question} {each.answer}" for each in answers]
     lines += [f"  next: {each.next_step}" for each in answers if not each.good]
-    left = undone.load(homes.path_of(command.settings.home, who.slug))
+    left = _undone(homes.path_of(command.settings.home, who.slug))
     lines += [f"! left undone since {iso(each.since)}: {each.step}: {each.what}  next: {each.next_step}" for each in left]
     lines.append("onboarded" if good else "merely running: not onboarded")
     value = {
@@ -44,3 +46,11 @@ def run(command: Command) -> int:
     }
     command.out("\n".join(lines), value)
     return 0 if good else 1
+
+
+def _undone(home: str) -> list[Undone]:
+    if not os.path.lexists(os.path.join(home, "undone.json")):
+        return []
+    from sos.homes import undone  # where all is done, which is nearly always, a command starts without it
+
+    return undone.load(home)
