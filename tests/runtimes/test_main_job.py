@@ -95,12 +95,12 @@ def test_an_unbound_session_is_left_in_peace(machine: Machine, endpoint: ModelEn
 
 @pytest.mark.promise("INBOX-007")
 def test_no_evidence_is_claimed_when_the_output_vanishes(machine: Machine, endpoint: ModelEndpoint) -> None:
+    identifier = machine.send("into the void")  # before the harm: a command would mend the launcher
     launcher = machine.claude.home / ".sos" / "bin" / "sos-hook"
     real = launcher.with_name("sos-hook-real")
     launcher.rename(real)
     launcher.write_text(f'#!/bin/sh\n"{real}" "$@" > /dev/null\nexit 0\n')
     launcher.chmod(0o700)
-    identifier = machine.send("into the void")
     machine.claude.run("hello")
     facts = machine.facts(identifier)
     assert not any("into the void" in text for request in endpoint.requests for text in texts(request))
