@@ -60,7 +60,11 @@ def environment() -> str:
 
 def commands() -> str:
     """Every command: what it does, its flags, an example."""
-    lines = [MARK + "# Commands\n", "`--as AGENT` and `--json` work after every command.\n"]
+    lines = [
+        MARK + "# Commands\n",
+        "`--as AGENT` and `--json` work after every command.",
+        "So does, where the store is opened, `--token-file PATH`: act as the agent whose bus token that is.\n",
+    ]
     for name in COMMANDS:
         module = import_module(f"sos.cli.{name}")
         parser = argparse.ArgumentParser(prog=f"sos {name}", add_help=False, formatter_class=_Wide)

@@ -106,6 +106,10 @@ class Mailbox(Protocol):
         """What is known of a message that `viewer` sent or received. Raises UnknownMessage."""
         ...
 
+    def asked(self, agent: Slug, limit: int) -> list[Entry]:
+        """Requests of an agent that wait for an answer, one entry a recipient, oldest first, of the newest 500 that it sent."""
+        ...
+
     def sent(self, agent: Slug, limit: int) -> list[Story]:
         """The newest messages that an agent sent, newest first."""
         ...
@@ -135,6 +139,10 @@ class Directory(Protocol):
 
     def close(self, slug: Slug, now: Millis) -> None:
         """The agent has left; its record stays."""
+        ...
+
+    def withdraw(self, slug: Slug, now: Millis) -> None:
+        """Take back an enrolment that was just made: as if it had never been. Who has mail already is closed instead."""
         ...
 
     def attend(self, slug: Slug, attention: Attention, bodies: Bodies) -> None:
@@ -276,6 +284,10 @@ class Store(Protocol):
 
     def wait(self, agent: Slug, seconds: float) -> bool:
         """Wait until something may have come for `agent`; False after `seconds`. A ring is a hint, the store is the truth."""
+        ...
+
+    def nudge(self, agent: Slug) -> bool:
+        """End the waits for `agent`, so that who waits asks anew for the next timer. Whether anybody waits."""
         ...
 
     def close(self) -> None:

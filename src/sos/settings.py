@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sos.model.addresses import GlobalSpelling
+
 STORE_PREFIX = "sqlite://"
 
 
@@ -34,6 +36,10 @@ class Settings(Record):
     #: Path of a file with the bus token (`SOS_BUS_TOKEN_FILE`), and the token itself (`SOS_BUS_TOKEN`).
     bus_token: str | None = None
     bus_token_file: str | None = None
+    #: `SOS_GLOBAL_STREAM`: how the stream of an agent without a project is spelled: `agent` (default) or `global`.
+    global_stream: GlobalSpelling = "agent"
+    # Not of the environment: the bus token that was given to this command (`--token-file`).
+    token: str | None = None
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -52,8 +58,16 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         session_pid=int(pid) if pid.isdigit() and pid.isascii() else 0,
         claude_home=environment.get("CLAUDE_CONFIG_DIR") or os.path.join(user_home, ".claude"),
         bus_token=environment.get("SOS_BUS_TOKEN") or None,
+        global_stream=_spelling(environment.get("SOS_GLOBAL_STREAM") or "agent"),
         bus_token_file=environment.get("SOS_BUS_TOKEN_FILE") or None,
     )
+
+
+def _spelling(value: str) -> GlobalSpelling:
+    known: dict[str, GlobalSpelling] = {"agent": "agent", "global": "global"}
+    if value not in known:
+        raise InvalidInput(f"SOS_GLOBAL_STREAM={value[:40]!a} is no spelling of a stream", next_step="use agent or global")
+    return known[value]
 
 
 def _store_path(value: str | None) -> str | None:

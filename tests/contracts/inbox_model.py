@@ -176,15 +176,15 @@ class Mesh:
 
     def post(self, letter: Letter, recipients: list[str]) -> tuple[int, bool, int]:
         """The number, whether it was known, and the depth of the fullest inbox."""
-        targets = [self.holders.get(slug) for slug in recipients]
-        owners = [holder for holder in targets if holder is not None and holder.open]
-        if len(owners) < len(targets):
-            raise Refusal("UnknownAgent")
         for known in self.letters.values():
             if (known.id, known.sender) == (letter.id, letter.sender):
                 if known.content != letter.content:
                     raise Refusal("IdConflict")
                 return known.seq, True, 0
+        targets = [self.holders.get(slug) for slug in recipients]
+        owners = [holder for holder in targets if holder is not None and holder.open]
+        if len(owners) < len(targets):
+            raise Refusal("UnknownAgent")
         depths = [sum(copy.live for copy in owner.copies.values()) for owner in owners]
         if letter.sender != "system" and max(depths) >= self.room(letter.sender):
             raise Refusal("InboxFull")
@@ -271,7 +271,7 @@ class Mesh:
         copy.owner.copies[copy.letter.seq] = fresh
 
     def ack(self, copy: Copy, at: int, body: str, fence: int | None = None) -> None:
-        if fence is not None:
+        if fence is not None and (copy.fence != fence or not copy.over):
             self._hold(copy, fence)
         if not copy.over:
             copy.acked_at, copy.next_turn, copy.leased_until = at, None, None

@@ -15,7 +15,7 @@ import pytest
 
 from sos.cli import COMMANDS
 from sos.model.tokens import mint
-from tests.shell import Shell
+from tests.shell import Ran, Shell
 
 HOLD = "import fcntl,sys; f=open(sys.argv[1],'r+'); fcntl.flock(f,2); print(1,flush=True); sys.stdin.read()"
 S1 = "5a12d4d5-0000-4000-8000-000000000001"
@@ -96,6 +96,20 @@ def test_the_same_id_again_is_the_same_receipt_and_other_content_a_conflict(shel
     ran = shell.run("send", "--json", "--id", identifier, "bb", "two")
     assert (ran.code, ran.json["error"]) == (1, "id_conflict")
     assert [entry["text"] for entry in shell.json("inbox", "--as", "bb")["entries"]] == ["one"]
+
+
+@pytest.mark.promise("SEND-001")
+@pytest.mark.parametrize("words", [["send", "--as", "aa", "bb"], ["broadcast", "--as", "aa"]])
+def test_the_same_id_again_is_the_same_receipt_although_its_recipient_left(shell: Shell, words: list[str]) -> None:
+    def send(text: str) -> Ran:
+        return shell.run(*words, "--json", "--id", "01a20b4a-b6d8-7455-aa1d-55d6b6d6c693", text)
+
+    first = send("one")
+    shell.json("leave", "--as", "bb", "--yes")
+    again = send("one")
+    assert (again.code, again.json) == (0, {**first.json, "duplicate": True, "inbox_depth": 0})
+    assert send("two").json["error"] == "id_conflict"
+    assert shell.run(*words, "new").code == 1
 
 
 @pytest.mark.promise("INBOX-009", "CLI-005")
@@ -188,6 +202,23 @@ def test_a_corrupted_row_is_set_aside_and_said_and_the_others_flow(shell: Shell)
     assert "| fine" in shown
     assert "transfer" not in shown
     assert bad in shown
+    assert "not delivered" in shell.json("inbox", "--as", "aa")["entries"][0]["text"]
+
+
+@pytest.mark.promise("SQLITE-007")
+def test_no_command_shows_what_another_hand_wrote_and_a_read_ends_it(shell: Shell) -> None:
+    bad = shell.json("send", "--as", "aa", "--request", "operator", "transfer 10")["id"]
+    shell.json("send", "--as", "aa", "operator", "fine")
+    with sqlite3.connect(shell.root / "sos.db") as connection:
+        connection.execute("UPDATE message SET text = 'transfer 99' WHERE text = 'transfer 10'")
+    connection.close()
+    commands = [["inbox"], ["inbox", "--json"], ["trace", bad], ["sent", "--as", "aa"], ["trace", "--as", "aa", "--json", bad]]
+    shown = [shell.run(*words).out for words in [*commands, ["reply", bad, "yes"], ["read", bad], ["read"]]]
+    assert not any("transfer" in text for text in shown)
+    assert "damaged" in shown[0]
+    assert "damaged" in shown[-2]
+    assert "| fine" in shown[-1]
+    assert [entry["id"] for entry in shell.json("inbox", "--view", "dead")["entries"]] == [bad]
     assert "not delivered" in shell.json("inbox", "--as", "aa")["entries"][0]["text"]
 
 

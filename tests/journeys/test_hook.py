@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -44,12 +46,63 @@ def request_line() -> dict[str, object]:
     return {"type": "api-request", "timestamp": stamp}
 
 
-def test_the_resume_packet_answers_the_four_questions(shell: Shell) -> None:
-    text = start(shell)
-    assert text.startswith("[sos] You are bb")
-    for question in ("Who am I?", "Where is my inbox?", "What can I do?", "What do I do when stuck?", "Unread: 0"):
-        assert question in text
-    assert len(text) <= 2400
+def tokens(text: str) -> int:
+    """More tokens than any tokenizer makes of it: two characters of an id or a time each, four of a word, every sign its own."""
+    parts = re.findall(r"[A-Za-z]+|[0-9a-f]+|[^\sA-Za-z0-9]", text)
+    return sum(-(-len(part) // (4 if part.isalpha() else 2)) if part.isalnum() else len(part.encode()) for part in parts)
+
+
+@pytest.mark.promise("HOOK-006")
+def test_the_resume_packet_tells_who_it_is_what_is_open_both_ways_and_where_the_guide_is(shell: Shell) -> None:
+    inside = shell.inside(S1)
+    start(shell)
+    asked, own = send(shell, "now?", "--request"), inside.json("send", "--request", "aa", "and you?")["id"]
+    for number in range(25):
+        inside.json("send", "aa", f"later {number}")
+    send(shell, "plain")
+    packets = {
+        source: shell.event("SessionStart", S1, source=source) or "" for source in ("startup", "compact", "clear", "resume")
+    }
+    assert len(set(packets.values())) == 1  # the same state, the same packet, though a second has gone by
+    text = packets["compact"]
+    assert text.startswith(f"[sos] You are bb, because of the directory {os.path.realpath(shell.home)}.\n")
+    for part in ("Who am I? bb (bb), executor, project demo", "Where is my inbox? tested", "What can I do? none declared",
+                 f"What do I do when stuck? {shell.root}/agents/bb/RECOVERY.md", "Unread: 2",
+                 f"Open request {asked} from aa (same-user)", f"You wait for aa on your request {own}"):  # fmt: skip
+        assert part in text
+    assert tokens(text) <= 600
+
+
+@pytest.mark.promise("HOOK-006")
+def test_the_resume_packet_stays_within_600_tokens_and_keeps_whole_lines_and_counts(shell: Shell) -> None:
+    inside = shell.inside(S1)
+    shell.join("bb", *(word for number in range(40) for word in ("--skill", f"skill number {number}")))
+    start(shell)
+    for number in range(7):
+        send(shell, f"{number}", "--request")
+        inside.json("send", "--request", "aa", f"{number}")
+    start(shell, S2)
+    text = shell.event("SessionStart", S2, source="compact") or ""
+    assert "Another live session" in text
+    assert (text.count("- Open request"), "+4 open requests" in text, text.count("- You wait for")) == (3, True, 3)
+    assert tokens(text) <= 600, tokens(text)
+    assert all(line.startswith(("[sos] ", "- ")) for line in text.splitlines())
+
+
+@pytest.mark.promise("INBOX-016")
+def test_an_open_request_is_shown_four_times_and_then_counted_until_it_is_answered(shell: Shell) -> None:
+    start(shell)
+    identifier, shown = send(shell, "answer me", "--request"), {}
+    for turn in range(24):
+        shown[turn] = shell.event("UserPromptSubmit", S1) or ""
+    assert [turn for turn, text in shown.items() if "| answer me" in text] == [0, 1, 5, 20]
+    counted = "[sos] 1 open request waits for your answer: sos inbox --view open"
+    assert [turn for turn, text in shown.items() if text.endswith(counted)] == [21, 22, 23]
+    assert all(text in ("", counted) for turn, text in shown.items() if turn not in {0, 1, 5, 20})
+    assert shell.event("PostToolBatch", S1) is None
+    assert shell.event("Stop", S1) is None
+    shell.inside(S1).json("ack", identifier)
+    assert shell.event("UserPromptSubmit", S1) is None
 
 
 @pytest.mark.promise("HOOK-004")
@@ -221,6 +274,34 @@ def test_a_held_lock_delays_at_most_the_deadline_and_the_message_comes_again(she
     again = shell.event("UserPromptSubmit", S1)
     assert again is not None
     assert "| hello" in again
+
+
+@pytest.mark.promise("CONNECT-012")
+@pytest.mark.parametrize("stale", [('p="', 'p="/gone'), ('f="', 'f="/gone'), ("exit 0\n", "exit 0 # older\n")])
+def test_a_stale_launcher_is_written_anew_by_the_next_command(shell: Shell, stale: tuple[str, str]) -> None:
+    launcher = shell.root / "bin" / "sos-hook"
+    whole = launcher.read_text()
+    for words in (["whoami", "--as", "aa"], ["send", "aa", "x"], ["join", "--name", "aa"]):
+        launcher.write_text(whole.replace(*stale))
+        os.utime(launcher, (1, 1))  # from before this installation
+        assert shell.run(*words).code == 0
+        assert launcher.read_text() == whole, words
+    launcher.write_text(whole.replace(*stale))
+    launcher.chmod(0o700)
+    assert (shell.run("guide").code, launcher.read_text() == whole) == (0, False)  # it touches nothing
+
+
+@pytest.mark.promise("CONNECT-012")
+def test_the_launcher_of_another_installation_that_works_stays(shell: Shell) -> None:
+    launcher, other = shell.root / "bin" / "sos-hook", shell.home / "python"
+    other.symlink_to(sys.executable)
+    changed = launcher.read_text().replace(f'"{sys.executable}"', f'"{other}"')
+    assert changed != launcher.read_text()
+    launcher.write_text(changed)
+    assert (shell.run("peers").code, launcher.read_text()) == (0, changed)
+    shell.json("disconnect", "claude")
+    launcher.unlink()
+    assert (shell.run("peers").code, launcher.exists()) == (0, False)
 
 
 @pytest.mark.promise("CONNECT-012")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.shell import Json, Ran, Shell
+
+S1 = "5a12d4d5-0000-4000-8000-000000000001"
 
 
 def typed(shell: Shell, line: str) -> Ran:
@@ -111,6 +114,56 @@ def test_the_skills_answer_names_what_others_see(shell: Shell) -> None:
     assert (seen["id"], seen["owner"]) == ("code-review", "aa")
 
 
+@pytest.mark.promise("SQUAD-001")
+def test_a_full_descriptor_given_by_flags_comes_back_unchanged(shell: Shell, tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}
+    (tmp_path / "out.json").write_text('{"type": "array", "items": {"type": "string"}}')
+    words = ["--description", "reads code", "--version", "2.1", "--label", "review", "--label", "python", "--keyword", "parser",
+             "--input-schema", json.dumps(schema), "--output-schema", f"@{tmp_path}/out.json", "--entrypoint", "agent:aa#review",
+             "--status", "deprecated", "--loading-level", "2"]  # fmt: skip
+    shell.json("skill", "add", "--as", "aa", "code review", *words)
+    wanted = {
+        "id": "code-review", "name": "code review", "description": "reads code", "owner": "aa", "project": "demo",
+        "version": "2.1", "input_schema": schema, "output_schema": {"type": "array", "items": {"type": "string"}},
+        "labels": ["review", "python"], "keywords": ["parser"], "entrypoint": "agent:aa#review", "status": "deprecated",
+        "trust_tier": 1, "loading_level": 2,
+    }  # fmt: skip
+    assert shell.json("skill", "list", "--as", "bb")["skills"] == [wanted]
+    for wrong in (["--input-schema", "{"], ["--input-schema", "[]"], ["--version", ""], ["--label", "x" * 129],
+                  ["--keyword", "\x1b"], ["--status", "best"], ["--trust-tier", "4"], ["--output-schema", "@/nowhere"],
+                  *[[word for number in range(33) for word in ("--label", str(number))]]):  # fmt: skip
+        assert shell.run("skill", "add", "--as", "aa", "code review", *wrong).code in {1, 2}, wrong
+    assert shell.json("skill", "list", "--as", "bb")["skills"] == [wanted]
+
+
+ROLES = ["coordinator", "executor", "specialist", "oracle", "medic", "service", "human"]
+
+
+@pytest.mark.promise("OPERATOR-003")
+def test_no_role_and_no_rank_gives_a_right_over_another_agent(shell: Shell) -> None:
+    shell.json("skill", "add", "--as", "bb", "review")
+    mail = shell.json("send", "--as", "aa", "bb", "for bb")["id"]
+    key = (shell.root / "agents" / "bb" / "token.bus").read_text()[8:18]
+    over_others = [["ack", mail], ["dead", "drop", mail], ["reply", mail, "x"], ["trace", mail], ["skill", "add", "review"],
+                   ["broadcast", "--everywhere", "x"], ["token", "revoke", key]]  # fmt: skip
+    own = [["send", "bb", "x"], ["broadcast", "x"], ["squad", "add", "pp", "bb"], ["inbox"], ["peers"], ["token", "list"]]
+    answers = {}
+    for role in ROLES:
+        shell.json("join", "--name", f"a {role}", "--role", role, "--project", "demo")
+        slug = f"a-{role}"
+        ran = [shell.run(words[0], "--json", "--as", slug, *words[1:]) for words in over_others]
+        assert all(each.code == 1 for each in ran), (role, ran)
+        answers[role] = [each.json["error"] for each in ran], [shell.run(*words, "--as", slug).code for words in own]
+    assert all(answer == answers["human"] for answer in answers.values())
+    assert answers["human"][1] == [0] * len(own)
+    for words in over_others[:4]:  # nor has the operator, whose rank is the first
+        assert shell.run(words[0], "--json", *words[1:]).json["error"] == "unknown_message", words
+    assert [fact["kind"] for fact in shell.json("trace", "--as", "aa", mail)["deliveries"][0]["facts"]] == ["accepted", "stored"]
+    shell.json("send", "bb", "from the operator")
+    first = shell.json("inbox", "--as", "bb")["entries"][0]
+    assert (first["text"], first["assurance"], first["priority"]) == ("from the operator", "same-user", 0)
+
+
 @pytest.mark.promise("SQUAD-002")
 def test_nobody_replaces_the_skill_of_another(shell: Shell) -> None:
     shell.json("skill", "add", "--as", "aa", "review", "--description", "mine")
@@ -180,12 +233,170 @@ def test_the_operator_whose_token_is_gone_is_whole_after_one_command(shell: Shel
     assert shell.json("join", "--name", "operator", "--role", "builder")["role"] == "human"
 
 
+STEPS = ["name", "role", "tokens", "enrolled", "skills", "home", "runtime", "canary", "hook", "answers"]
+
+
+@pytest.mark.promise("JOIN-001")
+def test_a_join_prints_its_nine_steps_each_with_its_state_and_ends_with_the_four_answers(home: Path) -> None:
+    shell = Shell(home)
+    words = ["join", "--name", "mumega.codecheck", "--role", "code-reviewer", "--project", "sos", "--skill", "code-review"]
+    lines = shell.run(*words, "--runtime", "claude").out.splitlines()
+    assert [line.split()[:2] for line in lines[: len(STEPS)]] == [["✔", name] for name in STEPS]
+    assert [line[2:].split("?")[0] for line in lines[len(STEPS) :]] == [
+        "Who am I", "Where is my inbox", "What can I do", "What do I do when stuck",
+    ]  # fmt: skip
+    place = shell.root / "agents" / "mumega-codecheck"
+    said = "\n".join(lines)
+    for part in ("mumega.codecheck → mumega-codecheck", "code-reviewer → specialist", "new, read back", "code-review",
+                 str(place), str(shell.root / "sos.db"), "claude connected", "the installed hook showed the canary",
+                 "through sos:stream:project:sos:agent:mumega-codecheck", "4 of 4 good"):  # fmt: skip
+        assert part in said
+    for service in ("registry", "squad", "bus"):
+        assert (place / f"token.{service}").read_text().split("_")[2][:10] in said
+    assert {"agent.toml", "token.registry", "token.squad", "token.bus", "RECOVERY.md"} <= {each.name for each in place.iterdir()}
+    without = shell.run("join", "--name", "other", "--role", "zookeeper").out.splitlines()
+    assert [line.split()[:2] for line in without[:2]] == [["✔", "name"], ["!", "role"]]
+    assert any(line.startswith("✔ runtime   none named") for line in without)
+
+
+@pytest.mark.promise("JOIN-002")
+def test_joining_again_sends_no_second_canary_and_makes_no_second_token_or_skill(shell: Shell) -> None:
+    def made() -> tuple[object, ...]:
+        canaries = shell.json("inbox", "--as", "cc", "--view", "recent")["entries"]
+        tokens = [token["id"] for token in shell.json("token", "list", "--as", "cc")["tokens"]]
+        skills = [skill["id"] for skill in shell.json("skill", "list")["skills"]]
+        return len(canaries), [entry["id"] for entry in canaries], tokens, skills, len(shell.json("peers")["peers"])
+
+    shell.join("cc", "--skill", "review")
+    before = made()
+    again = shell.join("cc", "--skill", "review")
+    assert again["outcome"] == "same"
+    assert "came through at" in next(step["detail"] for step in again["steps"] if step["name"] == "canary")
+    assert made() == before
+    change(shell, "UPDATE agent SET canary_at = NULL WHERE slug = 'cc'")
+    change(shell, "UPDATE delivery SET acked_at = NULL, live = 1 WHERE recipient = (SELECT id FROM agent WHERE slug = 'cc')")
+    shell.join("cc")  # killed after its canary was posted and before that was acknowledged
+    assert made() == before
+    assert shell.json("inbox", "--as", "cc")["unread"] == 0
+
+
+HALVES = {
+    "enrolment": "BEFORE INSERT ON agent BEGIN SELECT RAISE(ABORT, 'broken on purpose'); END",
+    "tokens": "BEFORE INSERT ON token WHEN NEW.service = 'bus' BEGIN SELECT RAISE(ABORT, 'broken on purpose'); END",
+    "bus": "BEFORE INSERT ON message BEGIN SELECT RAISE(ABORT, 'broken on purpose'); END",
+    "read back": "AFTER INSERT ON message BEGIN UPDATE message SET text = 'other' WHERE seq = NEW.seq; END",
+}
+
+
+@pytest.mark.promise("JOIN-007")
+@pytest.mark.parametrize("half", [*HALVES, "home"])
+def test_a_join_that_cannot_be_reached_fails_and_leaves_nothing_half_made(shell: Shell, half: str) -> None:
+    before = shell.json("peers", "--all"), shell.json("token", "list"), sorted((shell.root / "agents").iterdir())
+    if half == "home":
+        (shell.root / "agents" / "cc").touch(0o600)
+    else:
+        change(shell, f"CREATE TRIGGER broken {HALVES[half]}")
+    ran = shell.run("join", "--json", "--name", "cc", "--skill", "review", "--squad", "pp", "--runtime", "claude")
+    assert ran.code in {1, 75}
+    assert set(ran.json) == {"error", "message", "next"}
+    if half == "home":
+        (shell.root / "agents" / "cc").unlink()
+    else:
+        change(shell, "DROP TRIGGER broken")
+    assert (shell.json("peers", "--all"), shell.json("token", "list"), sorted((shell.root / "agents").iterdir())) == before
+    assert (shell.json("skill", "list")["skills"], shell.json("squad", "list", "--project", "demo")["agents"]) == ([], {})
+    whole = shell.join("cc", "--skill", "review")
+    assert (whole["outcome"], all(step["ok"] for step in whole["steps"])) == ("new", True)
+
+
+def undone(shell: Shell, agent: str) -> list[tuple[str, str]]:
+    return [(each["step"], each["next_step"]) for each in shell.json("whoami", "--as", agent)["undone"]]
+
+
 @pytest.mark.promise("JOIN-009")
 def test_a_runtime_that_cannot_be_connected_is_a_finding_and_the_join_succeeds(home: Path) -> None:
     (home / ".claude" / "skills" / "sos").mkdir(parents=True)
     (home / ".claude" / "skills" / "sos" / "SKILL.md").touch()  # somebody else's
-    made = Shell(home).json("join", "--name", "aa", "--runtime", "claude")
+    shell = Shell(home)
+    made = shell.json("join", "--name", "aa", "--runtime", "claude")
     (finding,) = made["findings"]
     assert (finding["code"], "is not ours" in finding["what"]) == ("join_runtime", True)
     assert finding["next_step"].startswith("move ")
-    assert Shell(home).run("inbox", "--as", "aa").code == 0
+    assert shell.run("inbox", "--as", "aa").code == 0
+    assert undone(shell, "aa") == [("runtime", finding["next_step"])]
+    assert "! left undone since" in shell.run("whoami", "--as", "aa").out
+
+
+@pytest.mark.promise("JOIN-010")
+def test_what_a_join_left_undone_is_done_by_the_next_join_without_naming_it_again(home: Path) -> None:
+    shell, place = Shell(home), home / ".claude" / "skills" / "sos"
+    place.mkdir(parents=True)
+    (place / "SKILL.md").touch()  # somebody else's
+    (home / "work").mkdir()
+    shell.json("skill", "add", "review")  # the operator's, in the same project
+    Shell(home / "work").json("join", "--name", "aa", "--skill", "review", "--skill", "write", "--runtime", "claude")
+    assert [step for step, _ in undone(shell, "aa")] == ["skills", "runtime"]
+    since = shell.json("whoami", "--as", "aa")["undone"][0]["since"]
+    shell.json("join", "--name", "aa")
+    again = shell.json("whoami", "--as", "aa")["undone"]
+    assert (again[0]["step"], again[0]["since"]) == ("skills", since)
+    (place / "SKILL.md").unlink()
+    change(shell, "DELETE FROM skill")
+    made = shell.json("join", "--name", "aa")
+    assert (made["findings"], undone(shell, "aa")) == ([], [])
+    assert [skill["id"] for skill in shell.json("skill", "list")["skills"]] == ["review", "write"]
+    assert json.loads((shell.root / "bindings.json").read_text()) == {os.path.realpath(home / "work"): "aa"}
+
+
+@pytest.mark.promise("JOIN-010")
+def test_what_a_join_left_undone_is_tried_at_each_start_of_a_session_and_said_until_it_is_done(shell: Shell) -> None:
+    shell.json("skill", "add", "--as", "aa", "review")
+    shell.join("bb", "--skill", "review")
+    first = shell.event("SessionStart", S1, source="startup")
+    assert first is not None
+    assert "Left undone by your join (skills)" in first
+    change(shell, "DELETE FROM skill")
+    second = shell.event("SessionStart", S1, source="compact")
+    assert second is not None
+    assert "Left undone" not in second
+    assert [(skill["id"], skill["owner"]) for skill in shell.json("skill", "list")["skills"]] == [("review", "bb")]
+    assert undone(shell, "bb") == []
+
+
+@pytest.mark.promise("GUIDE-001")
+@pytest.mark.parametrize("mender", ["join", "session"])
+def test_an_installed_guide_that_was_changed_is_noticed_and_replaced(shell: Shell, mender: str) -> None:
+    path = shell.root / "agents" / "bb" / "RECOVERY.md"
+    whole = path.read_text()
+    path.chmod(0o600)
+    path.write_text(whole.replace("df -h", "rm -rf"))
+    (answer,) = bad(shell, "bb")
+    assert (answer["question"], "was changed" in answer["answer"]) == ("What do I do when stuck?", True)
+    if mender == "join":
+        assert typed(shell, answer["next_step"]).code == 0
+    else:
+        text = shell.event("SessionStart", S1, source="startup")
+        assert text is not None
+        assert f"What do I do when stuck? {path}" in text
+    assert path.read_text() == whole
+    assert bad(shell, "bb") == []
+
+
+@pytest.mark.promise("GUIDE-002")
+def test_the_guide_has_the_agents_own_facts_and_no_token_and_stands_beside_the_skill(shell: Shell) -> None:
+    shell.json("join", "--name", "a.guide", "--project", "other")
+    place = shell.root / "agents" / "a-guide"
+    text = (place / "RECOVERY.md").read_text()
+    for fact in ("# Recovery guide of a-guide", "You are: a.guide (a-guide), project other", f"Your home: {place}",
+                 f"Your store: {shell.root}/sos.db"):  # fmt: skip
+        assert fact in text
+    skill = shell.home / ".claude" / "skills" / "sos" / "skills" / "sos"
+    beside = (skill / "GUIDE.md").read_text()
+    assert "GUIDE.md" in (skill / "SKILL.md").read_text()
+    own = {line for line in text.splitlines() if "a-guide" in line or line.startswith(("You are", "Your "))}
+    assert [line for line in text.splitlines() if line not in own] == [
+        line for line, mine in zip(beside.splitlines(), text.splitlines(), strict=True) if mine not in own
+    ]
+    for path in shell.root.glob("agents/*/token.*"):
+        assert path.read_text().strip()[8:] not in text + beside
+    assert "sos_" not in text + beside

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
+import subprocess
+import sys
+import time
 import uuid
+from datetime import datetime, timedelta
 
 import pytest
 
 from tests.shell import Json, Shell
 
-S1 = "5a12d4d5-0000-4000-8000-000000000001"
+S1, S2 = "5a12d4d5-0000-4000-8000-000000000001", "5a12d4d5-0000-4000-8000-000000000002"
 
 
 def started(shell: Shell) -> Shell:
@@ -134,6 +139,45 @@ def test_every_face_counts_the_same(shell: Shell) -> None:
     assert ("Unread: 0" in again, again.count("Open request")) == (True, 1)
 
 
+@pytest.mark.promise("MESSAGE-004")
+def test_two_that_answer_each_other_die_down_after_eight_answers(shell: Shell) -> None:
+    sessions = {"bb": started(shell)}
+    shell.json("connect", "claude", "--as", "aa", "--dir", str(shell.home))
+    shell.event("SessionStart", S2, source="startup")
+    sessions["aa"] = shell.inside(S2)
+    identifier, answers = send(shell, "bb", "ping"), list[str]()
+    refused = None
+    while refused is None and len(answers) < 20:
+        ran = sessions["bb" if len(answers) % 2 == 0 else "aa"].run("reply", "--json", identifier, "pong")
+        if ran.code:
+            refused = ran
+        else:
+            answers.append(identifier := ran.json["id"])
+    assert refused is not None
+    assert (len(answers), refused.code, refused.json["error"]) == (8, 1, "too_many_hops")
+    listed = [entry for name in ("aa", "bb") for entry in shell.json("inbox", "--as", name, "--view", "recent")["entries"]]
+    found = {entry["id"]: entry["hops"] for entry in listed}
+    assert [found[each] for each in answers] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert "sos send" in refused.json["next"]
+    assert sessions["bb"].run("send", "aa", "on purpose").code == 0
+
+
+def test_where_two_senders_used_one_id_the_sender_is_named(shell: Shell) -> None:
+    inside = started(shell)
+    shell.join("cc")
+    identifier = send(shell, "--request", "bb", "from aa")
+    shell.json("send", "--as", "cc", "--request", "--id", identifier, "bb", "from cc")
+    for words in (["ack"], ["reply"]):
+        ran = inside.run(*words, "--json", identifier, *(["x"] if words == ["reply"] else []))
+        assert (ran.code, ran.json["error"], "aa, cc" in ran.json["message"]) == (1, "conflict", True)
+    assert inside.json("inbox")["open"] == 2
+    (acked,) = inside.json("ack", "--from", "cc", identifier)["entries"]
+    assert acked["text"] == "from cc"
+    assert texts(shell, "bb", "--view", "open") == ["from aa"]
+    assert inside.json("reply", "--from", "aa", identifier, "yes")["recipients"] == ["aa"]
+    assert inside.run("ack", "--json", "--from", "dd", identifier).json["error"] == "unknown_message"
+
+
 @pytest.mark.promise("REQUEST-002")
 def test_an_overdue_request_is_one_event_raised_by_whoever_comes_next(shell: Shell) -> None:
     identifier = send(shell, "--request", "--deadline", "1ms", "bb", "now?")
@@ -145,6 +189,32 @@ def test_an_overdue_request_is_one_event_raised_by_whoever_comes_next(shell: She
     inside = started(shell)
     inside.json("reply", identifier, "here")
     assert facts(shell, identifier)[-1]["evidence"].endswith("after its deadline")
+
+
+@pytest.mark.promise("REQUEST-003")
+@pytest.mark.parametrize("line", [[], ["--line"]])
+def test_overdue_is_told_within_a_second_where_somebody_waits_and_the_receipt_says_which(shell: Shell, line: list[str]) -> None:
+    shell.connect("aa")
+    inside = started(shell)
+    quiet = inside.json("send", "--request", "bb", "nobody waits for aa")
+    assert (quiet["told"], "told" in quiet) == ("at the next command or hook", True)
+    inside.json("read")
+    words = [sys.executable, "-m", "sos", "wait", *line]
+    waiting = subprocess.Popen(words, env=inside.environment, cwd=shell.home, stdout=subprocess.PIPE, text=True)
+    assert waiting.stdout is not None
+    try:
+        while inside.json("send", "--request", "--deadline", "1h", "bb", "is it there?")["told"] != "within a second":
+            assert waiting.poll() is None
+        asked = inside.json("send", "--request", "--deadline", "1500ms", "bb", "now?")
+        assert "told within a second" in inside.run("send", "--request", "--deadline", "1h", "bb", "later").out
+        assert waiting.stdout.readline().startswith("1 unread")
+        late = time.time() - datetime.fromisoformat(asked["deadline"]).timestamp()
+        assert 0 <= late < 2  # a second, and the command's own time on a loaded machine
+    finally:
+        waiting.kill()
+        waiting.communicate()
+    (told,) = [fact for fact in inside.json("trace", asked["id"])["deliveries"][0]["facts"] if fact["kind"] == "overdue"]
+    assert datetime.fromisoformat(told["at"]) - datetime.fromisoformat(asked["deadline"]) < timedelta(seconds=1)
 
 
 @pytest.mark.promise("REQUEST-004")
@@ -179,6 +249,35 @@ def test_a_broadcast_to_nobody_is_an_error_and_stores_nothing(shell: Shell) -> N
         ran = shell.run("broadcast", "--json", "--as", "aa", *flags, "anybody?")
         assert (ran.code, ran.json["error"]) == (1, "no_recipients")
     assert shell.json("sent", "--as", "aa")["sent"] == []
+
+
+@pytest.mark.promise("BROADCAST-003")
+def test_a_broadcast_to_all_projects_is_the_operators_alone(shell: Shell) -> None:
+    shell.json("join", "--name", "far", "--project", "elsewhere")
+    ran = shell.run("broadcast", "--json", "--as", "aa", "--everywhere", "all of you")
+    assert (ran.code, ran.json["error"]) == (1, "scope_missing")
+    assert shell.run("broadcast", "--squad", "*", "all of you").code == 2
+    made = shell.json("broadcast", "--everywhere", "all of you")
+    assert made["recipients"] == ["aa", "bb", "far"]
+    (entry,) = shell.json("inbox", "--as", "far")["entries"]
+    assert (entry["text"], entry["kind"], entry["address"]) == ("all of you", "broadcast", "sos:stream:global:broadcast")
+    assert shell.json("sent", "--as", "aa")["sent"] == []
+
+
+@pytest.mark.promise("ADDRESS-002")
+def test_a_send_writes_one_stream_which_no_sender_chooses(shell: Shell) -> None:
+    shell.json("join", "--name", "loner")  # without a project
+    other = Shell(shell.home, {"SOS_GLOBAL_STREAM": "global"})
+    sent = [shell.json("send", "--as", "aa", to, "x")["id"] for to in ("bb", "BB", "loner", "operator")]
+    sent += [other.json("send", "--as", "aa", to, "x")["id"] for to in ("bb", "operator")]
+    assert [shell.json("trace", "--as", "aa", identifier)["address"] for identifier in sent] == [
+        "sos:stream:project:demo:agent:bb", "sos:stream:project:demo:agent:bb", "sos:stream:project:default:agent:loner",
+        "sos:stream:agent:operator", "sos:stream:project:demo:agent:bb", "sos:stream:global:agent:operator",
+    ]  # fmt: skip
+    assert [entry["id"] for entry in shell.json("inbox")["entries"]] == [sent[3], sent[5]]
+    assert Shell(shell.home, {"SOS_GLOBAL_STREAM": "sos:stream:x"}).run("send", "bb", "x").code == 2
+    for flag in ("--address", "--stream", "--project"):
+        assert shell.run("send", "--as", "aa", flag, "sos:stream:agent:bb", "bb", "x").code == 2
 
 
 @pytest.mark.promise("ADDRESS-007")
@@ -236,3 +335,19 @@ def test_peers_and_a_receipt_say_how_an_agent_is(shell: Shell) -> None:
     shell.event("SessionEnd", S1)
     assert peer()[1:3] == ("closed", "unknown")
     assert "review" in shell.run("peers", "--as", "aa").out
+
+
+@pytest.mark.promise("PRESENCE-003")
+def test_silence_alone_calls_no_coding_agent_stale_or_gone(shell: Shell) -> None:
+    started(shell)
+    shell.event("UserPromptSubmit", S1)
+    with sqlite3.connect(shell.root / "sos.db") as connection:
+        connection.execute("UPDATE body SET seen_at = seen_at - 3 * 86400000, hook_at = hook_at - 3 * 86400000")
+    connection.close()
+    (peer,) = [each for each in shell.json("peers", "--as", "aa")["peers"] if each["id"] == "bb"]
+    assert (peer["presence"], peer["hearing"], peer["status"]) == ("working", "late", "open")
+    said = shell.run("peers", "--as", "aa").out + shell.run("send", "--as", "aa", "bb", "x").out
+    assert not any(word in said for word in ("stale", "gone", "closed"))
+    shown = shell.event("UserPromptSubmit", S1)  # back from lunch: the same session, and still the holder
+    assert shown is not None
+    assert "| x" in shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 
 import pytest
 
@@ -53,3 +54,20 @@ def test_what_the_store_refuses_for_good_is_said_once_and_stays_listed(shell: Sh
     assert shell.run("inbox", "--as", "aa").err == ""
     ran = shell.run("outbox", "--as", "aa")
     assert (ran.code, "has left" in ran.out) == (1, True)
+
+
+@pytest.mark.promise("MESSAGE-003", "MESSAGE-008")
+@pytest.mark.parametrize(
+    "change", [{"assurance": "token"}, {"sender": "operator"}, {"kind": "canary"}, {"text": 7}, {"text": "x" * 65_537}]
+)
+def test_what_is_written_into_an_outbox_by_hand_is_held_to_the_same_rules(shell: Shell, change: dict[str, object]) -> None:
+    place = shell.root / "agents" / "aa" / "outbox"
+    place.mkdir(mode=0o700)
+    identifier = "01a20b4a-b6d8-7455-aa1d-55d6b6d6c693"
+    queued = {"draft": {"id": identifier, "to": "bb", "text": "x", **change}, "squad": None, "broadcast": False}
+    file = place / f"{identifier}.json"
+    file.touch(0o600)
+    file.write_text(json.dumps(queued))
+    ran = shell.run("outbox", "--json", "--as", "aa")
+    assert (ran.code, len(ran.json["outbox"]) + len(ran.json["damaged"])) == (1, 1)
+    assert shell.json("inbox", "--as", "bb")["entries"] == []

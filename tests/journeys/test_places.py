@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from sos.homes import log
+from sos.model.times import Millis
+from sos.model.tokens import mint
 from tests.shell import Shell
 
 S1 = "5a12d4d5-0000-4000-8000-000000000001"
@@ -105,20 +110,62 @@ def test_an_interpreter_that_will_be_gone_is_refused(home: Path) -> None:
 
 
 @pytest.mark.promise("AMNESIA-001")
-def test_with_only_its_name_an_agent_is_whole_after_one_command(shell: Shell) -> None:
+@pytest.mark.parametrize("left", ["name", "token"])
+def test_with_only_its_name_or_its_token_an_agent_is_whole_after_one_command(shell: Shell, left: str) -> None:
     shell.json("join", "--name", "bb", "--role", "qa", "--skill", "review", "--squad", "pp")
     shell.json("send", "--as", "aa", "bb", "unread")
     shell.json("send", "--as", "aa", "--request", "bb", "asked")
     place = shell.root / "agents" / "bb"
+    token = (place / "token.bus").read_text()
     for path in place.iterdir():
         path.unlink()
     place.rmdir()
     before = shell.json("peers")
     assert shell.run("inbox", "--as", "bb").code == 1
-    assert shell.run("join", "--name", "bb").code == 0
+    words = ["--name", "bb"] if left == "name" else ["--token-file", "-"]
+    assert shell.run("join", *words, stdin=token).code == 0
+    assert ((place / "token.bus").read_text() == token) == (left == "token")
     found = shell.json("inbox", "--as", "bb")
     assert (found["unread"], found["open"]) == (2, 1)
     assert shell.run("whoami", "--as", "bb").code == 0
     assert (place / "RECOVERY.md").read_text().startswith("# Recovery guide of bb")
     after = shell.json("peers")
     assert [{**peer, "canary_at": ""} for peer in after["peers"]] == [{**peer, "canary_at": ""} for peer in before["peers"]]
+
+
+@pytest.mark.promise("HOME-002")
+def test_a_home_holds_identity_bus_epoch_tokens_cursor_outbox_guide_and_log(shell: Shell) -> None:
+    place = shell.root / "agents" / "bb"
+    with (shell.root / "sos.db.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert shell.run("send", "--as", "bb", "aa", "later").code == 75
+    assert [path.suffix for path in (place / "outbox").iterdir()] == [".json"]
+    shell.event("SessionStart", S1, source="startup")
+    identity = tomllib.loads((place / "agent.toml").read_text())
+    with sqlite3.connect(shell.root / "sos.db") as connection:
+        ((epoch,),) = connection.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchall()
+        ((head,),) = connection.execute("SELECT max(seq) FROM message").fetchall()
+    connection.close()
+    assert identity == {"slug": "bb", "name": "bb", "project": "demo", "role": "executor",
+                        "store": str(shell.root / "sos.db"), "epoch": epoch}  # fmt: skip
+    assert {path.name for path in place.iterdir() if path.name.startswith("token.")} == {
+        "token.registry",
+        "token.squad",
+        "token.bus",
+    }
+    assert 0 < int((place / "cursor").read_text()) <= head
+    assert str(place) in (place / "RECOVERY.md").read_text()
+    assert "join: new" in (place / "log").read_text()
+    (shell.root / "sos.db").rename(shell.root / "away.db")
+    assert "bus unreachable" in (shell.event("UserPromptSubmit", S1) or "")
+    assert "UserPromptSubmit: the store" in (place / "log").read_text().splitlines()[-1]
+
+
+@pytest.mark.promise("HOME-002")
+def test_the_log_is_bounded_and_keeps_the_newest(tmp_path: Path) -> None:
+    for number in range(400):
+        log.add(str(tmp_path), Millis(number), f"{number}\n\x1b {'x' * 900} {mint('bus').text}")
+    kept = [line for path in (tmp_path / "log.1", tmp_path / "log") for line in path.read_text().splitlines()]
+    assert all((tmp_path / name).stat().st_size <= log.MAX_BYTES for name in ("log", "log.1"))
+    assert [line.split()[1].partition("\\")[0] for line in kept] == [str(number) for number in range(400 - len(kept), 400)]
+    assert all(line.endswith("sos_bus_…") for line in kept)  # and nothing of the token

@@ -39,7 +39,7 @@ def test_without_an_installed_hook_there_is_nothing_to_try(shell: Shell) -> None
 @pytest.mark.parametrize("broken", ["launcher", "plugin"])
 def test_a_hook_that_fails_is_a_finding_and_the_join_succeeds(shell: Shell, broken: str) -> None:
     if broken == "launcher":
-        (shell.root / "bin" / "sos-hook").write_text("#!/bin/sh\nexit 0\n")
+        (shell.root / "bin" / "sos-hook").write_text('#!/bin/sh\np="/bin/sh"\nf="/bin/sh"\nexit 0\n')
     else:
         (shell.home / ".claude/skills/sos/hooks/hooks.json").write_text("{")
     joined = shell.join("bb")
@@ -57,3 +57,12 @@ def test_nobody_can_have_a_probe_show_what_is_no_canary(shell: Shell) -> None:
     shown = shell.event("UserPromptSubmit", session) or ""
     assert "| not a canary" not in shown
     assert "bus unreachable" in shown
+
+
+def test_launchers_that_are_gone_are_written_anew_and_the_hook_of_another_home_is_left_alone(shell: Shell) -> None:
+    for path in (shell.root / "bin").iterdir():
+        path.unlink()
+    assert step(shell.join("bb"))["ok"] is True
+    other = Shell(shell.home, {"SOS_HOME": str(shell.home / "other")})
+    assert "hook" not in [each["name"] for each in other.join("bb")["steps"]]
+    assert not (shell.home / "other" / "bin").exists()

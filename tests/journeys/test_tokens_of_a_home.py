@@ -10,6 +10,7 @@ import pytest
 from sos.model.tokens import mint
 from tests.shell import Shell
 
+S1 = "5a12d4d5-0000-4000-8000-000000000001"
 OLDER = "sk-bus-kasra-0123456789abcdef"
 
 
@@ -129,3 +130,74 @@ def test_only_its_owner_and_the_operator_revoke_a_token(shell: Shell) -> None:
     assert shell.run("inbox", "--as", "aa").code == 0
     assert shell.json("token", "revoke", key)["revoked"] is True
     assert shell.json("token", "revoke", key)["revoked"] is False
+
+
+@pytest.mark.promise("TOKEN-005", "WHO-001")
+def test_the_token_that_was_given_counts_before_every_other_place_and_says_who_acts(shell: Shell, tmp_path: Path) -> None:
+    file, of_bb = private(tmp_path / "token", home_token(shell, "aa")), home_token(shell, "bb")
+    other = Shell(shell.home, {"SOS_BUS_TOKEN": of_bb, "SOS_AGENT": "bb"})
+    assert other.json("whoami", "--token-file", str(file))["why"] == "the token given"
+    assert other.json("send", "--token-file", "-", "bb", "x", stdin=home_token(shell, "aa"))["recipients"] == ["bb"]
+    assert [entry["sender"] for entry in shell.json("inbox", "--as", "bb")["entries"]] == ["aa"]
+    where = other.json("token", "where", "--token-file", str(file))
+    assert [(row["place"], row["id"]) for row in where["tokens"] if row["used"]][-1] == (
+        "--token-file",
+        home_token(shell, "aa")[8:18],
+    )
+    for words in (["--as", "bb", "--token-file", str(file)], ["--token-file", str(tmp_path / "gone")]):
+        assert shell.run("inbox", *words).code == 1
+    wrong = private(tmp_path / "wrong", home_token(shell, "aa", "squad"))
+    assert shell.run("inbox", "--json", "--token-file", str(wrong)).json["error"] == "token_wrong_kind"
+    shell.event("SessionStart", S1, source="startup")
+    assert shell.inside(S1).run("inbox", "--json", "--token-file", str(file)).json["error"] == "wrong_agent"
+
+
+def narrowed(shell: Shell, place: Path, *scopes: str, agent: str = "aa") -> Path:
+    """A bus token of `aa` with these scopes alone, in a file."""
+    flags = [word for scope in scopes for word in ("--scope", scope)]
+    shell.json("token", "mint", "bus", "--as", agent, "--out", str(place), *flags)
+    return place
+
+
+@pytest.mark.promise("TOKEN-014")
+def test_what_a_token_has_no_scope_for_is_refused_and_changes_nothing(shell: Shell, tmp_path: Path) -> None:
+    shell.json("join", "--name", "far", "--project", "elsewhere")
+    identifier = shell.json("send", "--as", "bb", "aa", "hello")["id"]
+    key = home_token(shell, "aa")[8:18]
+    operations = {
+        "send:project": [["send", "bb", "x"]],
+        "send:any-project": [["send", "bb", "x"], ["send", "far", "x"]],
+        "broadcast:project": [["broadcast", "x"]],
+        "inbox:self": [["inbox"], ["read"], ["sent"], ["wait", "--timeout", "1ms"], ["dead", "list"], ["trace", identifier]],
+        "none of these": [["broadcast", "--everywhere", "x"], ["skill", "add", "s"], ["squad", "add", "s", "aa"],
+                          ["token", "mint", "bus"], ["token", "rotate", "bus"], ["token", "revoke", key], ["leave", "--yes"],
+                          ["join"]],
+    }  # fmt: skip
+    before = shell.json("token", "list", "--as", "aa")
+    for scope in list(operations)[:-1]:
+        file = narrowed(shell, tmp_path / scope, scope)
+        for name, calls in operations.items():
+            for words in calls:
+                ran = shell.run(words[0], "--json", "--token-file", str(file), *words[1:])
+                allowed = name == scope or (words == ["send", "bb", "x"] and scope.startswith("send:"))
+                assert ran.code == 0 if allowed else ran.json["error"] == "scope_missing", (scope, words, ran)
+    assert len(shell.json("token", "list", "--as", "aa")["tokens"]) == len(before["tokens"]) + 4
+    assert shell.json("skill", "list")["skills"] == []
+    help_me = narrowed(shell, tmp_path / "help", "send:project")
+    assert shell.run("send", "--token-file", str(help_me), "operator", "help").code == 0
+
+
+@pytest.mark.promise("TOKEN-014")
+def test_an_agents_token_never_carries_admin_and_a_narrowed_one_runs_no_hook(shell: Shell) -> None:
+    for scope in ("admin", "skills:self", "x"):
+        assert shell.run("token", "mint", "bus", "--as", "aa", "--scope", scope).code == 2
+    listed = shell.json("token", "list")["tokens"]
+    assert {token["agent"] for token in listed if "admin" in token["scopes"]} == {"operator"}
+    assert {token["agent"] for token in listed} == {"operator", "aa", "bb"}
+    assert {token["agent"] for token in shell.json("token", "list", "--as", "aa")["tokens"]} == {"aa"}
+    shell.json("send", "--as", "aa", "bb", "hello")
+    narrowed(shell, shell.root / "agents" / "bb" / "token.bus", "send:project", agent="bb")
+    shown = shell.event("SessionStart", S1, source="startup")
+    assert shown is not None
+    assert "inbox:self" in shown
+    assert "hello" not in shown

@@ -74,12 +74,33 @@ def test_a_session_stays_who_it_was_at_its_start(many: Shell) -> None:
     assert "You are aa" in start
 
 
-def test_a_session_hook_and_the_shell_in_it_give_the_same_reason(many: Shell) -> None:
-    text = many.event("SessionStart", S1, source="startup", cwd=str(many.home / "deep" / "er"))
-    assert text is not None
-    slug, why = who(many.inside(S1))
-    assert slug == "cc"
-    assert f"You are cc, because of {why.removeprefix('this session (').removesuffix(')')}." in text
+PLACES = {
+    "the directory": ("", {}), "deeper": ("deep/er", {}), "everywhere": ("..", {}), "a variable": ("deep", {"SOS_AGENT": "aa"}),
+    "no such agent": ("", {"SOS_AGENT": "nobody"}), "unbound": ("..", {"unbind": "*"}),
+}  # fmt: skip
+
+
+@pytest.mark.promise("WHO-003")
+@pytest.mark.parametrize("place", PLACES)
+def test_hook_and_command_line_give_the_same_answer_in_the_same_place(many: Shell, place: str) -> None:
+    folder, extra = PLACES[place]
+    if "unbind" in extra:
+        bindings = json.loads((many.root / "bindings.json").read_text())
+        (many.root / "bindings.json").write_text(json.dumps({key: who for key, who in bindings.items() if key != "*"}))
+    there = Shell(many.home / folder, {**extra, "CLAUDE_CODE_SESSION_ID": S1})
+    before = there.run("whoami", "--json").json
+    session = Shell(many.home, {**extra})
+    text = session.event("SessionStart", S1, source="startup", cwd=os.path.realpath(many.home / folder))
+    after = there.run("whoami", "--json").json
+    if place == "unbound":
+        assert (text, before["error"], after["error"]) == (None, "nobody_here", "nobody_here")
+    elif place == "no such agent":
+        assert text is None or "bus unreachable" in text
+        assert (before["error"], after["error"]) == ("unknown_agent", "unknown_agent")
+    else:
+        assert text is not None
+        assert text.startswith(f"[sos] You are {before['id']}, because of {before['why']}.")
+        assert (after["id"], after["why"]) == (before["id"], f"this session ({before['why']})")
 
 
 @pytest.mark.promise("WHO-008")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +29,26 @@ def test_a_message_stands_in_the_request_and_trace_says_so(machine: Machine, end
     request = endpoint.wait_for(sees("please look at the walrus"))
     assert any(f"{identifier}]" in text for text in texts(request))
     assert machine.facts(identifier) == ["accepted", "stored", "surfaced", "in context"]
+
+
+@pytest.mark.promise("CONNECT-001")
+def test_what_connect_wrote_is_loaded_hooks_skill_and_monitor(machine: Machine, endpoint: ModelEndpoint) -> None:
+    plugin = machine.claude.home / ".claude" / "skills" / "sos"
+    written = machine.sos("connect", "claude", "--as", "coder", "--dir", str(machine.claude.project))["written"]
+    found = {str(path.relative_to(plugin)) for path in plugin.rglob("*") if path.is_file()}
+    assert {str(plugin / name) for name in found} <= set(written)
+    assert found == {".claude-plugin/plugin.json", "hooks/hooks.json", "monitors/monitors.json", "skills/sos/SKILL.md",
+                     "skills/sos/GUIDE.md", ".sos-owned"}  # fmt: skip
+    session = machine.claude.interactive()
+    session.submit("hello")
+    request = endpoint.wait_for(sees("hello"))
+    said = "\n".join(texts(request))
+    assert "[sos] You are coder" in said  # its hooks run
+    assert "Read your inbox, reply to other agents" in said  # its skill is offered
+    session.wait_idle()
+    listed = subprocess.run(["pgrep", "-f", "sos wait --line"], capture_output=True, text=True, check=True).stdout.split()
+    homes = [Path(f"/proc/{pid}/environ").read_bytes() for pid in listed]
+    assert any(f"SOS_HOME={machine.claude.home}/.sos\0".encode() in each for each in homes)  # its monitor waits
 
 
 def test_the_resume_packet_stands_in_the_first_request(machine: Machine, endpoint: ModelEndpoint) -> None:
@@ -73,12 +95,12 @@ def test_an_unbound_session_is_left_in_peace(machine: Machine, endpoint: ModelEn
 
 @pytest.mark.promise("INBOX-007")
 def test_no_evidence_is_claimed_when_the_output_vanishes(machine: Machine, endpoint: ModelEndpoint) -> None:
+    identifier = machine.send("into the void")  # before the harm: a command would mend the launcher
     launcher = machine.claude.home / ".sos" / "bin" / "sos-hook"
     real = launcher.with_name("sos-hook-real")
     launcher.rename(real)
     launcher.write_text(f'#!/bin/sh\n"{real}" "$@" > /dev/null\nexit 0\n')
     launcher.chmod(0o700)
-    identifier = machine.send("into the void")
     machine.claude.run("hello")
     facts = machine.facts(identifier)
     assert not any("into the void" in text for request in endpoint.requests for text in texts(request))

@@ -9,7 +9,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from sos.model.addresses import inbox_address
-from sos.model.errors import InvalidInput, SosError, TextTooLong
+from sos.model.errors import InvalidInput, SosError, TextTooLong, TooManyHops
 from sos.model.ids import new_id
 from sos.model.messages import (
     KINDS,
@@ -23,6 +23,7 @@ from sos.model.messages import (
     ack_for_in,
     checked,
     digest,
+    drafted,
     parse_deadline,
     request_id_in,
 )
@@ -150,7 +151,7 @@ def test_a_draft_at_its_limits_passes_unchanged(kind: str) -> None:
     [
         ({"text": "é" * (MAX_TEXT // 2) + "x"}, TextTooLong),
         ({"text": "\ud800"}, InvalidInput),
-        ({"hops": MAX_HOPS + 1}, InvalidInput),
+        ({"hops": MAX_HOPS + 1}, TooManyHops),
         ({"hops": -1}, InvalidInput),
         ({"priority": 10}, InvalidInput),
         ({"priority": -1}, InvalidInput),
@@ -178,7 +179,24 @@ def test_a_draft_at_its_limits_passes_unchanged(kind: str) -> None:
 def test_one_step_over_a_limit_is_refused_with_a_code(change: dict[str, Any], error: type[SosError]) -> None:
     with pytest.raises(error) as refused:
         checked(draft(**{**LARGEST, **change}))
-    assert refused.value.code in {"invalid_input", "text_too_long"}
+    assert refused.value.code in {"invalid_input", "text_too_long", "too_many_hops"}
+
+
+WRONG: list[dict[Any, Any]] = [
+    *({name: wrong} for name in ("id", "to", "text", "kind", "content_type", "priority", "headers") for wrong in (None, 2.5)),
+    *({name: wrong} for name in ("thread", "in_reply_to", "deadline_in", "expires_in") for wrong in (1.5, b"x", ["x"], True)),
+    *({"priority": True}, {"hops": None}, {"text": 7}, {"headers": {"k": 1}}, {"headers": {1: "x"}}, {"headers": ["x"]}),
+    *({"kind": "canary"}, {"assurance": "token"}, {"sender": "operator"}),
+]
+
+
+@pytest.mark.promise("MESSAGE-003")
+@pytest.mark.parametrize("change", WRONG)
+def test_a_wrong_type_an_unknown_kind_or_field_is_refused_with_a_code(change: dict[str, Any]) -> None:
+    fields = {**draft(**LARGEST).fields(), **change}
+    with pytest.raises(InvalidInput) as refused:
+        checked(drafted(fields))
+    assert refused.value.code == "invalid_input"
 
 
 @pytest.mark.promise("REQUEST-001")

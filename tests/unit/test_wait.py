@@ -13,6 +13,7 @@ from sos.cli.command import Command
 from sos.core.connection import LocalConnection
 from sos.model.attention import Attention, attention_of
 from sos.model.names import Slug
+from sos.model.tokens import AGENT_SCOPES
 from sos.stores.memory.store import MemoryStore
 from sos.testing.world import SESSION, World
 
@@ -31,9 +32,9 @@ class Monitor:
         self.between: list[Callable[[], object]] = []
         agent = self.world.store.agents.agent(Slug("bb"))
         assert agent is not None
-        connection = LocalConnection(self.world.store, agent, self.world.clock, SESSION)
+        connection = LocalConnection(self.world.store, agent, self.world.clock, SESSION, scopes=AGENT_SCOPES["bus"])
         monkeypatch.setattr(wait, "_bound", lambda _: connection)
-        monkeypatch.setattr(time, "sleep", lambda seconds: self.rest("sleep", seconds))
+        monkeypatch.setattr(wait, "_sleep", lambda _, seconds: self.rest("sleep", seconds))
         monkeypatch.setattr(connection, "wait", lambda seconds: self.rest("wait", seconds))
 
     def rest(self, how: str, seconds: float) -> None:
@@ -121,3 +122,24 @@ def test_in_quiet_hours_nothing_wakes_and_afterwards_it_does(
     rests = monitor.run(lambda: None, lambda: None)
     assert rests == [("sleep", wait.BUSY), ("sleep", wait.BUSY), ("sleep", 30.0)]
     assert capsys.readouterr().out.count("unread") == 1
+
+
+@pytest.mark.promise("REQUEST-003")
+def test_a_rest_between_two_wakes_keeps_to_the_second_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, slept = World(MemoryStore()), list[float]()
+    agent = world.store.agents.agent(Slug("bb"))
+    assert agent is not None
+    identifier = world.send("answer me", to="cc", kind="request", sender="bb", deadline_in=1500)
+    monkeypatch.setattr(time, "monotonic", lambda: sum(slept))
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        world.clock.tick(round(seconds * 1000))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    begun = world.clock.now()
+    wait._sleep(LocalConnection(world.store, agent, world.clock, SESSION, scopes=AGENT_SCOPES["bus"]), 30.0)
+    assert sum(slept) >= 30.0
+    overdue = world.one(identifier, "cc").overdue_at
+    assert overdue is not None
+    assert 0 <= overdue - begun - 1500 < 1000

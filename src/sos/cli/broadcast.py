@@ -1,11 +1,13 @@
-"""Send to everybody of your project, or of a squad. Recipients are fixed now; late joiners get nothing."""
+"""Send to everybody of your project, of a squad, or of all projects. Recipients are fixed now; late joiners get nothing."""
 
 from __future__ import annotations
 
 import time
 
+from sos.core.sending import EVERYWHERE
 from sos.model.ids import new_id, parse_id
 from sos.model.messages import Draft
+from sos.model.names import label
 from sos.model.times import Millis
 
 TYPE_CHECKING = False
@@ -19,7 +21,9 @@ EXAMPLE = 'sos broadcast --squad parsers "the grammar file moved"'
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `sos broadcast`."""
-    parser.add_argument("--squad", metavar="S", help="only the members of this squad")
+    whom = parser.add_mutually_exclusive_group()
+    whom.add_argument("--squad", metavar="S", help="only the members of this squad")
+    whom.add_argument("--everywhere", action="store_true", help="the agents of all projects; only the operator may")
     parser.add_argument("--id", metavar="ID", help="your own message id (UUID), to send the same again safely")
     parser.add_argument("text", metavar="TEXT", nargs="+", help="the text; - reads standard input")
 
@@ -29,4 +33,5 @@ def run(command: Command) -> int:
     given = command.arguments
     now = Millis(time.time_ns() // 1_000_000)
     draft = Draft(id=parse_id(given.id) if given.id else new_id(now), to="", text=command.text(given.text))
-    return command.send(draft, broadcast=True, squad=given.squad)
+    squad = EVERYWHERE if given.everywhere else given.squad and label(given.squad, "squad")
+    return command.send(draft, broadcast=True, squad=squad)

@@ -8,7 +8,7 @@ import sys
 
 from sos.cli import output
 from sos.model import wire
-from sos.model.errors import InvalidInput, StoreUnreachable
+from sos.model.errors import InvalidInput, NotFound, StoreUnreachable
 from sos.settings import Settings, load
 
 TYPE_CHECKING = False
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MAX_INPUT = 16 << 20
 """Bytes that are read of a standard input without end."""
 MAX_LIMIT = 100_000
+TOKENLESS = frozenset(("connect", "disconnect", "hook", "guide", "completion", "demo", "token"))
+"""Commands that show no token, or (`token`) say themselves what a token in a file is for."""
 
 
 class Command:
@@ -36,7 +38,8 @@ class Command:
     def settings(self) -> Settings:
         """What the environment says, read when it is first asked for: a wrong value must not keep the guide closed."""
         if self._settings is None:
-            self._settings = load()
+            place = getattr(self.arguments, "token_file", None)
+            self._settings = load() if place is None else load().replace(token=_token_in(place))
         return self._settings
 
     @property
@@ -46,22 +49,32 @@ class Command:
 
     def connect(self) -> LocalConnection:
         """The connection of whoever acts here."""
+        from sos.wiring.launchers import freshen
         from sos.wiring.local import connect, drain_outbox
 
+        freshen(self.settings)
         connection = connect(self.settings, self.arguments.as_agent)
         connection.store.mail.tick(connection.clock.now())
         for refused in drain_outbox(self.settings, connection):
             self.remark(f"sos: not sent, and never will be: {refused}")
         return connection
 
-    def send(self, draft: Draft, *, broadcast: bool = False, squad: str | None = None, answered: MessageId | None = None) -> int:
+    def send(
+        self,
+        draft: Draft,
+        *,
+        broadcast: bool = False,
+        squad: str | None = None,
+        answered: MessageId | None = None,
+        sender: str | None = None,
+    ) -> int:
         """Send a draft and print its receipt; where no store takes it, queue it and say so with exit 75."""
         from sos.cli import receipts
 
         try:
             connection = self.connect()
             if answered is not None:
-                receipt = connection.reply(answered, draft)
+                receipt = connection.reply(answered, draft, sender)
             elif broadcast:
                 receipt = connection.broadcast(draft, squad)
             else:
@@ -87,6 +100,18 @@ class Command:
         if not text.strip():
             raise InvalidInput("the text is empty; nothing was sent", next_step="give a text, or - to read standard input")
         return text
+
+
+def _token_in(place: str) -> str:
+    """The token in a file, or on standard input. Raises NotFound, HomeNotPrivate."""
+    from sos import files
+
+    if place == "-":
+        return _standard_input().strip()
+    data = files.read(place, limit=4096)
+    if data is None:
+        raise NotFound(f"{place} is not there", next_step="name the file that holds the token")
+    return data.decode("ascii", "replace").strip()
 
 
 def _standard_input() -> str:
@@ -134,6 +159,8 @@ def parser_of(name: str, module: ModuleType) -> Parser:
     )
     parser.add_argument("--as", dest="as_agent", metavar="AGENT", help="act for, or look at, this agent")
     parser.add_argument("--json", action="store_true", help="one JSON object (or lines of them)")
+    if name not in TOKENLESS:
+        parser.add_argument("--token-file", metavar="PATH", help="act as the agent whose bus token is in this file (- reads it)")
     module.arguments(parser)
     return parser
 

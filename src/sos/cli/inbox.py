@@ -26,7 +26,7 @@ def run(command: Command) -> int:
     connection = command.connect()
     entries = connection.inbox(given.view, given.limit)
     now = connection.clock.now()
-    counts = {view: connection.store.mail.count(connection.me.slug, view) for view in ("unread", "open")}
+    counts = {view: connection.count(view) for view in ("unread", "open")}
     lines = [f"{connection.me.slug}: {counts['unread']} unread, {counts['open']} open requests"]
     lines += [forms.line(entry, now) for entry in entries]
     command.out("\n".join(lines), {"agent": connection.me.slug, **counts, "entries": [forms.entry(e) for e in entries]})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.cli import forms
-from sos.model.errors import SosError
+from sos.model.errors import InvalidInput
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ EXAMPLE = "sos join --name mumega.codecheck --role code-reviewer --project sos -
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `sos join`."""
-    parser.add_argument("--name", required=True, help="what the agent is called; its slug is made of it")
+    parser.add_argument("--name", help="what the agent is called; its slug is made of it (not needed with --token-file)")
     parser.add_argument(
         "--role", help="what it does, in your words: code-reviewer, builder, lead, … (default: as before, or executor)"
     )
@@ -30,26 +30,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(command: Command) -> int:
     """Join and say how each step went."""
     from sos.wiring.joining import join
+    from sos.wiring.launchers import freshen
 
+    freshen(command.settings)
     given = command.arguments
-    joined = join(command.settings, given.name, given.role, given.project, tuple(given.skill), tuple(given.squad))
-    if given.runtime:
-        joined = _connected(command, joined)
+    if given.name is None and given.token_file is None:
+        raise InvalidInput("sos join needs a name", next_step=EXAMPLE)
+    joined = join(command.settings, given.name, given.role, given.project, tuple(given.skill), tuple(given.squad), given.runtime)
     command.out(_text(joined), _json(joined))
     return 0
-
-
-def _connected(command: Command, joined: Joined) -> Joined:
-    """Connect the runtime as well; the agent has joined, so a failure is a finding."""
-    from sos.model.findings import Finding
-    from sos.wiring import connecting
-
-    try:
-        connecting.connect_claude(command.settings, joined.agent.slug)
-    except SosError as error:
-        found = Finding(code="join_runtime", severity="warning", what=error.message, next_step=error.next_step)
-        return joined.replace(findings=(*joined.findings, found))
-    return joined
 
 
 def _text(joined: Joined) -> str:
@@ -57,7 +46,8 @@ def _text(joined: Joined) -> str:
     lines += [f"  changed {field}: {before} → {after}" for field, (before, after) in joined.changes.items()]
     lines += [f"{'✔' if each.good else '!'} {each.question} {each.answer}" for each in joined.answers]
     lines += [f"! {finding.what}  next: {finding.next_step}" for finding in joined.findings]
-    lines.append(f"next: sos connect claude --as {joined.agent.slug}    (in the directory that it works in)")
+    if not any(step.name == "runtime" and step.ok and " connected " in step.detail for step in joined.steps):
+        lines.append(f"next: sos connect claude --as {joined.agent.slug}    (in the directory that it works in)")
     return "\n".join(lines)
 
 

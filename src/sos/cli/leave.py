@@ -25,7 +25,7 @@ def run(command: Command) -> int:
     if connection.me.slug == OPERATOR:
         raise Forbidden("the operator cannot leave", next_step="name the agent: sos leave --as AGENT --yes")
     if not command.arguments.yes:
-        unread = connection.store.mail.count(connection.me.slug, "unread")
+        unread = connection.count("unread")
         command.out(f"{connection.me.slug} would leave with {unread} unread. Do it: add --yes", {"id": connection.me.slug})
         return 1
     connection.leave()

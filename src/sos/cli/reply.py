@@ -19,6 +19,7 @@ EXAMPLE = 'sos reply 01a20b4a-b6d8-7455-aa1d-55d6b6d6c693 "it is green"'
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `sos reply`."""
+    parser.add_argument("--from", dest="sender", metavar="AGENT", help="who sent it, where several senders used one id")
     parser.add_argument("--id", metavar="NEW", help="your own id for the reply (UUID), to send the same again safely")
     parser.add_argument("answered", metavar="ID", help="the message that you answer")
     parser.add_argument("text", metavar="TEXT", nargs="+", help="the text; - reads standard input")
@@ -29,4 +30,4 @@ def run(command: Command) -> int:
     given = command.arguments
     now = Millis(time.time_ns() // 1_000_000)
     draft = Draft(id=parse_id(given.id) if given.id else new_id(now), to="", text=command.text(given.text))
-    return command.send(draft, answered=parse_reference(given.answered))
+    return command.send(draft, answered=parse_reference(given.answered), sender=given.sender)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sos.core.access import allow_all
 from sos.core.sending import unknown
 from sos.model.errors import InvalidInput
 from sos.model.names import address_name, label
@@ -29,6 +30,8 @@ def run(command: Command) -> int:
     connection = command.connect()
     project = label(given.project, "project") if given.project else connection.me.project
     agents = connection.store.agents
+    if given.what != "list":
+        allow_all(connection.scopes)
     if given.what != "list" and not given.agents:
         raise InvalidInput(f"sos squad {given.what} needs a squad and agents", next_step=EXAMPLE)
     if given.squad is None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 
 from sos import files
-from sos.core.access import record_of
+from sos.core.access import allow_all, record_of
 from sos.homes import home as homes
 from sos.model.errors import Conflict, InvalidInput, NotFound, TokenDamaged
 from sos.model.times import iso
-from sos.model.tokens import AGENT_SERVICES, SERVICES, TokenRecord, mint, parse_token
+from sos.model.tokens import ADMIN, AGENT_SERVICES, SERVICES, TokenRecord, mint, parse_token
 from sos.wiring.local import who_am_i
 
 TYPE_CHECKING = False
@@ -27,13 +27,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `sos token`."""
     parser.add_argument("what", choices=["where", "list", "show", "mint", "rotate", "revoke", "import"])
     parser.add_argument("which", metavar="SERVICE|KEYID", nargs="?", help="registry, squad or bus; for revoke a key id")
-    parser.add_argument("--token-file", metavar="PATH", help="where the token to import is; - reads standard input")
+    parser.add_argument("--token-file", metavar="PATH", help="where the token is that is imported, or shown; - reads it")
+    parser.add_argument("--scope", action="append", help="mint: only this of its scopes (may be repeated)")
     parser.add_argument("--out", metavar="PATH", help="mint: write the token to this file (0600) instead of printing it")
 
 
 def run(command: Command) -> int:
     """Do it."""
     what = command.arguments.what
+    if what == "import":
+        command.arguments.imported, command.arguments.token_file = command.arguments.token_file, None
     return _where(command) if what == "where" else _ACTIONS[what](command, command.connect())
 
 
@@ -54,7 +57,7 @@ def _where(command: Command) -> int:
     for service in AGENT_SERVICES:
         places = [(homes.token_path(home, service), homes.load_token(home, service))]
         if service == "bus":
-            places = homes.bus_tokens(home, settings.bus_token, settings.bus_token_file)
+            places = homes.bus_tokens(home, settings.bus_token, settings.bus_token_file, settings.token)
         used = next((place for place, token in places if token), None)
         rows += [{"service": service, "place": at, "id": _key(token), "used": at == used} for at, token in places]
     lines = ["the first place that holds a token counts; one service's token is never another's"]
@@ -87,7 +90,7 @@ def _line(record: TokenRecord) -> str:
 
 
 def _list(command: Command, connection: LocalConnection) -> int:
-    records = connection.store.tokens.of(None if connection.me.slug == "operator" else connection.me.slug)
+    records = connection.store.tokens.of(None if ADMIN in connection.scopes else connection.me.slug)
     command.out("\n".join(_line(each) for each in records), {"tokens": [_form(each) for each in records]})
     return 0
 
@@ -100,7 +103,7 @@ def _show(command: Command, connection: LocalConnection) -> int:
 
 
 def _mint(command: Command, connection: LocalConnection) -> int:
-    token = _new(connection, _service(command))
+    token = _new(connection, _service(command), command.arguments.scope)
     if command.arguments.out:
         files.write(command.arguments.out, (token.text + "\n").encode())
         command.out(f"{token.service} token {token.key_id} is in {command.arguments.out}", {"id": token.key_id})
@@ -110,9 +113,11 @@ def _mint(command: Command, connection: LocalConnection) -> int:
     return 0
 
 
-def _new(connection: LocalConnection, service: Service) -> Token:
-    token = mint(SERVICES[service])
-    connection.store.tokens.add(record_of(token, connection.me.slug, connection.me.project, connection.clock.now()))
+def _new(connection: LocalConnection, service: Service, scopes: list[str] | None = None) -> Token:
+    allow_all(connection.scopes)
+    token, me, now = mint(SERVICES[service]), connection.me, connection.clock.now()
+    made = record_of(token, me.slug, me.project, now, scopes=None if scopes is None else tuple(scopes))
+    connection.store.tokens.add(made)
     return token
 
 
@@ -134,8 +139,9 @@ def _revoke(command: Command, connection: LocalConnection) -> int:
     key = command.arguments.which
     if not key:
         raise InvalidInput("which token? It is named by its key id", next_step="sos token list")
+    allow_all(connection.scopes)
     record = connection.store.tokens.by_key(key)
-    if record is None or connection.me.slug not in {record.agent, "operator"}:
+    if record is None or (connection.me.slug != record.agent and ADMIN not in connection.scopes):
         raise NotFound(f"no token {key!a}", next_step="sos token list")
     live = connection.store.tokens.revoke(key, connection.clock.now())
     command.out(f"{key} {'is revoked' if live else 'was revoked before'}", {"id": key, "revoked": live})
@@ -143,12 +149,13 @@ def _revoke(command: Command, connection: LocalConnection) -> int:
 
 
 def _import(command: Command, connection: LocalConnection) -> int:
-    place = command.arguments.token_file
+    place = command.arguments.imported
     if not place:
         raise InvalidInput("which token?", next_step="sos token import --token-file PATH   (or '-' to read standard input)")
     data = sys.stdin.buffer.read(4096) if place == "-" else files.read(place, limit=4096)
     if data is None:
         raise NotFound(f"{place} is not there", next_step="name the file that holds the token")
+    allow_all(connection.scopes)
     token = parse_token(data.decode("ascii", "replace"))
     known = connection.store.tokens.by_key(token.key_id)
     if known is not None and (known.agent != connection.me.slug or known.revoked_at is not None):

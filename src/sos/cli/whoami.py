@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
 from sos.cli import forms
 from sos.core import readiness
+from sos.homes import home as homes
+from sos.model.times import iso
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
     from sos.cli.command import Command
+    from sos.homes.undone import Undone
 
 EXAMPLE = "sos whoami --as mumega-codecheck"
 
@@ -24,17 +29,28 @@ def run(command: Command) -> int:
 
     who = who_am_i(command.settings, command.arguments.as_agent)
     connection = command.connect()
-    answers = readiness.answers(connection.store, connection.me, guide_path(command.settings, who.slug))
+    answers = readiness.answers(connection.store, connection.me, guide_path(command.settings, connection.me))
     good = all(each.good for each in answers)
     lines = [f"{who.slug}, because of {who.why}"]
     lines += [f"{'✔' if each.good else '!'} {each.question} {each.answer}" for each in answers]
     lines += [f"  next: {each.next_step}" for each in answers if not each.good]
+    left = _undone(homes.path_of(command.settings.home, who.slug))
+    lines += [f"! left undone since {iso(each.since)}: {each.step}: {each.what}  next: {each.next_step}" for each in left]
     lines.append("onboarded" if good else "merely running: not onboarded")
     value = {
         **forms.agent(connection.me),
         "why": who.why,
         "onboarded": good,
         "answers": [each.fields() for each in answers],
+        "undone": [{**each.fields(), "since": iso(each.since), "values": list(each.values)} for each in left],
     }
     command.out("\n".join(lines), value)
     return 0 if good else 1
+
+
+def _undone(home: str) -> list[Undone]:
+    if not os.path.lexists(os.path.join(home, "undone.json")):
+        return []
+    from sos.homes import undone  # where all is done, which is nearly always, a command starts without it
+
+    return undone.load(home)

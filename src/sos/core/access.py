@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sos.model.errors import TokenExpired, TokenRefused, TokenRevoked
-from sos.model.tokens import AGENT_SCOPES, TokenRecord, parse_token, require_kind
+from sos.model.errors import InvalidInput, ScopeMissing, TokenExpired, TokenRefused, TokenRevoked
+from sos.model.names import OPERATOR
+from sos.model.tokens import AGENT_SCOPES, TokenRecord, parse_token, require_kind, scopes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,15 +34,39 @@ def identify(store: Store, text: str, service: Service, now: Millis) -> TokenRec
     return record
 
 
-def record_of(token: Token, agent: Slug, project: str, now: Millis, expires_at: Millis | None = None) -> TokenRecord:
-    """What the store keeps of a token for an agent."""
+def allow(scopes: tuple[str, ...], *wanted: str) -> None:
+    """Refuse what none of these scopes is for. Raises ScopeMissing."""
+    if not any(scope in scopes for scope in wanted):
+        raise ScopeMissing(f"the token has not the scope {' or '.join(wanted)}; it has {', '.join(scopes) or 'none'}")
+
+
+def allow_all(scopes: tuple[str, ...]) -> None:
+    """Refuse a token that was narrowed: it changes nothing of its agent beyond what its scopes name. Raises ScopeMissing."""
+    missing = [scope for scope in AGENT_SCOPES["bus"] if scope not in scopes]
+    if missing:
+        raise ScopeMissing(f"this needs a whole token; the one given has not {', '.join(missing)}")
+
+
+def record_of(
+    token: Token,
+    agent: Slug,
+    project: str,
+    now: Millis,
+    expires_at: Millis | None = None,
+    scopes: tuple[str, ...] | None = None,
+) -> TokenRecord:
+    """What the store keeps of a token for an agent; `scopes`: narrower than all that it may have. Raises InvalidInput."""
+    most = scopes_of(token.service, operator=agent == OPERATOR)
+    unknown = [scope for scope in scopes or () if scope not in most]
+    if unknown:
+        raise InvalidInput(f"a {token.service} token of {agent} has no scope {unknown[0]!a}", next_step=f"use {', '.join(most)}")
     return TokenRecord(
         key_id=token.key_id,
         digest=token.digest,
         service=token.service,
         agent=agent,
         project=project,
-        scopes=AGENT_SCOPES[token.service],
+        scopes=most if scopes is None else tuple(dict.fromkeys(scopes)),
         created_at=now,
         expires_at=expires_at,
     )

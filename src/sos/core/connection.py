@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from sos.model.errors import Forbidden, InvalidInput, UnknownMessage
+from sos.core import access
+from sos.model.deliveries import DAMAGED
+from sos.model.errors import Conflict, Forbidden, InvalidInput, UnknownMessage
 from sos.model.names import OPERATOR, Slug
+from sos.model.tokens import ADMIN
 from sos.model.transitions import Ack, Kill, Requeue, Surface
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sos.model.addresses import GlobalSpelling
     from sos.model.agents import Agent
     from sos.model.deliveries import Entry, Story
     from sos.model.ids import MessageId
@@ -21,12 +25,25 @@ if TYPE_CHECKING:
 class LocalConnection:
     """The bus as `me` sees it. `session`: the body that acts; empty for a terminal of the operator's.
 
-    Only the recipient's own body changes a delivery: `own` says whether this one is.
+    Only the recipient's own body changes a delivery: `own` says whether this one is. `scopes` are those of the token that was
+    shown: what they do not name is refused with ScopeMissing.
     """
 
-    def __init__(self, store: Store, me: Agent, clock: Clock, session: str = "", *, own: bool = True) -> None:
+    def __init__(
+        self,
+        store: Store,
+        me: Agent,
+        clock: Clock,
+        session: str = "",
+        *,
+        scopes: tuple[str, ...],
+        own: bool = True,
+        spelling: GlobalSpelling = "agent",
+    ) -> None:
         self.store = store
+        self.spelling = spelling
         self.me = me
+        self.scopes = scopes
         self.clock = clock
         self.session = session
         self.own = own
@@ -37,74 +54,106 @@ class LocalConnection:
         """Send to one agent. See `core.sending`."""
         from sos.core import sending
 
+        access.allow(self.scopes, "send:project", "send:any-project")
         now = self.clock.now()
-        return sending.send(self.store, sending.parcel_for(self.store, self.me, draft, now), now)
+        parcel = sending.parcel_for(self.store, self.me, draft, now, self.spelling)
+        if parcel.project != self.me.project and parcel.recipients != (OPERATOR,):
+            access.allow(self.scopes, "send:any-project")
+        return sending.send(self.store, parcel, now)
 
     def broadcast(self, draft: Draft, squad: str | None = None) -> Receipt:
-        """Send to everybody of the project, or of a squad of it."""
+        """Send to everybody of the project, or of a squad of it, or (`EVERYWHERE`) of all projects."""
         from sos.core import sending
 
+        access.allow(self.scopes, ADMIN if squad == sending.EVERYWHERE else "broadcast:project")
         now = self.clock.now()
         return sending.send(self.store, sending.broadcast_parcel(self.store, self.me, draft, now, squad), now)
 
-    def reply(self, answered: MessageId, draft: Draft) -> Receipt:
-        """Answer a message of the own inbox; that closes a request. `draft.to` is filled here."""
-        found = self.store.mail.find(self.me.slug, [answered])
-        # A foreign entry may carry the id of a message that somebody truly sent: the true one is meant.
-        entry = min(found, key=lambda each: each.message.assurance == "claimed")
-        if entry.message.assurance == "claimed":
+    def reply(self, answered: MessageId, draft: Draft, sender: str | None = None) -> Receipt:
+        """Answer a message of the own inbox; that closes a request. `draft.to` is filled here. Raises TooManyHops."""
+        access.allow(self.scopes, "inbox:self")
+        entry = self._meant(answered, sender)
+        found = entry.message
+        if entry.damaged:
+            raise InvalidInput("the stored row of that message is damaged: nobody knows who sent it")
+        if found.assurance == "claimed":
             raise InvalidInput("the sender of that message is only claimed: there is nobody sure to answer to")
-        if entry.message.hops >= 8:
-            raise InvalidInput("this conversation went back and forth through 8 automatic hops")
-        return self.send(draft.replace(to=entry.message.sender, kind="reply", in_reply_to=answered, thread=entry.message.thread))
+        # One hop more than what it answers, whoever answers: so two that answer each other by themselves die down.
+        filled = {"to": found.sender, "in_reply_to": answered, "thread": found.thread, "hops": found.hops + 1}
+        return self.send(draft.replace(kind="reply", **filled))
 
-    def ack(self, ids: Sequence[MessageId]) -> list[Entry]:
+    def ack(self, ids: Sequence[MessageId], sender: str | None = None) -> list[Entry]:
         """Acknowledge messages of the own inbox."""
         self._require_own()
         action = Ack(at=self.clock.now(), body=self.session)
-        return self.store.mail.apply(self.me.slug, [(identifier, action) for identifier in ids])
+        return self.store.mail.apply(self.me.slug, [(self._meant(each, sender).message.seq, action) for each in ids])
+
+    def _meant(self, identifier: MessageId, sender: str | None = None) -> Entry:
+        """The one message that an id names here. Raises UnknownMessage; Conflict where several senders used the id."""
+        found = [entry for entry in self.store.mail.find(self.me.slug, [identifier]) if sender in {None, entry.message.sender}]
+        # A foreign entry may carry the id of a message that somebody truly sent: the true one is meant.
+        found = [entry for entry in found if entry.message.assurance != "claimed"] or found
+        if not found:
+            raise UnknownMessage(f"no message {identifier} from {ascii(sender)[1:-1]}")
+        if len(found) > 1:
+            names = ", ".join(entry.message.sender for entry in found)
+            raise Conflict(f"{len(found)} messages here have the id {identifier}: from {names}", next_step="add --from SENDER")
+        return found[0]
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
     def inbox(self, view: View, limit: int) -> list[Entry]:
         """List without marking anything."""
+        access.allow(self.scopes, "inbox:self")
         return self.store.mail.entries(self.me.slug, view, limit)
+
+    def count(self, view: View) -> int:
+        """How many entries a view holds."""
+        access.allow(self.scopes, "inbox:self")
+        return self.store.mail.count(self.me.slug, view)
 
     def read(self, ids: Sequence[MessageId], limit: int = 20) -> list[Entry]:
         """Whole messages, by id or all unread. Marks nothing: call `mark_read` after they were shown and flushed."""
+        access.allow(self.scopes, "inbox:self")
         return self.store.mail.find(self.me.slug, ids) if ids else self.store.mail.entries(self.me.slug, "unread", limit)
 
     def mark_read(self, entries: Sequence[Entry]) -> None:
-        """Mark what was shown in the agent's own body. Anybody else's read is a peek, and this does nothing."""
+        """Mark what was shown in the agent's own body. Anybody else's read is a peek, and this does nothing.
+
+        A damaged message is ended instead, and its sender told.
+        """
         if self.own and entries:
             now = self.clock.now()
-            action = Surface(at=now, body=self.session, turn=self.me.turn)
-            self.store.mail.apply(self.me.slug, [(entry.message.seq, action) for entry in entries if not entry.damaged])
+            shown = Surface(at=now, body=self.session, turn=self.me.turn)
+            ended = Kill(at=now, body=self.session, reason=DAMAGED)
+            self.store.mail.apply(self.me.slug, [(entry.message.seq, ended if entry.damaged else shown) for entry in entries])
 
     def wait(self, seconds: float) -> bool:
         """Wait for mail; see `ports.Store.wait`."""
+        access.allow(self.scopes, "inbox:self")
         return self.store.wait(self.me.slug, seconds)
 
     def dead(self, limit: int) -> list[Entry]:
         """The own inbox's dead letters."""
-        return self.store.mail.entries(self.me.slug, "dead", limit)
+        return self.inbox("dead", limit)
 
     def requeue(self, ids: Sequence[MessageId]) -> list[Entry]:
         """Give dead letters another life."""
         self._require_own()
         action = Requeue(at=self.clock.now(), body=self.session)
-        return self.store.mail.apply(self.me.slug, [(identifier, action) for identifier in ids])
+        return self.store.mail.apply(self.me.slug, [(self._meant(each).message.seq, action) for each in ids])
 
     def drop(self, ids: Sequence[MessageId]) -> list[Entry]:
         """End messages for good; their senders are told."""
         self._require_own()
         action = Kill(at=self.clock.now(), body=self.session, reason="dropped by its recipient")
-        return self.store.mail.apply(self.me.slug, [(identifier, action) for identifier in ids])
+        return self.store.mail.apply(self.me.slug, [(self._meant(each).message.seq, action) for each in ids])
 
     # --- stories and people -------------------------------------------------------------------------------------------
 
     def trace(self, identifier: MessageId) -> Story:
         """Everything known of one message that this agent sent or received."""
+        access.allow(self.scopes, "inbox:self")
         story = self.store.mail.story(identifier, None, self.me.slug)
         if not self._mine(story):
             raise UnknownMessage(f"no message {identifier} that {self.me.slug} sent or received")
@@ -112,6 +161,7 @@ class LocalConnection:
 
     def sent(self, limit: int) -> list[Story]:
         """Where everything stands that this agent sent: not what a former owner of its slug did."""
+        access.allow(self.scopes, "inbox:self")
         return [story for story in self.store.mail.sent(self.me.slug, limit) if self._mine(story)]
 
     def _mine(self, story: Story) -> bool:
@@ -129,9 +179,11 @@ class LocalConnection:
         """Give the slug back. The record stays."""
         if self.me.slug == OPERATOR:
             raise Forbidden("the operator cannot leave")
+        access.allow_all(self.scopes)
         self.store.agents.close(self.me.slug, self.clock.now())
 
     def _require_own(self) -> None:
+        access.allow(self.scopes, "inbox:self")
         if not self.own:
             raise Forbidden(
                 f"only {self.me.slug} itself changes what stands in its inbox; this is a look from outside",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.core import rendering
-from sos.model.deliveries import Entry
+from sos.model.deliveries import DAMAGED, Entry
 from sos.model.record import Record
 from sos.model.transitions import Arrive, GiveUpEvidence, Kill, Miss, Surface
 
@@ -59,12 +59,18 @@ def show(store: Store, agent: Agent, body: Body, now: Millis, nonce: str) -> tup
     entries = store.mail.entries(agent.slug, "due", PAGE, turn=agent.turn)
     damaged = [entry.message for entry in entries if entry.damaged]
     if damaged:
-        action = Kill(at=now, body=body.session, reason="its stored row is damaged")
+        action = Kill(at=now, body=body.session, reason=DAMAGED)
         store.mail.apply(agent.slug, [(message.seq, action) for message in damaged])
     sound = [entry for entry in entries if not entry.damaged]
     total = len(sound) if len(entries) < PAGE else store.mail.count(agent.slug, "due", agent.turn)
     rendered = rendering.batch(sound, agent, now, nonce, total=total, spent=body.spent, bodies=agent.bodies)
     return rendered, [message.id for message in damaged]
+
+
+def waiting(store: Store, agent: Agent) -> int:
+    """Open requests that were shown as often as they ever are: from now on they are only counted. At most `PAGE` are."""
+    found = store.mail.entries(agent.slug, "open", PAGE)
+    return sum(entry.delivery.shown > 0 and entry.delivery.next_turn is None for entry in found)
 
 
 def surfaced(

@@ -68,7 +68,7 @@ def _guide(agent: Agent, path: str | None) -> Answer:
     return Answer(
         question="What do I do when stuck?",
         good=path is not None,
-        answer=path or "the recovery guide is not installed",
+        answer=path or "the recovery guide is not installed, or was changed",
         next_step="" if path else mend(agent),
     )
 

@@ -158,6 +158,13 @@ def batch(
     return Rendered(text="\n".join(lines), shown=tuple(shown), numbers=tuple(numbers), spent=spent, held=held)
 
 
+def waiting(count: int) -> str:
+    """What is left of the reminders of open requests: their number. Empty for none."""
+    if not count:
+        return ""
+    return f"[sos] {count} open request{'s wait' if count > 1 else ' waits'} for your answer: sos inbox --view open"
+
+
 def _size(piece: str) -> int:
     return len(piece.encode("utf-8", "backslashreplace")) + 1
 

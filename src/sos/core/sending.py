@@ -3,36 +3,54 @@
 from __future__ import annotations
 
 from sos.model.addresses import broadcast_address, inbox_address, squad_address
-from sos.model.errors import Forbidden, InvalidInput, NoRecipients, UnknownAgent
+from sos.model.errors import Forbidden, InvalidInput, NoRecipients, UnknownAgent, UnknownMessage
 from sos.model.messages import DEADLINES, Receipt, ack_for_in, checked, request_id_in
-from sos.model.names import OPERATOR, address_name, label
+from sos.model.names import OPERATOR, Slug, address_name, label
 from sos.model.parcels import Parcel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sos.model.addresses import Address, GlobalSpelling
     from sos.model.agents import Agent
-    from sos.model.messages import Draft
+    from sos.model.messages import Draft, Told
     from sos.model.times import Millis
     from sos.ports import Store
 
 
-def parcel_for(store: Store, me: Agent, draft: Draft, now: Millis) -> Parcel:
+EVERYWHERE = "*"
+"""In the place of a squad, which cannot be called so: all projects."""
+
+
+def address_of(recipient: Agent, spelling: GlobalSpelling = "agent") -> Address:
+    """The one stream that mail to an agent is written to: its project's; the operator is of no project."""
+    return inbox_address(recipient.slug, None if recipient.slug == OPERATOR else recipient.project, spelling)
+
+
+def parcel_for(store: Store, me: Agent, draft: Draft, now: Millis, spelling: GlobalSpelling = "agent") -> Parcel:
     """A direct message as a parcel. Raises UnknownAgent (with the nearest names), InvalidInput, TextTooLong."""
     _require_member(me)
     recipient = store.agents.agent(address_name(draft.to))
-    if recipient is None or recipient.status != "open":
+    if recipient is None or (recipient.status != "open" and not _sent_before(store, me, draft)):
         raise unknown(store, draft.to, left=recipient is not None)
     draft = _understood(checked(draft.replace(to=recipient.slug)))
-    project = None if recipient.slug == OPERATOR else recipient.project
     return Parcel(
         draft=draft,
         sender=me.slug,
         recipients=(recipient.slug,),
         project=recipient.project,
-        address=inbox_address(recipient.slug, project),
+        address=address_of(recipient, spelling),
         assurance="same-user",
         sent_at=now,
     )
+
+
+def _sent_before(store: Store, me: Agent, draft: Draft) -> bool:
+    """Whether this id was sent: then the store answers as before, although the recipient has left since."""
+    try:
+        store.mail.story(draft.id, me.slug, me.slug)
+    except UnknownMessage:
+        return False
+    return True
 
 
 def _require_member(me: Agent) -> None:
@@ -53,21 +71,24 @@ def _understood(draft: Draft) -> Draft:
 def broadcast_parcel(store: Store, me: Agent, draft: Draft, now: Millis, squad: str | None = None) -> Parcel:
     """A broadcast as a parcel: its recipients are fixed here, the sender is none of them. Raises NoRecipients."""
     _require_member(me)
-    if squad is not None:
+    if squad == EVERYWHERE:
+        squad = None
+        members = tuple(agent.slug for agent in store.agents.agents() if agent.status == "open" and agent.slug != OPERATOR)
+        audience, address = "all projects", broadcast_address(None)
+    elif squad is not None:
         squad = label(squad, "squad")
         members = store.agents.squad(me.project, squad)
-        address = squad_address(me.project, squad)
+        audience, address = f"squad {squad}", squad_address(me.project, squad)
     else:
         members = tuple(
             agent.slug
             for agent in store.agents.agents()
             if agent.status == "open" and agent.project == me.project and agent.slug != OPERATOR
         )
-        address = broadcast_address(me.project)
+        audience, address = f"project {me.project}", broadcast_address(me.project)
     recipients = tuple(slug for slug in members if slug != me.slug)
-    if not recipients:
-        raise NoRecipients(f"nobody would receive this broadcast in {squad or me.project}")
-    audience = f"squad {squad}" if squad else f"project {me.project}"
+    if not recipients and not _sent_before(store, me, draft):
+        raise NoRecipients(f"nobody would receive this broadcast to {audience}")
     return Parcel(
         draft=checked(draft.replace(to=audience, kind="broadcast")),
         sender=me.slug,
@@ -81,17 +102,25 @@ def broadcast_parcel(store: Store, me: Agent, draft: Draft, now: Millis, squad: 
 
 def send(store: Store, parcel: Parcel, now: Millis) -> Receipt:
     """Store a parcel durably and say where it is and how its recipients are."""
-    posted = store.mail.post([parcel])[0]
+    posted, recipients = store.mail.post([parcel])[0], parcel.recipients
+    if posted.duplicate:  # the same receipt as before, whoever came or left since
+        recipients = tuple(store.mail.story(posted.message.id, Slug(parcel.sender), Slug(parcel.sender)).deliveries)
     return Receipt(
         id=posted.message.id,
         to=posted.message.to,
         duplicate=posted.duplicate,
         durability=store.durability,
-        recipients=parcel.recipients,
+        recipients=recipients,
         inbox_depth=posted.depth,
-        hearing={slug: hearing(store, slug, now) for slug in parcel.recipients[:20]},
+        hearing={slug: hearing(store, slug, now) for slug in recipients[:20]},
         deadline=posted.message.deadline,
+        told=None if posted.message.deadline is None else _told(store, Slug(parcel.sender)),
     )
+
+
+def _told(store: Store, sender: Slug) -> Told:
+    """Who waits for the sender's mail watches its deadlines too, this new one included; else the next one to come does."""
+    return "within a second" if store.nudge(sender) else "at the next command or hook"
 
 
 def hearing(store: Store, slug: str, now: Millis) -> str:

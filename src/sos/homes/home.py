@@ -67,6 +67,15 @@ def _set_aside_outbox(root: str, home: Home) -> None:
         os.rename(place, f"{place}-of-{os.urandom(4).hex()}")
 
 
+def remove(root: str, slug: str) -> None:
+    """Remove the home of a join that failed, with what that join has put into it."""
+    place = path_of(root, slug)
+    for folder, _, names in os.walk(place, topdown=False):
+        for name in names:
+            files.remove(os.path.join(folder, name))
+        os.rmdir(folder)
+
+
 def load(root: str, slug: str) -> Home | None:
     """Read a home, or None where there is none. Raises HomeDamaged, HomeNotPrivate."""
     path = path_of(root, slug)
@@ -118,15 +127,18 @@ def load_token(home: str, service: Service) -> str | None:
     return None if data is None else data.decode("ascii", "replace").strip()
 
 
-def bus_tokens(home: str, value: str | None, file: str | None) -> list[tuple[str, str | None]]:
+def bus_tokens(home: str, value: str | None, file: str | None, given: str | None = None) -> list[tuple[str, str | None]]:
     """The places of the bus token in their order, each with the token that stands there: the first one counts.
 
-    `value` and `file` are what `SOS_BUS_TOKEN` and `SOS_BUS_TOKEN_FILE` say. Raises HomeNotPrivate, HomeDamaged.
+    `given` was given to this command; `value` and `file` are what `SOS_BUS_TOKEN` and `SOS_BUS_TOKEN_FILE` say. Raises
+    HomeNotPrivate, HomeDamaged.
     """
-    data = files.read(file, limit=4096) if file and not value else None
-    if file and not value and data is None:
+    asked = file if file and not value and not given else None
+    data = files.read(asked, limit=4096) if asked else None
+    if asked and data is None:
         raise HomeDamaged(
             f"{file} (SOS_BUS_TOKEN_FILE) is not there", next_step="unset SOS_BUS_TOKEN_FILE, or put the file there"
         )
-    given = None if data is None else data.decode("ascii", "replace").strip()
-    return [("SOS_BUS_TOKEN", value), ("SOS_BUS_TOKEN_FILE", given), (token_path(home, "bus"), load_token(home, "bus"))]
+    filed = None if data is None else data.decode("ascii", "replace").strip()
+    variables = [("--token-file", given), ("SOS_BUS_TOKEN", value), ("SOS_BUS_TOKEN_FILE", filed)]
+    return [*variables, (token_path(home, "bus"), load_token(home, "bus"))]

@@ -7,7 +7,7 @@ import os
 from sos import files
 from sos.model import wire
 from sos.model.errors import HomeDamaged, SosError
-from sos.model.messages import Draft
+from sos.model.messages import Draft, drafted
 from sos.model.record import Record
 
 DAMAGED = ".damaged"
@@ -75,7 +75,7 @@ def _read(home: str, identifier: str) -> Queued:
     data = files.read(path)
     try:
         made = wire.loads(data or b"")
-        return Queued(**{**made, "draft": Draft(**made["draft"])})
+        return Queued(**{**made, "draft": drafted(made["draft"])})
     except (SosError, TypeError, KeyError) as error:
         raise HomeDamaged(f"{path} cannot be read: {error}", next_step=f"look at {path}, then remove it") from error
 

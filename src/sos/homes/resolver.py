@@ -23,6 +23,9 @@ SESSIONS_KEPT = 30 * 24 * 3600
 _ANEW = "sos connect claude --as SLUG, in each directory (keeps the damaged file beside it)"
 
 
+_RECORDED = "this session ("
+
+
 class Who(Record):
     """An answer: which agent, and which of the rules said so."""
 
@@ -129,7 +132,15 @@ def recorded_agent(root: str, session: str) -> Who | None:
     slug, _, why = data.decode("utf-8", "replace").partition("\n")
     if not is_slug(slug):
         raise HomeDamaged(f"{path} does not name an agent", next_step="end this session and start it anew")
-    return Who(slug=slug, why=f"this session ({why.strip()})")
+    return Who(slug=slug, why=f"{_RECORDED}{why.strip()})")
+
+
+def original(who: Who) -> str:
+    """Why a session is this agent, as it was found at its start."""
+    why = who.why
+    while why.startswith(_RECORDED):
+        why = why.removeprefix(_RECORDED).removesuffix(")")
+    return why
 
 
 def recorded(root: str, session: str) -> bool:
@@ -149,7 +160,7 @@ def record_session(root: str, session: str, who: Who | None, now: Millis) -> Non
     run = files.private_directory(os.path.join(root, "run"))
     _remove_old(run, now)
     if who is not None:
-        files.write(os.path.join(run, f"session-{name}"), f"{who.slug}\n{who.why}\n".encode())
+        files.write(os.path.join(run, f"session-{name}"), f"{who.slug}\n{original(who)}\n".encode())
     link = os.path.join(run, f"q-{name}")
     target = f"quiet-{who.slug}" if who is not None else "."
     try:

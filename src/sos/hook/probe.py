@@ -11,7 +11,7 @@ from sos.homes import resolver
 from sos.model.agents import Body
 from sos.model.errors import UnknownMessage
 from sos.model.ids import MessageId
-from sos.wiring.local import SystemClock, authenticated, open_home_store
+from sos.wiring.local import SystemClock, admitted, open_home_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def run(settings: Settings, event: Event, show: Callable[[str], None]) -> None:
     if home is None:
         return  # nobody's session, like any other
     store = open_home_store(settings, home, lock_seconds=0.2)
-    agent, now = authenticated(store, settings, home), SystemClock().now()
+    (agent, _), now = admitted(store, settings, home), SystemClock().now()
     (entry,) = store.mail.find(agent.slug, [MessageId(event.session.removeprefix(PREFIX))])
     if entry.message.kind != "system" or entry.damaged:
         raise UnknownMessage("a probe shows canaries alone")

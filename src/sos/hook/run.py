@@ -119,6 +119,7 @@ def _notice(settings: Settings | None, event: Event, why: str) -> None:
     if _printed or event.subagent or event.name not in answer.SPEAKING or not event.bound(settings):
         return
     since = event.unreachable_since(settings)
+    event.log(settings, why)
     text = f"[sos] bus unreachable since {since}: {why}. Messages may be waiting. The guide: sos guide"
     try:
         _print(answer.context(event.name, text))

@@ -7,6 +7,7 @@ import time
 
 from sos import files
 from sos.core import inbox, rendering
+from sos.core.access import allow
 from sos.homes import home as homes
 from sos.homes import resolver
 from sos.model import wire
@@ -15,7 +16,7 @@ from sos.model.errors import HomeDamaged, UnreadableJson
 from sos.model.record import Record
 from sos.model.times import Millis, iso
 from sos.runtimes.claude import evidence
-from sos.wiring.local import SystemClock, authenticated, open_home_store
+from sos.wiring.local import SystemClock, admitted, guide_path, open_home_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,6 +83,18 @@ class Event(Record):
             return known.decode("ascii", "replace") if known else iso(now)
         return known.decode("ascii", "replace") if known else iso(now)
 
+    def log(self, settings: Settings | None, text: str) -> None:
+        """Keep a notice in the log of this session's agent, where there is one."""
+        try:
+            who = resolver.recorded_agent(settings.home, self.session) if settings is not None else None
+            if settings is None or who is None:
+                return
+            from sos.homes import log  # on a bad day only
+
+            log.add(homes.path_of(settings.home, who.slug), Millis(time.time_ns() // 1_000_000), f"{self.name}: {text}")
+        except Exception:  # noqa: BLE001  # a broken home: the notice itself matters more than its log
+            return
+
 
 def parse_event(name: str, data: bytes) -> Event:
     """Read a hook's standard input. Garbage or nothing gives an event without a session. Raises nothing."""
@@ -128,17 +141,21 @@ def begin(settings: Settings, event: Event) -> Turn | None:
     if home is None:
         raise HomeDamaged(f"the home of {who.slug} is gone", next_step=f"sos join --name {who.slug} --role ROLE")
     store = open_home_store(settings, home, lock_seconds=LOCK_SECONDS)
-    agent = authenticated(store, settings, home)
+    agent, scopes = admitted(store, settings, home)
+    allow(scopes, "inbox:self")
     if event.name == "SessionStart":
         resolver.record_session(settings.home, event.session, who, SystemClock().now())
-    return Turn(settings, event, store, agent, home.path, who.why)
+    return Turn(settings, event, store, agent, scopes, home.path, resolver.original(who))
 
 
 class Turn:
     """One hook run in a bound session."""
 
-    def __init__(self, settings: Settings, event: Event, store: SqliteStore, agent: Agent, home: str, why: str) -> None:
+    def __init__(
+        self, settings: Settings, event: Event, store: SqliteStore, agent: Agent, scopes: tuple[str, ...], home: str, why: str
+    ) -> None:
         self._settings = settings
+        self._scopes = scopes
         self._event = event
         self._store = store
         self._home = home
@@ -194,9 +211,14 @@ class Turn:
                 from sos.hook import resume  # the other events start without it
 
                 self._body = self._body.replace(presence="idle", spent=0)
-                return resume.packet(self._store, self.agent, self._why, self._home, self._holder(), self._now)
+                path = guide_path(self._settings, self.agent, keep=True)
+                left = resume.unfinished(self._settings, self._store, self.agent, self._home)
+                return resume.packet(self._store, self.agent, self._why, self._holder(), left, path)
             case "UserPromptSubmit":
                 self._new_turn()
+                if self._holds:
+                    waiting = inbox.waiting(self._store, self.agent)
+                    return "\n".join(filter(None, (self._show(), rendering.waiting(waiting))))
             case "Stop":
                 return self._stop()
             case "SessionEnd":
@@ -213,7 +235,9 @@ class Turn:
             from sos.core.connection import LocalConnection
             from sos.wiring.local import drain_outbox
 
-            drain_outbox(self._settings, LocalConnection(self._store, self.agent, SystemClock(), self._event.session))
+            session, spelling = self._event.session, self._settings.global_stream
+            connection = LocalConnection(self._store, self.agent, SystemClock(), session, scopes=self._scopes, spelling=spelling)
+            drain_outbox(self._settings, connection)
 
     def _new_turn(self) -> None:
         self._turn += 1

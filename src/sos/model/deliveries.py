@@ -39,6 +39,8 @@ LEASE_SPAN = 60_000
 """Milliseconds of a handler's lease."""
 MAX_ATTEMPTS = 5
 """Starts of a handler before a message is a dead letter."""
+DAMAGED = "its stored row is damaged"
+"""Why a message ended that failed its checksum."""
 INBOX_LIMIT = 10_000
 """Live deliveries that one inbox holds."""
 INBOX_RESERVE = 2_000
@@ -113,6 +115,11 @@ class Entry(Record):
     def open_request(self) -> bool:
         """A request that is neither acked nor replied to, nor ended."""
         return self.message.kind == "request" and not self.delivery.answered and self.delivery.ended is None
+
+
+def withheld(message: Message) -> Message:
+    """What may be shown of a message whose row is damaged: nobody knows any more what its sender wrote."""
+    return message.replace(text="(not shown: its stored row is damaged, and what stands there is not what was sent)", headers={})
 
 
 class Showing(Record):

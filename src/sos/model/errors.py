@@ -112,6 +112,13 @@ class InboxFull(Conflict):
     next_step = "sos peers   (ask another agent, or wait until this one reads)"
 
 
+class TooManyHops(Conflict):
+    """A conversation of answers to answers has gone on for too long: it may be two programs answering each other."""
+
+    code = "too_many_hops"
+    next_step = "to go on on purpose, begin anew: sos send AGENT TEXT"
+
+
 class StaleFence(Conflict):
     """The lease was lost to another body: this acknowledgement comes too late and changed nothing."""
 
@@ -216,6 +223,13 @@ class Forbidden(SosError):
     """Known, and not allowed."""
 
     code = "forbidden"
+
+
+class ScopeMissing(Forbidden):
+    """The token was narrowed: this operation is not among its scopes."""
+
+    code = "scope_missing"
+    next_step = "sos token where   (which token counts here), then: sos token list   (its scopes: --json)"
 
 
 # --- the place where things are kept ------------------------------------------------------------------------------

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sos.model import wire
 from sos.model.digests import sha256
-from sos.model.errors import InvalidInput, TextTooLong
+from sos.model.errors import InvalidInput, TextTooLong, TooManyHops
 from sos.model.ids import parse_id
 from sos.model.record import Record
 from sos.model.times import MAX_DURATION, SECOND, parse_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
+    from typing import Any, Literal
 
     from sos.model.addresses import Address
     from sos.model.ids import MessageId
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     MessageKind = Literal["message", "request", "reply", "ack", "broadcast", "event", "system"]
     Assurance = Literal["token", "same-user", "claimed"]
+    Told = Literal["within a second", "at the next command or hook"]
     Durability = Literal["disk", "fsync≤1s", "memory"]
 
 KINDS: tuple[MessageKind, ...] = ("message", "request", "reply", "ack", "broadcast", "event", "system")
@@ -95,18 +96,52 @@ class Receipt(Record):
     #: hearing, late, deaf or unknown, per recipient.
     hearing: dict[str, str]
     deadline: Millis | None = None
+    #: How soon its sender is told that an answer is overdue; None for what is no request.
+    told: Told | None = None
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("id", "to", "text", "kind", "content_type"), (str,)),
+    **dict.fromkeys(("thread", "in_reply_to"), (str, type(None))),
+    **dict.fromkeys(("priority", "hops"), (int,)),
+    **dict.fromkeys(("deadline_in", "expires_in"), (int, type(None))),
+    "headers": (dict,),
+}
+
+
+def drafted(fields: dict[str, Any]) -> Draft:
+    """A draft from fields that came from outside. Raises InvalidInput for an unknown or a missing field, or a wrong type."""
+    try:
+        draft = Draft(**fields)
+    except TypeError as error:
+        raise InvalidInput(f"this is no message: {error}", next_step=f"a message has {', '.join(_TYPES)}") from error
+    return _typed(draft)
+
+
+def _typed(draft: Draft) -> Draft:
+    for name, kinds in _TYPES.items():
+        value = getattr(draft, name)
+        if type(value) not in kinds:  # True is no number here, and no subclass of a text is one
+            wanted = " or ".join("nothing" if kind is type(None) else kind.__name__ for kind in kinds)
+            raise InvalidInput(f"a message's {name} is {wanted}, not {type(value).__name__}")
+    if not all(type(text) is str for pair in draft.headers.items() for text in pair):
+        raise InvalidInput("a message's headers are texts by name")
+    return draft
 
 
 def checked(draft: Draft) -> Draft:
-    """The same draft, or InvalidInput / TextTooLong where a field is out of its limits. Writing is strict."""
+    """The same draft, or InvalidInput / TextTooLong / TooManyHops where a field is out of its limits. Writing is strict."""
+    _typed(draft)
     size = len(_utf8(draft.text))
     if size > MAX_TEXT:
         raise TextTooLong(f"the text has {size:,} bytes; a message holds at most {MAX_TEXT:,}")
     parse_id(draft.id)
     if draft.kind not in KINDS:
         raise InvalidInput(f"{draft.kind!r} is not a kind of message", next_step=f"use one of {', '.join(KINDS)}")
-    if not 0 <= draft.hops <= MAX_HOPS:
-        raise InvalidInput(f"this message went through {draft.hops} agents; {MAX_HOPS} is the limit")
+    if draft.hops > MAX_HOPS:
+        raise TooManyHops(f"this is answer number {draft.hops} to an answer; {MAX_HOPS} is the limit")
+    if draft.hops < 0:
+        raise InvalidInput("hops count from 0")
     if not 0 <= draft.priority <= MAX_PRIORITY:
         raise InvalidInput(f"a priority is 0 to {MAX_PRIORITY}")
     if draft.in_reply_to is not None:

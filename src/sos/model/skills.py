@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sos.model import wire
 from sos.model.errors import InvalidInput
 from sos.model.names import label
 from sos.model.record import Record
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     SkillStatus = Literal["active", "deprecated", "disabled"]
 
 MAX_DESCRIPTION = 1024
+MAX_LINE = 128
+MAX_WORDS = 32
+MAX_SCHEMA = 16 * 1024
+STATUSES: tuple[SkillStatus, ...] = ("active", "deprecated", "disabled")
 
 
 class Skill(Record):
@@ -60,4 +65,19 @@ def checked(skill: Skill) -> Skill:
         raise InvalidInput(f"a skill needs a description of one line and at most {MAX_DESCRIPTION} characters")
     if not 1 <= skill.trust_tier <= 4 or not 1 <= skill.loading_level <= 3:
         raise InvalidInput("a skill's trust tier is 1 to 4, its loading level 1 to 3")
+    lines = {"name": skill.name, "version": skill.version, "entrypoint": skill.entrypoint}
+    for what, text in [
+        *lines.items(),
+        *(("label", each) for each in skill.labels),
+        *(("keyword", each) for each in skill.keywords),
+    ]:
+        if not (len(text) <= MAX_LINE and text.isprintable()) or (not text and what != "entrypoint"):
+            raise InvalidInput(f"a skill's {what} is one line of 1 to {MAX_LINE} printable characters")
+    if max(len(skill.labels), len(skill.keywords)) > MAX_WORDS:
+        raise InvalidInput(f"a skill has at most {MAX_WORDS} labels and as many keywords")
+    if skill.status not in STATUSES:
+        raise InvalidInput(f"a skill is {', '.join(STATUSES)}")
+    for what, schema in (("input", skill.input_schema), ("output", skill.output_schema)):
+        if len(wire.dumps(schema)) > MAX_SCHEMA:
+            raise InvalidInput(f"a skill's {what} schema is a JSON object of at most {MAX_SCHEMA:,} characters")
     return skill

@@ -43,6 +43,15 @@ AGENT_SCOPES: dict[Service, tuple[str, ...]] = {
 }
 
 
+ADMIN = "admin"
+"""What the operator's token carries beside an agent's scopes, and an agent's never."""
+
+
+def scopes_of(service: Service, *, operator: bool = False) -> tuple[str, ...]:
+    """All scopes that a token for this service may have."""
+    return (*AGENT_SCOPES[service], ADMIN) if operator and service == "bus" else AGENT_SCOPES[service]
+
+
 class Token(Record):
     """A token in hand. Its repr and str never show the secret."""
 

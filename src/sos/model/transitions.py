@@ -189,10 +189,12 @@ def _give_up(message: Message, delivery: Delivery, action: GiveUpEvidence) -> Ou
 
 
 def _ack(message: Message, delivery: Delivery, action: Ack) -> Outcome:
-    if action.fence is not None and (delivery.leased_until is None or delivery.fence != action.fence):
+    if action.fence is not None and delivery.fence != action.fence:
         raise StaleFence(f"the lease on {message.id} was lost")
     if delivery.answered or delivery.ended is not None:
-        return Outcome(delivery=delivery)
+        return Outcome(delivery=delivery)  # also an ack whose answer was lost, sent again with the same fence
+    if action.fence is not None and delivery.leased_until is None:
+        raise StaleFence(f"the lease on {message.id} was lost")
     after = delivery.replace(acked_at=action.at, next_turn=None, leased_until=None)
     return Outcome(delivery=after, facts=(Fact(kind="acked", at=action.at, body=action.body, evidence=_late(delivery)),))
 

@@ -6,9 +6,9 @@ import os
 
 from sos import files
 from sos.model.digests import sha256
-from sos.model.errors import GuideTampered
+from sos.model.errors import GuideTampered, SosError
 
-DIGEST = "9cccbee6948a3f769cf166db65eb9c74829d035f836df886bad9cf6a96473001"
+DIGEST = "e8966c436635c7919d0ce5bf530309893786cfafa719f51d08e57d4690e300e7"
 """SHA-256 of guide.md. It has the highest authority at the worst moment, so a changed copy is not shown."""
 _PATH = os.path.join(os.path.dirname(__file__), "guide.md")
 FACTS = ("slug", "name", "project", "home", "store")
@@ -21,7 +21,7 @@ Go down in this order and stop at the first broken rung.
 1. Machine: df -h; df -i; date. At 95 % full, free space first.
 2. Runtime: does it open? sos connect claude --as NAME, then a new session.
 3. Inbox: sos whoami; sos inbox; sos peers.
-4. Tokens: sos token where. Lost or refused? sos join again with the same name.
+4. Tokens: sos token where. Lost or refused? sos join --name NAME
 5. Ask: sos send --request operator "I am NAME. Broken: … Works: … Please …"
 """
 
@@ -55,3 +55,22 @@ def install(home: str, facts: dict[str, str]) -> str:
     path = os.path.join(home, "RECOVERY.md")
     files.write(path, fill(facts).encode(), mode=0o400)
     return path
+
+
+def installed(home: str, facts: dict[str, str]) -> str | None:
+    """The path of a home's guide; None where it is not there, or is not what `install` wrote. Raises nothing."""
+    path = os.path.join(home, "RECOVERY.md")
+    try:
+        return path if files.read(path) == fill(facts).encode() else None
+    except SosError:
+        return None
+
+
+def keep(home: str, facts: dict[str, str]) -> str | None:
+    """As `installed`; one that is gone or was changed is replaced first, where that can be."""
+    if installed(home, facts) is None:
+        try:
+            return install(home, facts)
+        except SosError:
+            return None
+    return os.path.join(home, "RECOVERY.md")

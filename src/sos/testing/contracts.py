@@ -63,6 +63,15 @@ class PostingContract(Contract):
         refused(IdConflict, lambda: world.send("two", id=same))
         assert world.texts() == ["one"]
 
+    def test_what_is_here_is_answered_as_before_although_its_recipient_left(self) -> None:
+        world = self.world()
+        first = world.post(id=(same := new_id(world.clock.now())))
+        world.store.agents.close(Slug("bb"), world.clock.now())
+        again = world.post(id=same)
+        assert (again.duplicate, again.message) == (True, first.message)
+        refused(IdConflict, lambda: world.post("other", id=same))
+        refused(UnknownAgent, world.post)
+
     def test_two_senders_may_use_one_id(self) -> None:
         world = self.world()
         same = new_id(world.clock.now())
@@ -259,6 +268,15 @@ class LeaseContract(Contract):
         refused(StaleFence, lambda: world.apply(identifier, Ack(at=world.clock.now(), fence=fence)))
         refused(StaleFence, lambda: world.apply(identifier, Extend(at=world.clock.now(), fence=fence, until=world.clock.now())))
         assert world.apply(identifier, Ack(at=world.clock.now(), fence=second)).answered
+
+    def test_an_ack_that_is_sent_again_with_its_fence_changes_nothing(self) -> None:
+        world = self.world()
+        identifier = world.send()
+        ((_, fence),) = self.lease(world)
+        first = world.apply(identifier, Ack(at=world.clock.now(), fence=fence))
+        world.clock.tick(SECOND)
+        assert world.apply(identifier, Ack(at=world.clock.now(), fence=fence)) == first
+        refused(StaleFence, lambda: world.apply(identifier, Ack(at=world.clock.now(), fence=fence + 1)))
 
     def test_a_release_returns_it_later_and_moves_the_fence(self) -> None:
         world = self.world()

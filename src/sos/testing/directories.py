@@ -78,6 +78,24 @@ class DirectoryContract(Contract):
         fresh = world.enrol("aa", name="a.a").agent
         assert (fresh.attention, fresh.bodies) == (Attention(), "fenced")
 
+    def test_a_withdrawn_enrolment_has_never_been_and_one_with_mail_is_closed(self) -> None:
+        world = self.world()
+        for slug in ("new", "met"):
+            world.enrol(slug)
+            world.store.tokens.add(record_of(mint("bus"), Slug(slug), "p", world.clock.now()))
+            world.store.agents.change_squad("p", "s", Slug(slug), member=True)
+            world.send("canary", to=slug, sender="system", kind="system")
+        world.send("hello", to="met")
+        for slug in ("new", "met", "nobody"):
+            world.store.agents.withdraw(Slug(slug), world.clock.now())
+        met = world.store.agents.agent(Slug("met"))
+        assert met is not None
+        assert (met.status, world.texts(agent="met")) == ("closed", ["canary", "hello"])
+        assert world.store.agents.agent(Slug("new")) is None
+        assert (world.store.tokens.of(Slug("new")), world.store.agents.squad("p", "s")) == ([], ())
+        assert world.enrol("new").outcome == "new"
+        assert world.texts("recent", agent="new") == []
+
     def test_leaving_twice_is_leaving_once(self) -> None:
         world = self.world()
         left = world.clock.now()

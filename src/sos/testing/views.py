@@ -74,6 +74,25 @@ class ViewContract(Contract):
         refused(UnknownMessage, lambda: world.store.mail.story(same, Slug("bb"), BB))
         refused(UnknownMessage, lambda: world.store.mail.story(same, Slug("cc"), Slug("aa")))
 
+    def test_what_was_asked_waits_until_each_recipient_answered(self) -> None:
+        world = self.world()
+        world.send("no request")
+        both = world.send("both", to="p", kind="request", recipients=("bb", "cc"))
+        world.send("one", kind="request")
+        world.send("of another", sender="cc", kind="request")
+        for _ in range(30):
+            world.send("later")
+
+        def waits() -> list[tuple[str, str]]:
+            found = world.store.mail.asked(Slug("aa"), 10)
+            return [(entry.message.text, entry.delivery.recipient) for entry in found]
+
+        assert waits() == [("both", "bb"), ("both", "cc"), ("one", "bb")]
+        world.apply(both, Ack(at=world.clock.now()))
+        world.apply(both, Kill(at=world.clock.now(), reason="x"), agent="cc")
+        assert waits() == [("one", "bb")]
+        assert len(world.store.mail.asked(Slug("cc"), 0)) == 0
+
     def test_sent_is_newest_first_and_bounded(self) -> None:
         world = self.world()
         for text in ("one", "two", "three"):
@@ -88,6 +107,18 @@ class ViewContract(Contract):
         world.send()
         assert world.store.wait(BB, 30) is True
         assert world.store.wait(Slug("cc"), 0.01) is False
+
+    def test_a_nudge_ends_a_wait_and_says_whether_there_was_one(self) -> None:
+        world = self.world()
+        assert world.store.nudge(BB) is False
+        woken: list[bool] = []
+        waiter = threading.Thread(target=lambda: woken.append(world.store.wait(BB, 30)))
+        waiter.start()
+        while not world.store.nudge(BB):
+            waiter.join(0.01)
+        waiter.join(10)
+        assert woken == [True]
+        assert world.store.nudge(Slug("cc")) is False
 
     def test_a_post_wakes_who_waits(self) -> None:
         world = self.world()

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import sys
 
+from sos import files
+from sos.homes import home as homes
 from sos.homes import resolver
-from sos.model.errors import InvalidInput, UnknownAgent
+from sos.model.errors import GuideTampered, InvalidInput, UnknownAgent
 from sos.model.names import OPERATOR, address_name
 from sos.model.record import Record
+from sos.recovery import guide
 from sos.runtimes.claude import plugin
+from sos.wiring.local import store_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,27 +35,31 @@ def connect_claude(
 ) -> Connected:
     """Write Claude Code's plugin and bind a directory (default: this one), or every session, to an agent."""
     slug = _agent(settings, name)
-    try:
-        bound = "*" if everywhere else os.path.realpath(place or os.getcwd())
-    except FileNotFoundError as error:
-        raise InvalidInput("the working directory is gone", next_step="sos connect claude --dir PATH") from error
+    bound = "*" if everywhere else os.path.realpath(place or here())
     if bound != "*" and not os.path.isdir(bound):
         raise InvalidInput(f"{bound} is not a directory", next_step="name the directory that the agent works in")
     if dry_run:
         target = plugin.directory(settings.claude_home)
-        planned = tuple(os.path.join(target, name) for name in plugin.contents(settings.home))
+        planned = tuple(os.path.join(target, name) for name in (*plugin.contents(settings.home), plugin.GUIDE))
         return Connected(slug=slug, place=bound, written=planned, planned=True)
-    written = plugin.install(settings.home, settings.claude_home)
+    written = [*plugin.install(settings.home, settings.claude_home), _guide(settings)]
     _compile()
     resolver.bind(settings.home, bound, slug)
     return Connected(slug=slug, place=bound, written=tuple(written))
+
+
+def here() -> str:
+    """The working directory. Raises InvalidInput where it is gone."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError as error:
+        raise InvalidInput("the working directory is gone", next_step="sos connect claude --dir PATH") from error
 
 
 def attend(
     settings: Settings, slug: str, *, wake: str | None, every: str | None, quiet: str | None, bodies: Bodies | None
 ) -> Agent:
     """Set who may wake an agent and what a hook may put into its context; None leaves a rule as it was. Raises InvalidInput."""
-    from sos.homes import home as homes
     from sos.model.attention import attention_of
     from sos.wiring.local import open_home_store
 
@@ -71,6 +79,19 @@ def attend(
         store.close()
 
 
+def _guide(settings: Settings) -> str:
+    """The recovery guide beside the skill. One plugin serves all agents here, so it names where each one's facts are."""
+    facts = {"slug": "SLUG", "name": "see: sos whoami", "project": "see: sos whoami", "store": store_path(settings),
+             "home": homes.path_of(settings.home, "SLUG")}  # fmt: skip
+    try:
+        text = guide.fill(facts)
+    except GuideTampered:
+        text = guide.SHORT
+    path = os.path.join(plugin.directory(settings.claude_home), plugin.GUIDE)
+    files.write(path, text.encode(), mode=0o644)
+    return path
+
+
 def _compile() -> None:
     # Without .pyc files a hook starts in 16.2 ms instead of 12.6 (measured); -S processes never write them.
     import compileall
@@ -84,7 +105,6 @@ def _compile() -> None:
 
 
 def _agent(settings: Settings, name: str | None) -> str:
-    from sos.homes import home as homes
 
     here = homes.slugs(settings.home)
     if name is None and len(here) == 1:

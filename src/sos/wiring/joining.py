@@ -10,30 +10,29 @@ from __future__ import annotations
 import os
 
 from sos import files
-from sos.core.access import record_of
+from sos.core.access import allow_all, identify, record_of
+from sos.core.readiness import mend
 from sos.homes import home as homes
+from sos.homes import log, undone
+from sos.homes.undone import Undone
 from sos.model import names
 from sos.model.addresses import DEFAULT_PROJECT
 from sos.model.agents import Joining
-from sos.model.errors import HomeDamaged, SosError, TokenDamaged
+from sos.model.errors import HomeDamaged, RuntimeConfigError, SosError, StoreError, TokenDamaged, WrongAgent
 from sos.model.findings import Finding
-from sos.model.ids import new_id
-from sos.model.messages import Draft
 from sos.model.record import Record
 from sos.model.roles import UNKNOWN, role_of
 from sos.model.skills import declared
-from sos.model.times import iso
 from sos.model.tokens import AGENT_SERVICES, SERVICES, mint, parse_token
-from sos.model.transitions import Ack
 from sos.recovery import guide
 from sos.runtimes.claude import plugin
-from sos.wiring.local import SystemClock, guide_path, make_operator, open_store, store_path
+from sos.wiring import canary
+from sos.wiring.local import SystemClock, facts, guide_path, make_operator, open_store, store_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sos.core.readiness import Answer
     from sos.model.agents import Agent, Enrolment
-    from sos.model.skills import Skill
     from sos.model.tokens import Service, Token
     from sos.settings import Settings
     from sos.stores.sqlite.store import SqliteStore
@@ -60,17 +59,19 @@ class Joined(Record):
 
 def join(
     settings: Settings,
-    name: str,
+    name: str | None,
     role: str | None = None,
     project: str | None = None,
     skills: tuple[str, ...] = (),
     squads: tuple[str, ...] = (),
+    runtime: str | None = None,
 ) -> Joined:
     """Join, or join again: a role or project that is not named stays as it was, so that the name alone makes an agent whole.
 
-    Raises BadName, ReservedName, SlugTaken, ProjectChanged, store and home errors.
+    Its token alone (`settings.token`) does as well. Raises BadName, ReservedName, SlugTaken, ProjectChanged, token, store and
+    home errors.
     """
-    name = name.strip()
+    name = (_name_of(settings, name) if settings.token is not None else name or "").strip()
     slug = names.OPERATOR if name == names.OPERATOR else names.slug(name)
     if slug == names.OPERATOR:
         role = project = None  # it is what the first command made of it; joining again only makes it whole
@@ -82,7 +83,8 @@ def join(
         project=names.label(project or DEFAULT_PROJECT, "project"),
         squads=tuple(names.label(squad, "squad") for squad in squads),
     )
-    declare = [declared(skill, slug, asked.project) for skill in skills]
+    for skill in skills:
+        declared(skill, slug, asked.project)  # refused before anything is written
     make_operator(settings)
     files.private_directory(settings.home)
     with files.Lock(os.path.join(settings.home, "join.lock"), 10.0):
@@ -91,46 +93,167 @@ def join(
         if known is not None and known.name == name:
             label = role or known.label
             asked = asked.replace(project=asked.project if project else known.project, label=label, role=role_of(label)[0])
+        had_home = os.path.lexists(homes.path_of(settings.home, slug))
         enrolment = store.agents.enrol(asked, SystemClock().now())
-        steps = _identity(asked, enrolment)
-        tokens = settle_home(settings, store, enrolment.agent)
-        steps.append(Step(name="tokens", ok=True, detail=", ".join(f"{each.service} {each.key_id}" for each in tokens)))
-        return _finish(settings, store, enrolment, steps, [skill.replace(project=asked.project) for skill in declare])
+        try:
+            return _Join(settings, store, asked, enrolment).run(skills, runtime)
+        except (SosError, OSError):
+            _take_back(settings, store, enrolment, had_home=had_home)
+            raise
 
 
-def _identity(asked: Joining, enrolment: Enrolment) -> list[Step]:
-    known_role = role_of(asked.label)[1]
-    return [
-        Step(name="name", ok=True, detail=f"{asked.name} → {asked.slug}"),
-        Step(name="role", ok=known_role, detail=f"{asked.label} → {asked.role}" + ("" if known_role else " (not in the table)")),
-        Step(name="enrolled", ok=True, detail=f"{enrolment.outcome}, read back: {enrolment.agent.slug}"),
-    ]
+def _name_of(settings: Settings, named: str | None) -> str:
+    """The name of the agent whose token was given."""
+    store = open_store(settings)
+    record = identify(store, settings.token or "", "bus", SystemClock().now())
+    allow_all(record.scopes)
+    agent = store.agents.agent(record.agent)
+    store.close()
+    if agent is None or (named is not None and named.strip() != agent.name):
+        raise WrongAgent(f"the token given is {record.agent}'s", next_step="leave out --name, or give the other token")
+    return agent.name
 
 
-def _finish(settings: Settings, store: SqliteStore, enrolment: Enrolment, steps: list[Step], declare: list[Skill]) -> Joined:
-    from sos.core import readiness
+def _take_back(settings: Settings, store: SqliteStore, enrolment: Enrolment, *, had_home: bool) -> None:
+    """A join that failed leaves nothing half-made: neither record nor tokens nor home."""
+    slug = enrolment.agent.slug
+    if enrolment.outcome == "new":
+        store.agents.withdraw(slug, SystemClock().now())
+    elif enrolment.outcome == "returned":
+        store.agents.close(slug, SystemClock().now())
+    if enrolment.outcome == "new" and not had_home:
+        homes.remove(settings.home, slug)
 
-    agent, changes = enrolment.agent, dict(enrolment.changes)
-    before = _skill_ids(store, agent)
-    steps.append(_skills(store, agent, declare))
-    if enrolment.outcome != "new" and before != (now := _skill_ids(store, agent)):
-        changes["skills"] = (before or "none", now)
-    steps += equip(settings, store, agent)
-    agent = store.agents.agent(agent.slug) or agent
-    answers = readiness.answers(store, agent, guide_path(settings, agent.slug))
-    findings = [
-        Finding(code=f"join_{step.name}", severity="warning", what=step.detail, next_step="run the same sos join again")
-        for step in steps
-        if not step.ok and step.name != "role"
-    ]
-    return Joined(
-        agent=agent,
-        outcome=enrolment.outcome,
-        changes=changes,
-        steps=tuple(steps),
-        answers=tuple(answers),
-        findings=tuple(findings + readiness.findings(answers)),
-    )
+
+class _Join:
+    """The steps of one join, after its agent was enrolled, in the order in which they are told."""
+
+    def __init__(self, settings: Settings, store: SqliteStore, asked: Joining, enrolment: Enrolment) -> None:
+        self._settings = settings
+        self._store = store
+        self._asked = asked
+        self._enrolment = enrolment
+        self._agent = enrolment.agent
+        self._home = homes.path_of(settings.home, enrolment.agent.slug)
+        self._steps: list[Step] = []
+        self._left: list[Undone] = []
+
+    def run(self, skills: tuple[str, ...], runtime: str | None) -> Joined:
+        changes = dict(self._enrolment.changes)
+        tokens = settle_home(self._settings, self._store, self._agent)
+        before = {each.step: each for each in undone.load(self._home)}
+        self._identity(tokens)
+        had = _skill_ids(self._store, self._agent)
+        self._skills(tuple(dict.fromkeys((*_values(before, "skills"), *skills))))
+        if self._enrolment.outcome != "new" and had != (now := _skill_ids(self._store, self._agent)):
+            changes["skills"] = (had or "none", now)
+        self._guide()
+        name, place = (*_values(before, "runtime"), "", "")[:2]
+        self._runtime(runtime or name, place if runtime is None else "")
+        self._canary()
+        log.add(self._home, SystemClock().now(), f"join: {self._enrolment.outcome}, left: {[each.step for each in self._left]}")
+        undone.save(self._home, [self._since(each, before) for each in self._left])
+        return self._joined(changes)
+
+    def _joined(self, changes: dict[str, tuple[str, str]]) -> Joined:
+        from sos.core import readiness
+
+        agent = self._store.agents.agent(self._agent.slug) or self._agent
+        answers = readiness.answers(self._store, agent, guide_path(self._settings, agent))
+        good = sum(each.good for each in answers)
+        self._say("answers", f"{good} of {len(answers)} good", ok=good == len(answers))
+        findings = [
+            Finding(code=f"join_{each.step}", severity="warning", what=each.what, next_step=each.next_step) for each in self._left
+        ]
+        return Joined(
+            agent=agent,
+            outcome=self._enrolment.outcome,
+            changes=changes,
+            steps=tuple(self._steps),
+            answers=tuple(answers),
+            findings=tuple(findings + readiness.findings(answers)),
+        )
+
+    def _say(self, name: str, detail: str, *, ok: bool = True) -> None:
+        self._steps.append(Step(name=name, ok=ok, detail=detail))
+
+    def _leave(self, name: str, error: SosError, *values: str) -> None:
+        """A step that failed without failing the join: it is said, kept, and tried again until it is done."""
+        self._say(name, error.message, ok=False)
+        again = f"{error.next_step}, then: {mend(self._agent)}" if error.next_step != SosError.next_step else mend(self._agent)
+        now = SystemClock().now()
+        self._left.append(Undone(step=name, since=now, what=error.message, next_step=again, values=values))
+
+    def _since(self, left: Undone, before: dict[str, Undone]) -> Undone:
+        known = before.get(left.step)
+        return left if known is None else left.replace(since=known.since)
+
+    def _identity(self, tokens: list[Token]) -> None:
+        asked, known_role = self._asked, role_of(self._asked.label)[1]
+        self._say("name", f"{asked.name} → {asked.slug}")
+        self._say("role", f"{asked.label} → {asked.role}" + ("" if known_role else " (not in the table)"), ok=known_role)
+        self._say("tokens", ", ".join(f"{each.service} {each.key_id}" for each in tokens))
+        found = self._store.agents.agent(asked.slug)
+        if found is None or found.status != "open":
+            raise StoreError(f"{asked.slug} was enrolled and cannot be read back")
+        self._say("enrolled", f"{self._enrolment.outcome}, read back: {found.slug}")
+
+    def _skills(self, wanted: tuple[str, ...]) -> None:
+        agent = self._agent
+        try:
+            self._store.skills.put([declared(skill, agent.slug, agent.project) for skill in wanted])
+        except SosError as error:
+            self._leave("skills", error, *wanted)
+            return
+        self._say("skills", _skill_ids(self._store, agent) or "none declared")
+
+    def _guide(self) -> None:
+        try:
+            path = guide.install(self._home, facts(self._settings, self._agent))
+        except SosError as error:
+            self._leave("home", error)
+            return
+        self._say("home", f"{self._home}, bus {store_path(self._settings)}, guide {path}")
+
+    def _runtime(self, name: str, place: str) -> None:
+        if not name:
+            self._say("runtime", "none named (later: sos connect claude)")
+            return
+        from sos.wiring import connecting
+
+        place = place or connecting.here()
+        try:
+            made = connecting.connect_claude(self._settings, self._agent.slug, place=place)
+        except SosError as error:
+            self._leave("runtime", error, name, place)
+            return
+        self._say("runtime", f"{name} connected for {made.place}")
+
+    def _canary(self) -> None:
+        sent, said = canary.came_back(self._settings, self._store, self._agent, SystemClock())
+        self._say("canary", said)
+        if self._agent.slug == names.OPERATOR or not plugin.installed(self._settings.claude_home):
+            return
+        from sos.wiring import probing
+        from sos.wiring.launchers import freshen
+
+        try:
+            line = plugin.installed_command(self._settings.claude_home, probing.EVENT)
+        except RuntimeConfigError as error:
+            self._leave("hook", error)
+            return
+        if os.path.join(self._settings.home, "bin") not in line:
+            return  # it serves another SOS_HOME
+        freshen(self._settings, connected=True)
+        ok, said = probing.shows(self._settings, self._agent.slug, sent.id, sent.nonce)
+        if ok:
+            self._say("hook", said)
+        else:
+            self._leave("hook", RuntimeConfigError(said, next_step="sos connect claude"))
+
+
+def _values(before: dict[str, Undone], step: str) -> tuple[str, ...]:
+    return before[step].values if step in before else ()
 
 
 def settle_home(settings: Settings, store: SqliteStore, agent: Agent) -> list[Token]:
@@ -139,6 +262,9 @@ def settle_home(settings: Settings, store: SqliteStore, agent: Agent) -> list[To
     tokens = []
     for service in AGENT_SERVICES:
         token = _token_in(home.path, service)
+        if token is None and service == "bus" and settings.token is not None:
+            token = parse_token(settings.token)  # all that was left of it
+            homes.save_token(home.path, token)
         record = None if token is None else store.tokens.by_key(token.key_id)
         if token is None or (record is not None and (record.revoked_at is not None or record.agent != agent.slug)):
             token = mint(SERVICES[service])
@@ -159,65 +285,5 @@ def _token_in(home: str, service: Service) -> Token | None:
     return token if token.service == service else None
 
 
-def equip(settings: Settings, store: SqliteStore, agent: Agent) -> list[Step]:
-    """The guide into the home, and a canary through the inbox and, where a hook is installed, through that."""
-    return [_guide(settings, agent), *canary(settings, store, agent)]
-
-
-def _skills(store: SqliteStore, agent: Agent, declare: list[Skill]) -> Step:
-    try:
-        store.skills.put(declare)
-    except SosError as error:
-        return Step(name="skills", ok=False, detail=error.message)
-    return Step(name="skills", ok=True, detail=_skill_ids(store, agent) or "none declared")
-
-
 def _skill_ids(store: SqliteStore, agent: Agent) -> str:
     return ", ".join(sorted(skill.id for skill in store.skills.list(agent.project, agent.slug)))
-
-
-def facts(settings: Settings, agent: Agent) -> dict[str, str]:
-    """What the guide is filled with."""
-    return {
-        "slug": agent.slug,
-        "name": agent.name,
-        "project": agent.project,
-        "home": homes.path_of(settings.home, agent.slug),
-        "store": store_path(settings),
-    }
-
-
-def _guide(settings: Settings, agent: Agent) -> Step:
-    try:
-        path = guide.install(homes.path_of(settings.home, agent.slug), facts(settings, agent))
-    except SosError as error:
-        return Step(name="guide", ok=False, detail=error.message)
-    return Step(name="guide", ok=True, detail=path)
-
-
-def canary(settings: Settings, store: SqliteStore, agent: Agent) -> list[Step]:
-    """A test message through the bus and back: posted, found with its nonce, shown by an installed hook, acknowledged."""
-    from sos.model.addresses import inbox_address
-    from sos.model.parcels import Parcel
-
-    clock, nonce = SystemClock(), os.urandom(8).hex()
-    now = clock.now()
-    draft = Draft(id=new_id(now), to=agent.slug, text=f"canary {nonce}", kind="system")
-    address = inbox_address(agent.slug, agent.project)
-    parcel = Parcel(draft=draft, sender=names.SYSTEM, recipients=(agent.slug,), project=agent.project, address=address,
-                    assurance="same-user", sent_at=now)  # fmt: skip
-    store.mail.post([parcel])
-    found = store.mail.find(agent.slug, [draft.id])[0]
-    detail = f"through {address} at {iso(clock.now())}, {clock.now() - now} ms"
-    steps = [Step(name="canary", ok=True, detail=detail)]
-    if found.damaged or nonce not in found.message.text:
-        steps = [Step(name="canary", ok=False, detail="the test message came back changed")]
-    elif agent.slug != names.OPERATOR and plugin.installed(settings.claude_home):
-        from sos.wiring import probing
-
-        ok, said = probing.shows(settings, agent.slug, draft.id, nonce)
-        steps.append(Step(name="hook", ok=ok, detail=said))
-    store.mail.apply(agent.slug, [(draft.id, Ack(at=clock.now(), body=""))])
-    if steps[0].ok:
-        store.agents.prove(agent.slug, "canary", clock.now())
-    return steps

@@ -8,6 +8,7 @@ import time
 from sos.core.access import identify
 from sos.homes import home as homes
 from sos.homes import resolver
+from sos.homes.resolver import Who
 from sos.model.agents import Joining
 from sos.model.errors import (
     BusMismatch,
@@ -18,8 +19,9 @@ from sos.model.errors import (
     StoreMissing,
     StoreUnreachable,
     TokenRefused,
+    WrongAgent,
 )
-from sos.model.names import OPERATOR
+from sos.model.names import OPERATOR, address_name
 from sos.model.times import Millis
 from sos.stores.sqlite.store import SqliteStore
 from sos.wiring import history
@@ -28,7 +30,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sos.core.connection import LocalConnection
     from sos.homes.home import Home
-    from sos.homes.resolver import Who
     from sos.model.agents import Agent
     from sos.model.messages import Draft
     from sos.settings import Settings
@@ -64,15 +65,43 @@ def open_store(settings: Settings, path: str | None = None, *, lock_seconds: flo
     return SqliteStore(path, os.path.join(settings.home, "run"), create=fresh, lock_seconds=lock_seconds)
 
 
-def guide_path(settings: Settings, slug: str) -> str | None:
-    """Where an agent's filled guide is, if it can be read."""
-    path = os.path.join(homes.path_of(settings.home, slug), "RECOVERY.md")
-    return path if os.access(path, os.R_OK) else None
+def facts(settings: Settings, agent: Agent) -> dict[str, str]:
+    """What the guide of an agent is filled with."""
+    home = homes.load(settings.home, agent.slug)
+    return {
+        "slug": agent.slug,
+        "name": agent.name,
+        "project": agent.project,
+        "home": homes.path_of(settings.home, agent.slug),
+        "store": store_path(settings) if home is None else home.store,
+    }
+
+
+def guide_path(settings: Settings, agent: Agent, *, keep: bool = False) -> str | None:
+    """Where an agent's filled guide is, if it is whole; with `keep` it is made whole first."""
+    from sos.recovery import guide
+
+    look = guide.keep if keep else guide.installed
+    return look(homes.path_of(settings.home, agent.slug), facts(settings, agent))
 
 
 def who_am_i(settings: Settings, named: str | None) -> Who:
-    """Who acts in this place. See `homes.resolver`."""
+    """Who acts in this place: whose token was given, else as `homes.resolver` says."""
+    if settings.token is not None:
+        return _who_holds(settings, settings.token, named)
     return resolver.resolve(settings.home, named=named, session=settings.session, agent=settings.agent, directory=_directory())
+
+
+def _who_holds(settings: Settings, token: str, named: str | None) -> Who:
+    store = open_store(settings)
+    slug = identify(store, token, "bus", SystemClock().now()).agent
+    store.close()
+    recorded = resolver.recorded_agent(settings.home, settings.session) if settings.session else None
+    if recorded is not None and recorded.slug != slug:
+        raise WrongAgent(f"this session is {recorded.slug}, and the token given is {slug}'s")
+    if named is not None and address_name(named) != slug:
+        raise WrongAgent(f"the token given is {slug}'s, not {named}'s", next_step="leave out --as, or give the other token")
+    return Who(slug=slug, why="the token given")
 
 
 def _directory() -> str:
@@ -96,13 +125,15 @@ def connect(settings: Settings, named: str | None = None) -> LocalConnection:
         make_operator(settings)
         home = homes.load(settings.home, who.slug)
     if home is None:
-        raise HomeDamaged(f"{homes.path_of(settings.home, who.slug)} is gone", next_step="sos join --name NAME")
+        step = "sos join --name NAME" if settings.token is None else "sos join --token-file PATH, with the same token"
+        raise HomeDamaged(f"{homes.path_of(settings.home, who.slug)} is gone", next_step=step)
     store = open_home_store(settings, home)
     history.check_after_boot(store)
-    me = authenticated(store, settings, home)
+    me, scopes = admitted(store, settings, home)
     # In a session, the session is the body; the operator's terminal is the operator's own; `--as` elsewhere only looks.
     own = settings.session is not None or who.slug == OPERATOR
-    return LocalConnection(store, me, SystemClock(), settings.session or "", own=own)
+    session, spelling = settings.session or "", settings.global_stream
+    return LocalConnection(store, me, SystemClock(), session, scopes=scopes, own=own, spelling=spelling)
 
 
 def drain_outbox(settings: Settings, connection: LocalConnection) -> list[str]:
@@ -155,9 +186,9 @@ def open_home_store(settings: Settings, home: Home, *, lock_seconds: float = 5.0
     return store
 
 
-def authenticated(store: SqliteStore, settings: Settings, home: Home) -> Agent:
-    """The agent that the home's bus token is. The token is the identity; the home only selects it."""
-    places = homes.bus_tokens(home.path, settings.bus_token, settings.bus_token_file)
+def admitted(store: SqliteStore, settings: Settings, home: Home) -> tuple[Agent, tuple[str, ...]]:
+    """The agent that the home's bus token is, and its scopes. The token is the identity; the home only selects it."""
+    places = homes.bus_tokens(home.path, settings.bus_token, settings.bus_token_file, settings.token)
     text = next((token for _, token in places if token), None)
     if text is None:
         from sos.core.readiness import shell_word
@@ -167,12 +198,14 @@ def authenticated(store: SqliteStore, settings: Settings, home: Home) -> Agent:
     agent = store.agents.agent(record.agent)
     if agent is None or agent.slug != home.slug:
         raise TokenRefused(f"the bus token of {home.path} is the token of {record.agent}", next_step="sos token where")
-    return agent
+    return agent, record.scopes
 
 
 def make_operator(settings: Settings) -> None:
     """Enrol the operator, once, with its own inbox, home and tokens."""
-    from sos.wiring.joining import equip, settle_home
+    from sos.recovery import guide
+    from sos.wiring import canary
+    from sos.wiring.joining import settle_home
 
     try:
         if homes.load(settings.home, OPERATOR) is not None:
@@ -183,5 +216,9 @@ def make_operator(settings: Settings) -> None:
     joining = Joining(slug=OPERATOR, name=OPERATOR, role="human", label="operator", project="default")
     enrolment = store.agents.enrol(joining, SystemClock().now())
     settle_home(settings, store, enrolment.agent)
-    equip(settings, store, enrolment.agent)
+    try:
+        guide.install(homes.path_of(settings.home, OPERATOR), facts(settings, enrolment.agent))
+        canary.came_back(settings, store, enrolment.agent, SystemClock())
+    except SosError:
+        pass  # its `whoami` says what is missing and how to mend it; whoever types the first command wants that command
     store.close()

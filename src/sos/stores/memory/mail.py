@@ -49,14 +49,14 @@ class MemoryMailbox:
 
     def _post(self, parcel: Parcel) -> Posted:
         state, recipients = self._state, tuple(dict.fromkeys(parcel.recipients))
-        for slug in recipients:
-            if slug not in state.agents or state.agents[slug].status != "open":
-                raise UnknownAgent(f"no agent {slug!r}")
         known = state.by_id.get((parcel.draft.id, parcel.sender))
         if known is not None:
             if draft_of(state.messages[known]) != parcel.draft:
                 raise IdConflict(f"{parcel.sender} has used {parcel.draft.id} for another message")
             return Posted(parcel=parcel, seq=known, depth=0, known=state.messages[known])
+        for slug in recipients:
+            if slug not in state.agents or state.agents[slug].status != "open":
+                raise UnknownAgent(f"no agent {slug!r}")
         depth = max((self._room(slug, parcel.sender) for slug in recipients), default=0)
         state.head += 1
         message = message_of(parcel, state.head)
@@ -205,6 +205,20 @@ class MemoryMailbox:
                     if found.sender == viewer or story.deliveries:
                         return story
         raise UnknownMessage(f"no message {message} that {viewer} sent or received")
+
+    def asked(self, agent: Slug, limit: int) -> list[Entry]:
+        """See `ports.Mailbox.asked`."""
+        with self._state.lock:
+            state = self._state
+            newest = [message.seq for message in state.messages.values() if message.sender == agent][-500:]
+            found = [
+                Entry(message=state.messages[seq], delivery=delivery)
+                for (seq, _), delivery in state.deliveries.items()
+                if seq in newest
+            ]
+        mine = [entry for entry in found if entry.message.kind == "request"]
+        live = [entry for entry in mine if transitions.is_live(entry.message, entry.delivery)]
+        return sorted(live, key=lambda entry: (entry.message.seq, entry.delivery.recipient))[:limit]
 
     def sent(self, agent: Slug, limit: int) -> list[Story]:
         """See `ports.Mailbox.sent`."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from sos.model.agents import Agent, Enrolment
 from sos.model.errors import Conflict, IdConflict, ProjectChanged, SlugTaken, StoreUnreachable
-from sos.model.names import Slug
+from sos.model.names import SYSTEM, Slug
 from sos.model.times import DAY
 from sos.stores.memory.foreign import MemoryStreams
 from sos.stores.memory.mail import MemoryMailbox
@@ -55,6 +55,9 @@ class State:
         self.tokens: dict[str, TokenRecord] = {}
         self.skills: dict[tuple[str, str], Skill] = {}
         self.cursors: dict[tuple[str, Address], Cursor] = {}
+        #: Threads that wait for an agent, and how often they were asked to look at the clock. Not of a step.
+        self.waiting: dict[str, int] = {}
+        self.nudges: dict[str, int] = {}
 
     @contextmanager
     def step(self) -> Iterator[None]:
@@ -75,7 +78,9 @@ class State:
                 self.lock.notify_all()
 
     def _copy(self) -> dict[str, Any]:
-        kept = {name: copy.copy(value) for name, value in self.__dict__.items() if name not in {"lock", "depth"}}
+        kept = {
+            name: copy.copy(value) for name, value in self.__dict__.items() if name not in {"lock", "depth", "waiting", "nudges"}
+        }
         kept["facts"] = {key: list(facts) for key, facts in self.facts.items()}
         return kept
 
@@ -167,6 +172,25 @@ class MemoryDirectory:
             agent = self._state.agents.get(slug)
             if agent is not None and agent.status == "open":
                 self._state.agents[slug] = agent.replace(status="closed", closed_at=now)
+
+    def withdraw(self, slug: Slug, now: Millis) -> None:
+        """See `ports.Directory.withdraw`."""
+        state = self._state
+        with state.step():
+            own = [key for key in state.deliveries if key[1] == slug]
+            if any(state.messages[seq].sender != SYSTEM for seq, _ in own):
+                self.close(slug, now)
+                return
+            for key in own:
+                del state.deliveries[key]
+                state.facts.pop(key, None)
+            state.live.pop(slug, None)
+            state.squads = {member for member in state.squads if member[2] != slug}
+            state.bodies = {key: body for key, body in state.bodies.items() if body.agent != slug}
+            state.tokens = {key: record for key, record in state.tokens.items() if record.agent != slug}
+            state.skills = {place: skill for place, skill in state.skills.items() if skill.owner != slug}
+            state.notices = {place: told for place, told in state.notices.items() if place[0] != slug}
+            state.agents.pop(slug, None)
 
     def attend(self, slug: Slug, attention: Attention, bodies: Bodies) -> None:
         """See `ports.Directory.attend`."""
@@ -315,8 +339,23 @@ class MemoryStore:
 
     def wait(self, agent: Slug, seconds: float) -> bool:
         """See `ports.Store.wait`."""
+        state = self._state
+        with state.lock:
+            before, waiting = state.nudges.get(agent, 0), state.waiting
+            waiting[agent] = waiting.get(agent, 0) + 1
+            try:
+                return state.lock.wait_for(
+                    lambda: self.mail.count(agent, "unread") > 0 or state.nudges.get(agent, 0) > before, seconds
+                )
+            finally:
+                waiting[agent] -= 1
+
+    def nudge(self, agent: Slug) -> bool:
+        """See `ports.Store.nudge`."""
         with self._state.lock:
-            return self._state.lock.wait_for(lambda: self.mail.count(agent, "unread") > 0, seconds)
+            self._state.nudges[agent] = self._state.nudges.get(agent, 0) + 1
+            self._state.lock.notify_all()
+            return self._state.waiting.get(agent, 0) > 0
 
     def copy(self, path: str) -> int:
         """See `ports.Store.copy`: what is in memory has no file."""

@@ -97,6 +97,15 @@ class SqliteDirectory:
         with self._database.write():
             self._run("close_agent", (now, slug))
 
+    def withdraw(self, slug: Slug, now: Millis) -> None:
+        """See `ports.Directory.withdraw`."""
+        with self._database.write():
+            if self._run("has_mail", (slug,)):
+                self._run("close_agent", (now, slug))
+                return
+            for name in ("deliveries", "facts", "squads", "bodies", "cursors", "tokens", "skills", "notices", "agent"):
+                self._run(f"withdraw_{name}", (slug,))
+
     def attend(self, slug: Slug, attention: Attention, bodies: Bodies) -> None:
         """See `ports.Directory.attend`."""
         with self._database.write():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import _thread
 
 from sos.model import transitions
-from sos.model.deliveries import FACTS, INBOX_LIMIT, MAX_ATTEMPTS, Entry, Fact, Story
+from sos.model.deliveries import FACTS, INBOX_LIMIT, MAX_ATTEMPTS, Entry, Fact, Story, withheld
 from sos.model.errors import UnknownMessage
 from sos.model.events import event
 from sos.model.ids import stored
@@ -253,15 +253,19 @@ class SqliteMailbox:
     def story(self, message: MessageId, sender: Slug | None, viewer: Slug) -> Story:
         """See `ports.Mailbox.story`."""
         for row in self._run("messages", (stored(message),)):
-            found, _ = rows.message_of(row)
+            found = _sound(row)
             story = self._story(found, None if found.sender == viewer else viewer)
             if (sender is None or found.sender == sender) and (found.sender == viewer or story.deliveries):
                 return story
         raise UnknownMessage(f"no message {message} that {viewer} sent or received")
 
+    def asked(self, agent: Slug, limit: int) -> list[Entry]:
+        """See `ports.Mailbox.asked`."""
+        return [rows.entry_of(row) for row in self._run("asked", (agent, limit))]
+
     def sent(self, agent: Slug, limit: int) -> list[Story]:
         """See `ports.Mailbox.sent`."""
-        return [self._story(rows.message_of(row)[0], None) for row in self._run("sent", (agent, limit))]
+        return [self._story(_sound(row), None) for row in self._run("sent", (agent, limit))]
 
     def _story(self, message: Message, only: Slug | None) -> Story:
         deliveries = {}
@@ -281,3 +285,8 @@ class SqliteMailbox:
             Fact(kind=FACTS[kind], at=Millis(message.sent_at + later), body=body, evidence=rows.evidence_of(kept))
             for kind, later, body, kept in found
         )
+
+
+def _sound(row: Row) -> Message:
+    message, sound = rows.message_of(row)
+    return message if sound else withheld(message)

@@ -43,7 +43,13 @@ class Posting:
 
     def post(self, parcel: Parcel, batch: Batch) -> Posted:
         """Store one parcel. Raises one of `REFUSALS`, and then nothing of it is stored."""
-        recipients = [(slug, *self._recipient(slug, batch)) for slug in dict.fromkeys(parcel.recipients)]
+        try:
+            recipients = [(slug, *self._recipient(slug, batch)) for slug in dict.fromkeys(parcel.recipients)]
+        except UnknownAgent:
+            # What is here already is answered as before, whoever has left since.
+            if self._read(self._sql["message"], (stored(parcel.draft.id), parcel.sender)):
+                return self._known(parcel)
+            raise
         values = rows.parcel_values(parcel, *self._address(parcel, batch))
         seq = self._database.insert(self._add_message, values)
         if seq is None:

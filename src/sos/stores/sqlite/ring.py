@@ -24,6 +24,8 @@ MAX_SOCKET_PATH = 103
 """Bytes of a socket's path that every system takes (bind fails from 108 on Linux)."""
 SWEEP_SECONDS = 2.0
 """A ring can be lost: its writer may be killed between the commit and the ring. So a reader looks again this often at least."""
+NUDGE = b"t"
+"""What is sent to a reader that shall look at the clock; a ring for mail is `!`."""
 _ADD = "INSERT OR REPLACE INTO waiter (path, agent) VALUES (?, ?)"
 _REMOVE = "DELETE FROM waiter WHERE path = ?"
 _FIND_ONE = "SELECT path FROM waiter WHERE agent = ?"
@@ -94,20 +96,41 @@ class Ring:
         except OSError:
             return
 
+    def nudge(self, agent: str) -> bool:
+        """End the waits for this agent, though nothing came: a timer was set that they do not know of. Whether there are any."""
+        import socket
+
+        reached = False
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)
+            for row in self._database.read(_FIND, (wire.dumps([agent]),)):
+                try:
+                    sender.sendto(NUDGE, row[0])
+                except BlockingIOError:
+                    pass  # its queue is full: it is woken already
+                except OSError:
+                    continue  # gone; the next send to this agent forgets it
+                reached = True
+        return reached
+
     def wait(self, agent: str, seconds: float, check: Callable[[], bool]) -> bool:
-        """Bind, register, check, wait, in this order, so that no ring falls between. Whether `check` came true in time.
+        """Bind, register, check, wait, in this order, so that no ring falls between.
+
+        Whether `check` came true in time, or a nudge asked to look at the clock.
 
         The registration is kept for the next wait: making and removing it are durable commits, and a reader that was woken wants
         its message first.
         """
         receiver, ends = self._receiver(agent), time.monotonic() + seconds
         try:
-            _drain(receiver)
+            if _drain(receiver):
+                return True
             while not check():
                 left = ends - time.monotonic()
                 if left <= 0:
                     return False
-                _rung(receiver, min(left, SWEEP_SECONDS))
+                if _rung(receiver, min(left, SWEEP_SECONDS)) == NUDGE:
+                    return True
             return True
         finally:
             self._idle.setdefault(agent, []).append(receiver)
@@ -141,19 +164,20 @@ class Ring:
             receiver.close()
 
 
-def _rung(receiver: socket.socket, seconds: float) -> None:
+def _rung(receiver: socket.socket, seconds: float) -> bytes:
     receiver.settimeout(max(seconds, 0.001))
     try:
-        receiver.recv(16)
+        return receiver.recv(16)
     except TimeoutError:
-        return
+        return b""
 
 
-def _drain(receiver: socket.socket) -> None:
-    """Take what rang before: whatever it was about, the check that follows sees it."""
+def _drain(receiver: socket.socket) -> bool:
+    """Take what rang before: what it was about, the check that follows sees; a timer it does not. Whether there was a nudge."""
     receiver.setblocking(False)
+    nudged = False
     try:
         while True:
-            receiver.recv(16)
+            nudged |= receiver.recv(16) == NUDGE
     except BlockingIOError:
-        return
+        return nudged

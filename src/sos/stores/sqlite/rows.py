@@ -5,7 +5,7 @@ from __future__ import annotations
 from sos.model import wire
 from sos.model.addresses import Address, parse_address
 from sos.model.agents import Agent, Body
-from sos.model.deliveries import ARRIVALS, Delivery, Entry
+from sos.model.deliveries import ARRIVALS, Delivery, Entry, withheld
 from sos.model.ids import loaded, stored
 from sos.model.messages import ASSURANCES, KINDS, Message, digest
 from sos.model.names import Slug
@@ -130,7 +130,7 @@ def entry_of(row: Row) -> Entry:
         message, sound = message_of(row)
     except Exception:  # noqa: BLE001  # foreign hands and bit rot: any error here must not stop the messages behind it
         message, sound = _unreadable(row), False
-    return Entry(message=message, delivery=delivery, damaged=not sound)
+    return Entry(message=message if sound else withheld(message), delivery=delivery, damaged=not sound)
 
 
 def _unreadable(row: Row) -> Message:

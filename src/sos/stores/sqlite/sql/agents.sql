@@ -22,6 +22,27 @@ UPDATE token SET agent = agent || '/', revoked_at = coalesce(revoked_at, ?) WHER
 DELETE FROM notice WHERE agent = ?
 -- name: close_agent
 UPDATE agent SET status = 'closed', closed_at = ? WHERE slug = ? AND status = 'open'
+-- name: has_mail
+SELECT 1 FROM delivery AS d JOIN agent AS a ON a.id = d.recipient JOIN message AS m ON m.seq = d.message
+WHERE a.slug = ? AND m.sender <> 'system' LIMIT 1
+-- name: withdraw_deliveries
+DELETE FROM delivery WHERE recipient = (SELECT id FROM agent WHERE slug = ?)
+-- name: withdraw_facts
+DELETE FROM fact WHERE recipient = (SELECT id FROM agent WHERE slug = ?)
+-- name: withdraw_squads
+DELETE FROM squad WHERE agent = (SELECT id FROM agent WHERE slug = ?)
+-- name: withdraw_bodies
+DELETE FROM body WHERE agent = (SELECT id FROM agent WHERE slug = ?)
+-- name: withdraw_cursors
+DELETE FROM stream_cursor WHERE agent = (SELECT id FROM agent WHERE slug = ?)
+-- name: withdraw_tokens
+DELETE FROM token WHERE agent = ?
+-- name: withdraw_skills
+DELETE FROM skill WHERE owner = ?
+-- name: withdraw_notices
+DELETE FROM notice WHERE agent = ?
+-- name: withdraw_agent
+DELETE FROM agent WHERE slug = ?
 -- name: attend
 UPDATE agent SET wake = ?, wake_every = ?, quiet = ?, bodies = ? WHERE slug = ?
 -- name: canary

@@ -26,6 +26,9 @@ FROM message AS m JOIN address AS a ON a.id = m.address WHERE m.id = ?
 SELECT m.seq, m.id, m.kind, m.sender, a.text, a.project, m.audience, m.text, m.content_type, m.thread, m.in_reply_to,
     m.priority, m.deadline, m.expires, m.hops, m.sent_at, m.headers, m.assurance, m.seal
 FROM message AS m JOIN address AS a ON a.id = m.address WHERE m.sender = ? ORDER BY m.seq DESC LIMIT ?
+-- name: asked
+SELECT e.* FROM (SELECT seq, kind FROM message WHERE sender = ? ORDER BY seq DESC LIMIT 500) AS m JOIN entry AS e ON e.seq = m.seq
+WHERE m.kind = 1 AND e.live = 1 ORDER BY e.seq, e.slug LIMIT ?
 -- name: view_unread
 SELECT * FROM entry WHERE recipient = :agent AND live = 1 AND shown = 0 AND leased_until IS NULL AND seq > :after
 ORDER BY rank, seq LIMIT :limit

@@ -1,0 +1,53 @@
+"""The launchers that a runtime's hooks start: written anew by the next command where they are stale.
+
+Stale is one whose Python or program is gone, or that this very installation wrote in an older form. What another installation
+wrote, and what works, stays: two of them must not take it from each other at each command.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from sos import files
+from sos.model.errors import SosError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sos.settings import Settings
+
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_WRITER = os.path.join(_PACKAGE, "runtimes", "claude", "plugin.py")
+_PROGRAM = os.path.join(_PACKAGE, "hook", "boot.py")
+
+
+def freshen(settings: Settings, *, connected: bool = False) -> list[str]:
+    """Write stale launchers anew, and with `connected` those that are gone; the paths written.
+
+    Where nothing was connected, or this Python is temporary, nothing is.
+    """
+    path = os.path.join(settings.home, "bin", "sos-hook")
+    try:
+        text = (files.read(path) or b"").decode("utf-8", "replace")
+        if (not text and not connected) or _is_ours(path, text):
+            return []
+        from sos.runtimes.claude import plugin  # 1 ms, which a command pays only here
+
+        if plugin.is_ephemeral(sys.executable) or _works_elsewhere(text):
+            return []
+        return plugin.launchers(settings.home)
+    except (SosError, OSError):
+        return []  # a full disk, say: the command that was typed matters more, and the next one tries again
+
+
+def _is_ours(path: str, text: str) -> bool:
+    """Whether this installation wrote it since it was itself installed. (Of a file put in place by a link, only ctime tells.)"""
+    named = f'p="{sys.executable}"\nf="{_PROGRAM}"\n' in text
+    return named and os.stat(path).st_mtime >= os.stat(_WRITER).st_ctime
+
+
+def _works_elsewhere(text: str) -> bool:
+    named = dict(line.split("=", 1) for line in text.split("\n") if "=" in line)
+    python, program = (named.get(name, "").strip('"') for name in ("p", "f"))
+    return python != sys.executable and os.access(python, os.X_OK) and os.access(program, os.R_OK)
