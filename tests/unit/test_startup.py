@@ -96,6 +96,12 @@ def test_send_and_whoami_load_argparse_and_nothing_heavier() -> None:
 
 
 @pytest.mark.promise("PACKAGE-006")
+def test_argparse_comes_without_gettext_and_leaves_none_of_its_own() -> None:
+    assert "gettext" not in loaded("import sos.cli.command")
+    assert "gettext" in loaded("import sos.cli.command, gettext; gettext.translation")
+
+
+@pytest.mark.promise("PACKAGE-006")
 def test_foreign_streams_cost_nothing_where_they_are_not_read() -> None:
     for module in ("sos.hook.run, sos.hook.session", "sos.cli.send, sos.wiring.local, sos.core.sending, sos.core.connection"):
         assert {name for name in loaded(f"import {module}") if "foreign" in name or "streams" in name} == set()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 
 from sos.cli import output
+from sos.cli.parsing import argparse
 from sos.model import wire
 from sos.model.errors import InvalidInput, NotFound, StoreUnreachable
 from sos.settings import Settings, load
