@@ -84,7 +84,10 @@ def _answer(given: list[str]) -> int:
 
 def _dispatch(name: str, rest: list[str]) -> int:
     if name not in COMMANDS:
-        raise InvalidInput(f"there is no command {name!a}", next_step="sos --help")
+        from difflib import get_close_matches
+
+        near = ", ".join(f"sos {each}" for each in get_close_matches(name, COMMANDS))
+        raise InvalidInput(f"there is no command {name!a}", next_step=f"{near} (or: sos --help)" if near else "sos --help")
     if any(looks_like_token(argument) for argument in rest):
         raise TokenInArguments("an argument looks like a token; it was not read")
     from importlib import import_module
