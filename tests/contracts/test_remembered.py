@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -53,3 +56,29 @@ def test_a_transaction_that_failed_is_not_remembered(home: Path) -> None:
     with pytest.raises(IdConflict):
         world.store.mail.post([world.parcel("two"), world.parcel("another text", id=same)])
     assert world.post("three").depth == 2
+
+
+@pytest.mark.promise("SQLITE-011")
+def test_who_begins_to_wait_between_two_sends_is_woken_by_the_second(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sos.stores.sqlite.ring.SWEEP_SECONDS", 60.0)  # a ring that is lost is found too late
+    world, reader = World(opened(home)), opened(home)
+    reader.mail.apply(Slug("bb"), [(world.send("one"), Ack(at=world.clock.now()))])
+    world.send("to another", to="cc")
+    world.store.mail.apply(Slug("bb"), [(world.send("two"), Ack(at=world.clock.now()))])  # nobody waits: that is known now
+    with ThreadPoolExecutor(1) as threads:
+        woken = threads.submit(reader.wait, Slug("bb"), 30.0)
+        registered(home)
+        begun = time.monotonic()
+        world.send("three")
+        assert woken.result(30)
+        assert time.monotonic() - begun < 10
+    reader.close()
+
+
+def registered(home: Path) -> None:
+    """Wait until somebody waits."""
+    database = sqlite3.connect(home / ".sos" / "sos.db")
+    ends = time.monotonic() + 10
+    while not database.execute("SELECT 1 FROM waiter").fetchall():
+        assert time.monotonic() < ends
+    database.close()

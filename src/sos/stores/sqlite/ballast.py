@@ -30,9 +30,7 @@ class Ballast:
 
     def require(self) -> None:
         """See that the ballast is there. Raises StorageFull where the disk has no room for it."""
-        try:
-            os.stat(self._path)
-        except OSError:
+        if not os.access(self._path, os.F_OK):
             self.make()
 
     def make(self) -> None:

@@ -28,6 +28,8 @@ class Known:
         self.recipients: dict[str, tuple[int, int]] = {}
         #: Key of an address, and the agent that it names.
         self.addresses: dict[str, tuple[int, str]] = {}
+        #: Agents for whom nobody waits.
+        self.unheard: set[str] = set()
 
     def begin(self) -> None:
         """Inside a transaction: forget all of it if anything was committed since, by others or by us."""
@@ -36,6 +38,7 @@ class Known:
         if (self._database.commits, self._version) != self._state or len(self.recipients) > MOST:
             self.recipients.clear()
             self.addresses.clear()
+            self.unheard.clear()
         self._state = None  # a transaction that fails leaves nothing behind
 
     def at_commit(self) -> None:
@@ -68,5 +71,6 @@ class Batch:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if kind is None:
-            self._ring.wake_after_commit(self._rung)
+            if not self._rung <= self._known.unheard and not self._ring.wake_after_commit(self._rung):
+                self._known.unheard |= self._rung
             self._known.at_commit()

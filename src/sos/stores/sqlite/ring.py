@@ -62,18 +62,17 @@ class Ring:
         except OSError:
             self.unquiet(agent)
 
-    def wake_after_commit(self, agents: set[str]) -> None:
-        """Wake the readers of these agents once the transaction is committed and the lock given back.
+    def wake_after_commit(self, agents: set[str]) -> bool:
+        """Wake the readers of these agents once the transaction is committed and the lock given back; whether there are any.
 
         Who waits is looked up inside the transaction: a reader registers under the lock and only then checks for mail, so that
         whoever comes later sees what is committed here.
         """
-        if not agents:
-            return
         sql, values = (_FIND_ONE, tuple(agents)) if len(agents) == 1 else (_FIND, (wire.dumps(sorted(agents)),))
         paths = [row[0] for row in self._database.read(sql, values)]
         if paths:
             self._database.after_commit(lambda: self._wake(paths))
+        return bool(paths)
 
     def _wake(self, paths: list[str]) -> None:
         import socket
