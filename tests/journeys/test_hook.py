@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import sos.hook
 from sos.stores.sqlite.store import SqliteStore
 from tests.shell import Shell
 
@@ -289,6 +290,19 @@ def test_a_stale_launcher_is_written_anew_by_the_next_command(shell: Shell, stal
     launcher.write_text(whole.replace(*stale))
     launcher.chmod(0o700)
     assert (shell.run("guide").code, launcher.read_text() == whole) == (0, False)  # it touches nothing
+
+
+@pytest.mark.promise("CONNECT-012")
+def test_after_an_upgrade_the_next_command_compiles_the_hook_anew_and_the_ones_after_it_do_not(shell: Shell) -> None:
+    launcher = shell.root / "bin" / "sos-hook"
+    (bundle,) = (Path(sos.hook.__file__).parent / "__pycache__").glob(f"hook.{sys.implementation.cache_tag}.bundle")
+    os.utime(bundle, (1, 1))
+    os.utime(launcher, (1, 1))  # from before this installation
+    shell.json("whoami", "--as", "aa")
+    assert (bundle.stat().st_mtime > 1, launcher.stat().st_mtime > 1) == (True, True)
+    looked = launcher.stat().st_mtime_ns
+    shell.json("whoami", "--as", "aa")
+    assert launcher.stat().st_mtime_ns == looked
 
 
 @pytest.mark.promise("CONNECT-012")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from sos import files
 from sos.homes import home as homes
@@ -13,6 +12,7 @@ from sos.model.names import OPERATOR, address_name
 from sos.model.record import Record
 from sos.recovery import guide
 from sos.runtimes.claude import plugin
+from sos.wiring.launchers import compile_hook
 from sos.wiring.local import store_path
 
 TYPE_CHECKING = False
@@ -95,17 +95,12 @@ def _guide(settings: Settings) -> str:
 def _compile() -> None:
     # Without .pyc files a hook starts in 16.2 ms instead of 12.6 (measured); -S processes never write them.
     import compileall
-    import subprocess
 
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    compileall.compile_dir(package, quiet=2, workers=1)
-    # Where the package cannot be written, hooks start more slowly.
-    bundle = os.path.join(package, "hook", "bundle.py")
-    subprocess.run([sys.executable, "-I", "-S", bundle], capture_output=True, check=False, timeout=60)
+    compileall.compile_dir(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), quiet=2, workers=1)
+    compile_hook()
 
 
 def _agent(settings: Settings, name: str | None) -> str:
-
     here = homes.slugs(settings.home)
     if name is None and len(here) == 1:
         return here[0]

@@ -1,4 +1,4 @@
-"""The launchers that a runtime's hooks start: written anew by the next command where they are stale.
+"""The launchers that a runtime's hooks start, and what these load: made anew by the next command where they are stale.
 
 Stale is one whose Python or program is gone, or that this very installation wrote in an older form. What another installation
 wrote, and what works, stays: two of them must not take it from each other at each command.
@@ -36,9 +36,20 @@ def freshen(settings: Settings, *, connected: bool = False) -> list[str]:
 
         if plugin.is_ephemeral(sys.executable) or _works_elsewhere(text):
             return []
-        return plugin.launchers(settings.home)
+        written = plugin.launchers(settings.home)
+        os.utime(path)  # also where it was as it should be: this installation has looked
+        compile_hook()
+        return written
     except (SosError, OSError):
         return []  # a full disk, say: the command that was typed matters more, and the next one tries again
+
+
+def compile_hook() -> None:
+    """Compile what a hook loads into its one file. Where the package cannot be written, hooks start more slowly."""
+    import subprocess
+
+    program = os.path.join(_PACKAGE, "hook", "bundle.py")
+    subprocess.run([sys.executable, "-I", "-S", program], capture_output=True, check=False, timeout=60)
 
 
 def _is_ours(path: str, text: str) -> bool:
