@@ -1,0 +1,165 @@
+"""The one doorway to a Redis or Valkey server: connections, scripts, one deadline for each call, and errors in our words.
+
+The client library retries by itself, and so executes a command twice whose reply was lost, and waits 58 s for a server that was
+stopped (measured). Its retries are off. Ours repeat only what may be executed twice: reading, and steps that know themselves again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, NoScriptError
+from redis.retry import Retry
+
+from sos.model.errors import InvalidInput, StorageFull, StoreDamaged, StoreError, StoreMissing, StoreUnfit, StoreUnreachable
+from sos.model.redaction import redacted
+from sos.stores.redis import keys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from redis.client import PubSub
+
+CALL_SECONDS = 5.0
+"""How long one call may take, all attempts together."""
+ATTEMPTS = 3
+PAUSE_SECONDS = 0.02
+"""Before the second attempt; each further one waits three times as long."""
+_FULL = ("OOM", "MISCONF", "ERR Error accessing", "NOREPLICAS")
+_PASSING = ("READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY")
+
+
+class Script:
+    """One of the files in lua/, with the names of keys in front."""
+
+    def __init__(self, name: str) -> None:
+        folder = Path(__file__).parent / "lua"
+        parts = [keys.in_lua(), (folder / "prelude.lua").read_text(), (folder / f"{name}.lua").read_text()]
+        self.text = "\n".join(parts)
+        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+class Server:
+    """A server by its URL. Threads may share it. `epoch` is the history that scripts insist on."""
+
+    def __init__(self, url: str, *, call_seconds: float = CALL_SECONDS) -> None:
+        self.epoch = ""
+        self.call_seconds = call_seconds
+        # Half of the time of a call: a connection that died without a word leaves time for another one.
+        self._attempt_seconds = call_seconds / 2
+        self._scripts: dict[str, Script] = {}
+        try:
+            self._pool = redis.ConnectionPool.from_url(
+                url,
+                protocol=2,
+                retry=Retry(NoBackoff(), 0),
+                socket_timeout=self._attempt_seconds,
+                socket_connect_timeout=self._attempt_seconds,
+                health_check_interval=0,
+            )
+        except ValueError as error:
+            raise InvalidInput(f"{redacted(str(error))[:200]}", next_step="use redis://HOST:PORT/DB, rediss:// or unix://") from None
+
+    # --- calls ----------------------------------------------------------------------------------------------------------
+
+    def script(self, name: str, *arguments: str | int | bytes) -> Any:
+        """Run a script that only reads. Raises StoreUnreachable, StoreMissing and others of StoreError."""
+        return self.tried_script(name, arguments)[0]
+
+    def tried_script(self, name: str, arguments: Sequence[str | int | bytes]) -> tuple[Any, bool]:
+        """Run a script; its reply, and whether an earlier attempt may have been executed, its reply lost."""
+        script = self._scripts.get(name)
+        if script is None:
+            script = self._scripts[name] = Script(name)
+        rest = (len(keys.FIXED), *keys.FIXED, self.epoch, *arguments)
+        try:
+            return self.command("EVALSHA", script.sha, *rest)
+        except NoScriptError:  # a new server, or one that was restarted: nothing was executed
+            return self.command("EVAL", script.text, *rest)
+
+    def read(self, *commands: tuple[str | int, ...]) -> list[Any]:
+        """Several reading commands at one moment."""
+        flat: list[str | int] = []
+        for command in commands:
+            flat += [len(command), *command]
+        return self.script("get", *flat)  # type: ignore[no-any-return]  # a list by what get.lua is
+
+    def command(self, *words: str | int | bytes) -> tuple[Any, bool]:
+        """One command, tried again where that may help, and its outcome as `tried_script`."""
+        ends, tried, unsure = time.monotonic() + self.call_seconds, 0, False
+        while True:
+            tried += 1
+            try:
+                return self._once(words), unsure
+            except (AuthenticationError, AuthorizationError) as error:
+                raise StoreUnfit(f"the server refuses our name or password: {_said(error)}", next_step=_CREDENTIALS) from error
+            except (redis.ConnectionError, redis.TimeoutError) as error:
+                unsure = True
+                self._pause(tried, ends, error)
+            except NoScriptError:
+                raise
+            except redis.ResponseError as error:
+                if not str(error).startswith(_PASSING):
+                    raise translated(error) from error
+                self._pause(tried, ends, error)
+
+    def _pause(self, tried: int, ends: float, error: Exception) -> None:
+        pause = PAUSE_SECONDS * 3.0 ** (tried - 1)
+        if tried >= ATTEMPTS or time.monotonic() + pause + self._attempt_seconds > ends + 0.05:
+            raise StoreUnreachable(f"the Redis server did not answer: {_said(error)}") from error
+        time.sleep(pause)
+
+    def _once(self, words: Sequence[str | int | bytes]) -> Any:
+        pool: Any = self._pool
+        connection = pool.get_connection()
+        try:
+            connection.send_command(*words)
+            return connection.read_response()
+        except redis.ResponseError:
+            raise
+        except BaseException:
+            connection.disconnect()  # half a reply may stand in it
+            raise
+        finally:
+            pool.release(connection)
+
+    def subscriber(self) -> PubSub:
+        """A connection of its own that listens. The caller translates its errors with `translated`."""
+        client = redis.Redis(connection_pool=self._pool)
+        return client.pubsub(ignore_subscribe_messages=False)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.disconnect()
+
+
+_CREDENTIALS = "give the URL a user and a password that may use the keys {sos*, sos:*, and EVALSHA, EVAL, PUBLISH, SUBSCRIBE"
+
+
+def _said(error: Exception) -> str:
+    return redacted(str(error))[:200]
+
+
+def translated(error: redis.RedisError) -> StoreError:
+    """An error of the server or the client library in our words."""
+    text = str(error)
+    if text.startswith("SOSGONE"):
+        return StoreMissing(
+            "the Redis database is not the one that was opened: it was flushed, restored or exchanged",
+            next_step="restore its file, or join again with sos join",
+        )
+    if text.startswith(_FULL):
+        return StorageFull(f"the Redis server has no room: {_said(error)}")
+    if isinstance(error, NoPermissionError):
+        return StoreUnfit(f"the server does not let us: {_said(error)}", next_step=_CREDENTIALS)
+    if isinstance(error, (redis.ConnectionError, redis.TimeoutError)):
+        return StoreUnreachable(f"the Redis server did not answer: {_said(error)}")
+    if text.startswith("WRONGTYPE"):
+        return StoreDamaged("somebody else has written to keys of ours", next_step="look for who uses keys that begin with {sos")
+    return StoreError(f"the Redis server refused: {_said(error)}")
