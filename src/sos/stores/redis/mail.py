@@ -106,7 +106,7 @@ class RedisMailbox:
             posts = self._steps.run(work) if parcels else []
         except SosError as error:
             return [error] * len(parcels)
-        outcomes = [post.error or post.result() for post in posts]
+        outcomes: list[Posted | Exception] = [post.error or post.result() for post in posts]
         self._retention.after([each for each in outcomes if not isinstance(each, Exception)])
         return outcomes
 
@@ -241,5 +241,3 @@ def _story(row: list[Any]) -> Story:
         name = slug.decode()
         made[name] = (rows.delivery_of(name, delivery), rows.facts_of(message, durability, facts))
     return Story(message=message, deliveries=made)
-
-

@@ -101,7 +101,9 @@ class Ring:
         listening = self._server.subscriber()
         try:
             with self._changed:
-                listening.subscribe(keys.channel(self._server.epoch, "/"), *self._waiting)  # one that nobody rings, to stay subscribed
+                listening.subscribe(
+                    keys.channel(self._server.epoch, "/"), *self._waiting
+                )  # one that nobody rings, to stay subscribed
                 self._listening = listening
             while not self._closed:
                 message = listening.get_message(timeout=LISTEN_SECONDS)

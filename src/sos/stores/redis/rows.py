@@ -1,7 +1,7 @@
 """Values to what the database holds and back: the only place that knows how they are packed.
 
-What is at its default is left out, so that an idle agent and a fresh delivery are small. A record of an agent begins with what the
-scripts must know of it (open or closed, its box, its turn), a message with the digest of its content.
+What is at its default is left out, so that an idle agent and a fresh delivery are small. A record of an agent begins with what
+the scripts must know of it (open or closed, its box, its turn), a message with the digest of its content.
 """
 
 from __future__ import annotations
@@ -86,11 +86,13 @@ def message_of(number: int, address: str, value: bytes) -> tuple[Message, bool, 
 
 
 def delivery_value(delivery: Delivery) -> str:
-    """A delivery without its recipient: values in the order of its fields, the last ones left out while they are at their default."""
+    """A delivery without its recipient: values in the order of its fields, up to the last one that is not at its default."""
     values = [getattr(delivery, field) for field in _DELIVERY]
     while len(values) > 1 and values[-1] == getattr(_FRESH, _DELIVERY[len(values) - 1]):
         values.pop()
-    return dumps([ARRIVALS.index(value) if field == "arrival" else value for field, value in zip(_DELIVERY, values, strict=False)])
+    return dumps(
+        [ARRIVALS.index(value) if field == "arrival" else value for field, value in zip(_DELIVERY, values, strict=False)]
+    )
 
 
 def delivery_of(slug: str, value: bytes) -> Delivery:

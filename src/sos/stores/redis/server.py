@@ -1,7 +1,8 @@
 """The one doorway to a Redis or Valkey server: connections, scripts, one deadline for each call, and errors in our words.
 
-The client library retries by itself, and so executes a command twice whose reply was lost, and waits 58 s for a server that was
-stopped (measured). Its retries are off. Ours repeat only what may be executed twice: reading, and steps that know themselves again.
+The client library retries by itself, and so executes a command twice whose reply was lost, and waits 58 s for a server that
+was stopped (measured). Its retries are off. Ours repeat only what may be executed twice: reading, and steps that know themselves
+again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import redis
 from redis.backoff import NoBackoff
+from redis.client import PubSub
 from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, NoScriptError
 from redis.retry import Retry
 
@@ -23,8 +25,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
-
-    from redis.client import PubSub
 
 CALL_SECONDS = 5.0
 """How long one call may take, all attempts together."""
@@ -64,7 +64,9 @@ class Server:
                 health_check_interval=0,
             )
         except ValueError as error:
-            raise InvalidInput(f"{redacted(str(error))[:200]}", next_step="use redis://HOST:PORT/DB, rediss:// or unix://") from None
+            raise InvalidInput(
+                f"{redacted(str(error))[:200]}", next_step="use redis://HOST:PORT/DB, rediss:// or unix://"
+            ) from None
 
     # --- calls ----------------------------------------------------------------------------------------------------------
 
@@ -131,8 +133,7 @@ class Server:
 
     def subscriber(self) -> PubSub:
         """A connection of its own that listens. The caller translates its errors with `translated`."""
-        client = redis.Redis(connection_pool=self._pool)
-        return client.pubsub(ignore_subscribe_messages=False)
+        return PubSub(self._pool)
 
     def close(self) -> None:
         """Close all connections."""

@@ -32,7 +32,9 @@ def read_back(server: Server) -> Settings:
     if int(version.partition(".")[0]) < OLDEST:
         raise StoreUnfit(f"the server is version {version}", next_step=f"use Redis {OLDEST} or later, or Valkey")
     if info.get("redis_mode") == "cluster" or info.get("cluster_enabled") == "1":
-        raise StoreUnfit("the server is a node of a Cluster", next_step="use a server that stands alone, with replicas if you like")
+        raise StoreUnfit(
+            "the server is a node of a Cluster", next_step="use a server that stands alone, with replicas if you like"
+        )
     config = _config(server)
     policy = config.get("maxmemory-policy") or info.get("maxmemory_policy", "unknown")
     if policy != "noeviction":
@@ -47,7 +49,9 @@ def _durability(info: dict[str, str], config: dict[str, str]) -> Settings:
     if not config:
         if info.get("aof_enabled") == "0":
             return Settings(durability="memory", remark="the server keeps no log (appendonly no)")
-        return Settings(durability="memory", remark="the server does not show its settings (CONFIG GET), so how it syncs is unknown")
+        return Settings(
+            durability="memory", remark="the server does not show its settings (CONFIG GET), so how it syncs is unknown"
+        )
     if config.get("appendonly") != "yes":
         return Settings(durability="memory", remark="the server keeps no log (appendonly no)")
     sync = config.get("appendfsync", "")

@@ -192,5 +192,5 @@ class Steps:
                 return result
             if time.monotonic() > ends:
                 break
-            time.sleep(random.random() * 0.001 * min(tried, 20))  # noqa: S311  # so that two do not meet again
+            time.sleep(random.random() * 0.001 * min(tried, 20))  # so that two do not meet again
         raise StoreUnreachable("others were faster each time, for as long as this call may take; nothing was changed")

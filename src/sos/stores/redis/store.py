@@ -58,7 +58,7 @@ class RedisStore:
 
     @property
     def epoch(self) -> str:
-        """See `ports.Store.epoch`. Read anew each time: after a restore it is another one, after a flush StoreMissing is raised."""
+        """See `ports.Store.epoch`. Read anew each time. Raises StoreMissing after a flush."""
         return self._read_epoch()
 
     def copy(self, path: str) -> int:

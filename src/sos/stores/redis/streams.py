@@ -58,7 +58,8 @@ class RedisStreams(TakingStreams):
     def _index(self) -> _Index:
         step = self._steps.current
         assert step is not None
-        return step.index
+        index: _Index = step.index
+        return index
 
     def _cursors(self, agent: str) -> dict[Address, Cursor]:
         place = self._box(agent)
@@ -146,6 +147,4 @@ class _Index:
 
 
 def _kept(message: Message, *, mine: bool) -> Kept:
-    return Kept(
-        number=message.seq, id=message.id, sender=message.sender, text=message.text, address=message.address, mine=mine
-    )
+    return Kept(number=message.seq, id=message.id, sender=message.sender, text=message.text, address=message.address, mine=mine)

@@ -113,7 +113,11 @@ local function write(operation)
         kept[#kept + 1] = line
       end
     end
-    call(#kept > 0 and 'HSET' or 'HDEL', key, field, #kept > 0 and table.concat(kept, '\n') or nil)
+    if #kept > 0 then
+      call('HSET', key, field, table.concat(kept, '\n'))
+    else
+      call('HDEL', key, field)
+    end
   elseif operation[1] == 'XDEL' then
     redis.pcall(unpack(operation)) -- a foreign hand may have put something else in its place
   else
