@@ -57,7 +57,7 @@ class RunningServer:
         base += ["--appendonly", "yes", "--appendfsync", "always", *self._settings]
         path = program(self.kind)[0]
         log = open(os.path.join(self.folder, "log"), "ab")  # noqa: SIM115  # the server's own, as long as it runs
-        self.process = subprocess.Popen(["redis-server", *base], executable=path, stdout=log, stderr=log)
+        self.process = subprocess.Popen(["redis-server", *base], executable=path, stdout=log, stderr=log, start_new_session=True)
         log.close()
         ends = time.monotonic() + 20
         while True:
@@ -85,8 +85,8 @@ class RunningServer:
         return f"unix://{self.socket}?db={database}"
 
     def kill(self) -> None:
-        """kill -9."""
-        self.process.kill()
+        """kill -9, a child that writes a file included."""
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> None:

@@ -155,7 +155,7 @@ class Mesh:
         self.letters: dict[int, Letter] = {}
         self.head = 0
         #: In which order a store looks at several recipients of one message whose time has come at once.
-        self.order: Callable[[Holder], object] = lambda holder: holder.number
+        self.order: Callable[[Holder], int | str] = lambda holder: holder.number
 
     # --- who ----------------------------------------------------------------------------------------------------------
 

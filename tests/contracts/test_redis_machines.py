@@ -41,7 +41,7 @@ class RedisMachine(InboxMachine):
         return Slug(f"{holder.slug}/{holder.former}" if holder.former else holder.slug)
 
     @rule(sender=agents, to=agents)
-    def a_post_fails_in_the_middle(self, sender: str, to: str) -> None:  # type: ignore[override]  # no disk of ours to fill
+    def a_post_fails_in_the_middle(self, sender: str, to: str) -> None:  # there is no disk of ours to fill
         self.refused_at_its_end(sender, to)
 
 

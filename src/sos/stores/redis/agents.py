@@ -103,7 +103,7 @@ class RedisDirectory:
             step.write("SREM", keys.squad(project, name), slug)
             step.write("SADD", keys.squad(project, name), former)
         revoke_all(self._server, step, slug, former, now)
-        step.write("DEL", keys.notices(slug))
+        step.write("DEL", keys.notices(slug), keys.part(kept.box, "CURSORS"))
         _save(step, Kept(kept.agent.replace(slug=former), kept.box, kept.squads))
 
     def _change(self, slug: str, change: Any) -> None:

@@ -82,8 +82,13 @@ def number_of(place: str) -> int:
 
 def slug_of(place: str) -> str:
     """The slug that a box was made for."""
-    target = parse_address(place[1:].rpartition("}")[0])
+    target = parse_address(stream(place))
     return "" if target is None or target.agent is None else target.agent
+
+
+def stream(place: str) -> str:
+    """The stream that a box stands beside."""
+    return place[1:].rpartition("}")[0]
 
 
 def part(place: str, name: str) -> str:

@@ -49,11 +49,12 @@ class RedisMailbox:
 
     def post(self, parcels: Sequence[Parcel]) -> list[Posted]:
         """See `ports.Mailbox.post`."""
-        posts = self._steps.run(lambda step: [self._put(parcel, step) for parcel in parcels])
-        posted = [post.result() for post in posts]
-        if self._steps.current is None:
-            self._retention.after(posted)
-        return posted
+        with self._server.call():
+            posts = self._steps.run(lambda step: [self._put(parcel, step) for parcel in parcels])
+            posted = [post.result() for post in posts]
+            if self._steps.current is None:
+                self._retention.after(posted)
+            return posted
 
     def _put(self, parcel: Parcel, step: Step) -> Post:
         post = Post(parcel, self._durability)

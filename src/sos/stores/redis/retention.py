@@ -53,7 +53,19 @@ class Retention:
             for row in found:
                 step.change(step.load(row), Kill(at=now, reason="its recipient left 30 days ago"))
             if len(found) < limit:
-                step.write("ZREM", keys.CLOSED, box)
+                self._clear(step, box.decode(), now)
+
+    def _clear(self, step: Step, box: str, now: Millis) -> None:
+        """Nothing waits here any more: once its messages are gone as well, what is left of the inbox goes."""
+        (record,) = step.get((keys.AGENTS, keys.slug_of(box)))
+        (kept,) = self._server.read(("ZCARD", keys.part(box, "ALL")))
+        if kept:
+            step.write("ZADD", keys.CLOSED, now, box)
+            return
+        step.write("ZREM", keys.CLOSED, box)
+        step.write("DEL", keys.part(box, "CURSORS"))
+        if record is not None and rows.agent_of("", record).box == box:  # else another agent's stream by now
+            step.write("CLEAR", keys.stream(box))
 
     def _forget_bodies(self, step: Step, now: Millis) -> None:
         (old,) = self._server.read(("ZRANGEBYSCORE", keys.SEEN, "-inf", f"({now - BODY_FOR}", "LIMIT", 0, _BODIES))

@@ -100,10 +100,11 @@ class Ring:
     def _listen(self) -> None:
         listening = self._server.subscriber()
         try:
+            # Connects, which may take its time, so not under the lock; the channel is one that nobody rings.
+            listening.subscribe(keys.channel(self._server.epoch, "/"))
             with self._changed:
-                listening.subscribe(
-                    keys.channel(self._server.epoch, "/"), *self._waiting
-                )  # one that nobody rings, to stay subscribed
+                if self._waiting:
+                    listening.subscribe(*self._waiting)
                 self._listening = listening
             while not self._closed:
                 message = listening.get_message(timeout=LISTEN_SECONDS)

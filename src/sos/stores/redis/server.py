@@ -8,13 +8,25 @@ again.
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import redis
 from redis.backoff import NoBackoff
 from redis.client import PubSub
-from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, NoScriptError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    ClusterDownError,
+    MasterDownError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    TryAgainError,
+)
 from redis.retry import Retry
 
 from sos.model.errors import InvalidInput, StorageFull, StoreDamaged, StoreError, StoreMissing, StoreUnfit, StoreUnreachable
@@ -23,16 +35,22 @@ from sos.stores.redis import keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
+
+    Word = str | int | bytes
 
 CALL_SECONDS = 5.0
 """How long one call may take, all attempts together."""
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.02
 """Before the second attempt; each further one waits three times as long."""
-_FULL = ("OOM", "MISCONF", "ERR Error accessing", "NOREPLICAS")
-_PASSING = ("READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY")
+_SHORTEST = 0.01
+"""Seconds without which no attempt is worth beginning."""
+#: The library takes the code of an error for some of them out of its text and makes a type of it.
+_FULL = ("MISCONF", "NOREPLICAS")
+_PASSING = (ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError)
+_BUSY = ("BUSY", "UNBLOCKED")
 
 
 class Script:
@@ -54,6 +72,7 @@ class Server:
         # Half of the time of a call: a connection that died without a word leaves time for another one.
         self._attempt_seconds = call_seconds / 2
         self._scripts: dict[str, Script] = {}
+        self._local = threading.local()
         try:
             self._pool = redis.ConnectionPool.from_url(
                 url,
@@ -70,20 +89,17 @@ class Server:
 
     # --- calls ----------------------------------------------------------------------------------------------------------
 
-    def script(self, name: str, *arguments: str | int | bytes) -> Any:
+    def script(self, name: str, *arguments: Word) -> Any:
         """Run a script that only reads. Raises StoreUnreachable, StoreMissing and others of StoreError."""
         return self.tried_script(name, arguments)[0]
 
-    def tried_script(self, name: str, arguments: Sequence[str | int | bytes]) -> tuple[Any, bool]:
+    def tried_script(self, name: str, arguments: Sequence[Word]) -> tuple[Any, bool]:
         """Run a script; its reply, and whether an earlier attempt may have been executed, its reply lost."""
         script = self._scripts.get(name)
         if script is None:
             script = self._scripts[name] = Script(name)
         rest = (len(keys.FIXED), *keys.FIXED, self.epoch, *arguments)
-        try:
-            return self.command("EVALSHA", script.sha, *rest)
-        except NoScriptError:  # a new server, or one that was restarted: nothing was executed
-            return self.command("EVAL", script.text, *rest)
+        return self._tried(("EVALSHA", script.sha, *rest), ("EVAL", script.text, *rest))
 
     def read(self, *commands: tuple[str | int, ...]) -> list[Any]:
         """Several reading commands at one moment."""
@@ -92,37 +108,52 @@ class Server:
             flat += [len(command), *command]
         return self.script("get", *flat)  # type: ignore[no-any-return]  # a list by what get.lua is
 
-    def command(self, *words: str | int | bytes) -> tuple[Any, bool]:
-        """One command, tried again where that may help, and its outcome as `tried_script`."""
-        ends, tried, unsure = time.monotonic() + self.call_seconds, 0, False
+    def command(self, *words: Word) -> Any:
+        """One command, tried again where that may help."""
+        return self._tried(words, ())[0]
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """All commands inside are one call, with one deadline."""
+        before = getattr(self._local, "ends", None)
+        self._local.ends = before or time.monotonic() + self.call_seconds
+        try:
+            yield
+        finally:
+            self._local.ends = before
+
+    def _tried(self, words: Sequence[Word], unknown: Sequence[Word]) -> tuple[Any, bool]:
+        """`unknown`: what to say instead where the server does not know the script: a new one, or one that was restarted."""
+        ends = getattr(self._local, "ends", None) or time.monotonic() + self.call_seconds
+        tried, unsure = 0, False
         while True:
             tried += 1
             try:
-                return self._once(words), unsure
+                return self._once(words, ends), unsure
             except (AuthenticationError, AuthorizationError) as error:
                 raise StoreUnfit(f"the server refuses our name or password: {_said(error)}", next_step=_CREDENTIALS) from error
-            except (redis.ConnectionError, redis.TimeoutError) as error:
+            except (redis.ConnectionError, redis.TimeoutError, redis.InvalidResponse) as error:
                 unsure = True
                 self._pause(tried, ends, error)
             except NoScriptError:
-                raise
+                words = unknown
             except redis.ResponseError as error:
-                if not str(error).startswith(_PASSING):
+                if not isinstance(error, _PASSING) and not str(error).startswith(_BUSY):
                     raise translated(error) from error
                 self._pause(tried, ends, error)
 
     def _pause(self, tried: int, ends: float, error: Exception) -> None:
         pause = PAUSE_SECONDS * 3.0 ** (tried - 1)
-        if tried >= ATTEMPTS or time.monotonic() + pause + self._attempt_seconds > ends + 0.05:
+        if tried >= ATTEMPTS or time.monotonic() + pause > ends - _SHORTEST:
             raise StoreUnreachable(f"the Redis server did not answer: {_said(error)}") from error
         time.sleep(pause)
 
-    def _once(self, words: Sequence[str | int | bytes]) -> Any:
+    def _once(self, words: Sequence[Word], ends: float) -> Any:
         pool: Any = self._pool
         connection = pool.get_connection()
         try:
             connection.send_command(*words)
-            return connection.read_response()
+            return connection.read_response(timeout=max(_SHORTEST, min(self._attempt_seconds, ends - time.monotonic())))
         except redis.ResponseError:
             raise
         except BaseException:
@@ -155,7 +186,7 @@ def translated(error: redis.RedisError) -> StoreError:
             "the Redis database is not the one that was opened: it was flushed, restored or exchanged",
             next_step="restore its file, or join again with sos join",
         )
-    if text.startswith(_FULL):
+    if isinstance(error, OutOfMemoryError) or text.startswith(_FULL):
         return StorageFull(f"the Redis server has no room: {_said(error)}")
     if isinstance(error, NoPermissionError):
         return StoreUnfit(f"the server does not let us: {_said(error)}", next_step=_CREDENTIALS)

@@ -63,7 +63,7 @@ def _durability(info: dict[str, str], config: dict[str, str]) -> Settings:
 
 
 def _info(server: Server) -> dict[str, str]:
-    reply, _ = server.command("INFO")
+    reply: bytes = server.command("INFO")
     lines = reply.decode("utf-8", "replace").splitlines()
     return dict(line.split(":", 1) for line in lines if ":" in line)
 
@@ -73,7 +73,7 @@ def _config(server: Server) -> dict[str, str]:
     found: dict[str, str] = {}
     try:
         for name in ("appendonly", "appendfsync", "maxmemory-policy"):
-            reply, _ = server.command("CONFIG", "GET", name)
+            reply = server.command("CONFIG", "GET", name)
             found.update(zip(*[iter(each.decode() for each in reply)] * 2, strict=True))
     except StoreUnfit:
         return {}  # no permission

@@ -181,6 +181,10 @@ class Steps:
         """Do a step, again where others were faster. Raises StoreUnreachable where they always are."""
         if self.current is not None:
             return work(self.current)
+        with self._server.call():
+            return self._until_written(work)
+
+    def _until_written(self, work: Callable[[Step], T]) -> T:
         ends = time.monotonic() + self._server.call_seconds
         for tried in range(CONFLICTS):
             self._local.step = step = Step(self._server, self._post)

@@ -48,7 +48,7 @@ class RedisStore:
         self.reader = StreamReader(self._server)
 
     def _read_epoch(self) -> str:
-        found, _ = self._server.command("HGET", keys.META, "epoch")
+        found = self._server.command("HGET", keys.META, "epoch")
         if found is None:
             raise StoreMissing(
                 "there is no store in this Redis database: it is empty, was flushed, or is not the one that was meant",

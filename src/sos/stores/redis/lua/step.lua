@@ -118,6 +118,10 @@ local function write(operation)
     else
       call('HDEL', key, field)
     end
+  elseif operation[1] == 'CLEAR' then
+    if call('TYPE', operation[2]).ok == 'stream' and call('XLEN', operation[2]) == 0 then
+      call('DEL', operation[2])
+    end
   elseif operation[1] == 'XDEL' then
     redis.pcall(unpack(operation)) -- a foreign hand may have put something else in its place
   else
