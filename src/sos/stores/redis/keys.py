@@ -33,14 +33,17 @@ LOG = "{sos}:log"
 """Sorted set: all messages by number; a member is number, time of sending, address."""
 TIMERS = "{sos}:timers"
 """Sorted set: deliveries by the time at which the clock must look at them; a member is number and box."""
-FIXED = (META, AGENTS, HEAD, IDS, LOG, TIMERS)
-"""What every script is given as its KEYS, in this order."""
-
 CLOSED = "{sos}:closed"
-"""Sorted set: boxes of agents that left, by when, for as long as they hold mail that waits."""
+"""Sorted set: boxes of agents that left, by when that was, or by when they were last looked at."""
 BODIES = "{sos}:bodies"
 SEEN = "{sos}:seen"
 """Sorted set: sessions by when they were last seen."""
+FIXED = {
+    "META": META, "AGENTS": AGENTS, "HEAD": HEAD, "IDS": IDS, "LOG": LOG, "TIMERS": TIMERS,
+    "CLOSED": CLOSED, "BODIES": BODIES, "SEEN": SEEN,
+}  # fmt: skip
+"""What every script is given as its KEYS, in this order."""
+
 TOKENS = "{sos}:tokens"
 SKILLS = "{sos}:skills"
 TOLD = "{sos}:told"
@@ -138,6 +141,6 @@ def channel(epoch: str, agent: str) -> str:
 
 def in_lua() -> str:
     """The names for the scripts, as the beginning of each."""
-    fixed = [f"local {name} = KEYS[{place}]" for place, name in enumerate(("META", "AGENTS", "HEAD", "IDS", "LOG", "TIMERS"), 1)]
+    fixed = [f"local {name} = KEYS[{place}]" for place, name in enumerate(FIXED, 1)]
     parts = [f"local {name} = '{ending}'" for name, ending in PARTS.items()]
     return "\n".join([*fixed, *parts, f"local STEP, RING, RANK = '{STEP}', '{RING}', {RANK}", ""])

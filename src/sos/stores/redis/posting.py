@@ -50,21 +50,19 @@ class Post:
     def _rank(self) -> int:
         return rank_of(self.message, self.parcel.sender)
 
-    def write(self, arguments: list[str | int | bytes]) -> None:
-        """Append what step.lua reads of a post."""
-        message, sender = self.message, self.parcel.sender
-        timer = transitions.timer_of(message, Delivery(recipient="", rank=self._rank))
+    def words(self) -> list[Any]:
+        """What step.lua reads of a post."""
+        message, sender, rank = self.message, self.parcel.sender, self._rank
+        fresh = Delivery(recipient="", rank=rank)
+        timer = transitions.timer_of(message, fresh)
         limit: int | str = INBOX_LIMIT if sender == OPERATOR else INBOX_LIMIT - INBOX_RESERVE
-        entry = [] if message.assurance == "claimed" else readable(message)
-        arguments += [
+        return [
             int(self.optional), message.id, keys.tag(sender), keys.sent(sender), "" if sender == SYSTEM else limit,
-            message.address, message.sha256, message.sent_at, "" if timer is None else timer, self._rank * keys.RANK,
-            int(message.kind == "request"), rows.message_value(message, self._durability),
-            rows.delivery_value(Delivery(recipient="", rank=self._rank)),
-            len(entry), *entry, len(self.recipients), *self.recipients, len(self._answered),
+            message.address, message.sha256, str(message.sent_at), "" if timer is None else timer, rank * keys.RANK,
+            int(message.kind == "request"), rows.message_value(message, self._durability), rows.delivery_value(fresh),
+            [] if message.assurance == "claimed" else readable(message), self.recipients,
+            [[slug, rows.delivery_value(delivery), facts] for slug, (delivery, facts) in self._answered.items()],
         ]  # fmt: skip
-        for slug, (delivery, facts) in self._answered.items():
-            arguments += [3, slug, rows.delivery_value(delivery), facts]
 
     def refusal(self, outcome: list[Any]) -> SosError:
         """The error that an outcome is."""

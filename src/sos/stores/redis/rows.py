@@ -27,8 +27,14 @@ if TYPE_CHECKING:
     from sos.model.messages import Durability
     from sos.stores.redis.keys import Box
 
+
+def _text(value: bytes) -> str:
+    """What came out of the database goes back into it as it was."""
+    return value.decode()
+
+
 #: As one constant: `json.dumps` with other separators than its own builds an encoder at each call.
-dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_text).encode
 loads = json.loads
 _DURABILITIES: tuple[Durability, ...] = ("disk", "fsync≤1s", "memory")
 EVIDENCE: dict[Durability, str] = {

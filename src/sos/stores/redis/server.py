@@ -98,7 +98,7 @@ class Server:
         script = self._scripts.get(name)
         if script is None:
             script = self._scripts[name] = Script(name)
-        rest = (len(keys.FIXED), *keys.FIXED, self.epoch, *arguments)
+        rest = (len(keys.FIXED), *keys.FIXED.values(), self.epoch, *arguments)
         return self._tried(("EVALSHA", script.sha, *rest), ("EVAL", script.text, *rest))
 
     def read(self, *commands: tuple[str | int, ...]) -> list[Any]:

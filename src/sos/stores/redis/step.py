@@ -6,7 +6,6 @@ read has not changed; if it has, it is done again. Posting alone reads nothing f
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import threading
@@ -55,7 +54,7 @@ class Step:
         self._server = server
         self._post = post
         self._checks: dict[tuple[str, str], bytes | None] = {}
-        self._operations: list[tuple[str | int | bytes, ...]] = []
+        self._operations: list[tuple[str | bytes, ...]] = []
         self._loaded: dict[tuple[str, int], Loaded] = {}
         self.posts: list[Post] = []
         self._quiet: tuple[str, int] = ("", 0)
@@ -87,7 +86,8 @@ class Step:
 
     def write(self, *words: str | int | bytes) -> None:
         """A command of the step."""
-        self._operations.append(words)
+        # Numbers as they are written: in the script they are doubles, and lose their last digits when they become text again.
+        self._operations.append(tuple(str(word) if isinstance(word, int) else word for word in words))
 
     def change(self, loaded: Loaded, action: Action) -> Entry:
         """Apply an action to a delivery, and tell its sender what it must know."""
@@ -142,17 +142,12 @@ class Step:
             return True
         # What only posts needs no mark of its own to be known again: a message has its id.
         nonce = os.urandom(12).hex() if self._operations else ""
-        arguments: list[str | int | bytes] = [nonce, "each" if self.each else "all", len(self._checks)]
-        for (key, field), value in self._checks.items():
-            arguments += [key, field, "-" if value is None else b"=" + value]
-        arguments.append(len(self._operations))
-        for words in self._operations:
-            arguments += [len(words), *words]
-        arguments.append(len(self.posts))
-        for post in self.posts:
-            post.write(arguments)
-        reply, unsure = self._server.tried_script("step", [*arguments, *self._quiet])
-        result = json.loads(reply)
+        checks = [(key, field, "-" if value is None else b"=" + value) for (key, field), value in self._checks.items()]
+        posts = [post.words() for post in self.posts]
+        mode = "each" if self.each else "all"
+        document = rows.dumps([nonce, mode, checks, self._operations, posts, self._quiet])
+        reply, unsure = self._server.tried_script("step", [document])
+        result = rows.loads(reply)
         if result == "conflict":
             return False
         if "refused" in result:

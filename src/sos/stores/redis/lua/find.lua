@@ -6,7 +6,7 @@ for place = 3, #ARGV do
   if box and string.sub(ARGV[place], 1, 1) == '#' then
     rows[1] = row(slug, box, reference)
   elseif box then
-    for _, line in ipairs(lines(reference)) do
+    for _, line in ipairs(lines(call('HGET', IDS, reference) or '')) do
       rows[#rows + 1] = row(slug, box, line[1])
     end
   end

@@ -1,17 +1,48 @@
--- The next messages in a round through all of them. ARGV: how far the round has come, limit, the time before which a message may go.
--- For each its number, and where it may go: address, message, its line in the index of ids, key of that line, rows of its deliveries.
-local found = {}
-local head = call('GET', HEAD)
-for _, member in ipairs(call('ZRANGEBYSCORE', LOG, '(' .. ARGV[2], '+inf', 'LIMIT', 0, ARGV[3])) do
-  local number, sent_at, address = string.match(member, '^(%d+) (%-?%d+) (.*)$')
-  local one = {number}
-  if tonumber(sent_at) < tonumber(ARGV[4]) and number ~= head then
-    local message, to = unpack(call('HMGET', beside(address), number, number .. ' to'))
-    one = {number, address, member, message, {}}
-    for box in string.gmatch(to or '', '%S+') do
-      one[5][#one[5] + 1] = row(owner(box), box, number)
+-- What a step of pruning looks at. ARGV: limit; the times before which a message may go, an agent left long ago, a body is forgotten;
+-- how many such agents and bodies.
+-- Gives: how far the round has come, and will have · abandoned boxes, each with what else it holds, its slug's record, and rows of
+-- what waits there · sessions and bodies · messages that may go: number, address, member of the log, message, its lines in the
+-- index of ids, rows of its deliveries.
+local limit, bound = tonumber(ARGV[2]), tonumber(ARGV[3])
+
+local left = {}
+for _, box in ipairs(call('ZRANGEBYSCORE', CLOSED, '-inf', '(' .. ARGV[4], 'LIMIT', 0, ARGV[6])) do
+  local rows = {}
+  for _, place in ipairs(ranked(box .. LIVE, limit, 0)) do
+    rows[#rows + 1] = row(owner(box), box, whole(place % RANK))
+  end
+  local slug = string.match(box, '^{.*:agent:([^:]+)}')
+  left[#left + 1] = {box, call('ZCARD', box .. ALL), slug, call('HGET', AGENTS, slug), rows}
+end
+
+local bodies = {}
+for _, session in ipairs(call('ZRANGEBYSCORE', SEEN, '-inf', '(' .. ARGV[5], 'LIMIT', 0, ARGV[7])) do
+  bodies[#bodies + 1] = {session, call('HGET', BODIES, session)}
+end
+
+local head, found = call('GET', HEAD), {}
+local function candidates(from, upto, count)
+  local members = call('ZRANGEBYSCORE', LOG, '(' .. from, upto, 'LIMIT', 0, count)
+  for _, member in ipairs(members) do
+    local number, sent_at, address = string.match(member, '^(%d+) (%-?%d+) (.*)$')
+    if tonumber(sent_at) < bound and number ~= head then
+      local message, to = unpack(call('HMGET', beside(address), number, number .. ' to'))
+      local rows = {}
+      for box in string.gmatch(to or '', '%S+') do
+        rows[#rows + 1] = row(owner(box), box, number)
+      end
+      local id = message and cjson.decode(string.sub(message, 65))[1]
+      found[#found + 1] = {number, address, member, message, id and call('HGET', IDS, id), rows}
     end
   end
-  found[#found + 1] = one
+  return #members, #members > 0 and string.match(members[#members], '^%d+') or nil
 end
-return found
+
+local position = call('HGET', META, 'pruned')
+local start = position or '0'
+local count, last = candidates(start, '+inf', limit)
+if count < limit and start ~= '0' then -- round the end
+  local _, again = candidates('0', start, limit - count)
+  last = again or last
+end
+return {position, last or '0', left, bodies, found}

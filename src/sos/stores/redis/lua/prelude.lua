@@ -43,9 +43,9 @@ local function row(slug, box, number)
 end
 
 -- Lines of the index of ids: number, tag, entry, address.
-local function lines(id)
+local function lines(text)
   local found = {}
-  for line in string.gmatch(call('HGET', IDS, id) or '', '[^\n]+') do
+  for line in string.gmatch(text or '', '[^\n]+') do
     found[#found + 1] = {string.match(line, '^(%d+) (%S+) (%S+) (.*)$')}
   end
   return found

@@ -1,58 +1,31 @@
 -- One step: compare what was read, judge what is posted, then write all of it, or nothing.
--- ARGV: nonce (or empty), `all` or `each`, and then, each list with its length in front: checks (key, field, and `-` or `=value`),
--- operations (words, with their number), posts (below), and where to look whether all is quiet (box and number, or empty).
+-- ARGV: one JSON document: nonce (or empty), `all` or `each`, checks (key, field, and `-` or `=value`), operations (lists of words),
+-- posts (named below), and where to look whether all is quiet (box or empty, and a number).
 -- Gives JSON: "conflict", or outcomes of the posts and whether it is quiet.
 -- Nothing may fail once writing has begun: the engine takes nothing back.
-local at = 1
-local function take()
-  at = at + 1
-  return ARGV[at]
-end
-local function words()
-  local made = {}
-  for place = 1, tonumber(take()) do
-    made[place] = take()
-  end
-  return made
-end
-local function list(read)
-  local made = {}
-  for place = 1, tonumber(take()) do
-    made[place] = read()
-  end
-  return made
-end
-
-local nonce, mode = take(), take()
+local nonce, mode, checks, operations, sent, ask = unpack(cjson.decode(ARGV[2]))
 local before = nonce ~= '' and call('GET', STEP .. nonce)
 if before then
   return before -- its reply was lost, and the caller asks again
 end
-
-local same = true
-list(function()
-  local key, field, expected = take(), take(), take()
-  local now = call('HGET', key, field)
-  if now == false then
-    same = same and expected == '-'
-  else
-    same = same and string.sub(expected, 1, 1) == '=' and string.sub(expected, 2) == now
+for _, check in ipairs(checks) do
+  local now, expected = call('HGET', check[1], check[2]), check[3]
+  local same = expected == '-'
+  if now then
+    same = #expected == #now + 1 and string.sub(expected, 2) == now
   end
-end)
-if not same then
-  return '"conflict"'
+  if not same then
+    return '"conflict"'
+  end
 end
-local operations = list(words)
-local posts = list(function()
+local posts = {}
+for place, words in ipairs(sent) do
   local post = {}
   -- optional: dropped without a word where its recipient is not here · limit: live deliveries of a full inbox, or empty
-  for _, name in ipairs({'optional', 'id', 'tag', 'sent', 'limit', 'address', 'sha', 'sent_at', 'timer', 'base', 'open'}) do
-    post[name] = take()
-  end
-  post.message, post.delivery = take(), take()
-  post.entry, post.to, post.answered = words(), words(), list(words)
-  return post
-end)
+  post.optional, post.id, post.tag, post.sent, post.limit, post.address, post.sha, post.sent_at, post.timer, post.base, post.open,
+    post.message, post.delivery, post.entry, post.to, post.answered = unpack(words)
+  posts[place] = post
+end
 
 -- Judging. `depths` and `new` hold what this very step has let in so far.
 local depths, new = {}, {}
@@ -61,11 +34,12 @@ local function judge(post, place)
   for which, slug in ipairs(post.to) do
     local status, box = header(slug)
     if status ~= 'o' then
-      return {post.optional == '1' and 'dropped' or 'unknown', slug}
+      return {post.optional == 1 and 'dropped' or 'unknown', slug}
     end
     post.boxes[which] = box
   end
-  for _, line in ipairs(lines(post.id)) do
+  post.line = call('HGET', IDS, post.id)
+  for _, line in ipairs(post.line and lines(post.line) or {}) do
     if line[2] == post.tag then
       local kept = call('HGET', beside(line[4]), line[1])
       return {string.sub(kept, 1, 64) == post.sha and 'known' or 'clash', tonumber(line[1]), line[4], kept}
@@ -77,14 +51,15 @@ local function judge(post, place)
   end
   local deepest = 0
   for which, box in ipairs(post.boxes) do
-    local depth = depths[box] or call('ZCARD', box .. LIVE)
-    if post.limit ~= '' and depth >= tonumber(post.limit) then
+    depths[box] = depths[box] or call('ZCARD', box .. LIVE)
+    local depth = depths[box]
+    if post.limit ~= '' and depth >= post.limit then
       return {'full', post.to[which], depth}
     end
     deepest = math.max(deepest, depth + 1)
   end
   for _, box in ipairs(post.boxes) do
-    depths[box] = (depths[box] or call('ZCARD', box .. LIVE)) + 1
+    depths[box] = depths[box] + 1
   end
   new[post.tag .. post.id] = place
   return {'new', 0, deepest}
@@ -137,6 +112,7 @@ local function deliver(post, number, box, slug, delivery)
   call('PUBLISH', RING .. EPOCH .. ':' .. slug, '!')
 end
 
+local taken = {}
 local function store(post)
   local number = call('INCR', HEAD)
   local entry = '-'
@@ -146,11 +122,13 @@ local function store(post)
   end
   call('HSET', beside(post.address), number, post.message, number .. ' to', table.concat(post.boxes, ' '))
   local line = table.concat({number, post.tag, entry, post.address}, ' ')
-  local kept = call('HGET', IDS, post.id)
-  call('HSET', IDS, post.id, kept and kept .. '\n' .. line or line)
+  -- Another post of this step may have used the id in another sender's name.
+  local kept = taken[post.id] or post.line
+  taken[post.id] = kept and kept .. '\n' .. line or line
+  call('HSET', IDS, post.id, taken[post.id])
   call('ZADD', LOG, number, table.concat({number, post.sent_at, post.address}, ' '))
   call('ZADD', post.sent, number, number)
-  local place, answered = whole(tonumber(post.base) + number), {}
+  local place, answered = whole(post.base + number), {}
   for _, words in ipairs(post.answered) do
     answered[words[1]] = words
   end
@@ -163,7 +141,7 @@ local function store(post)
     else
       call('ZADD', box .. LIVE, place, number)
       call('ZADD', box .. UNREAD, place, number)
-      if post.open == '1' then
+      if post.open == 1 then
         call('ZADD', box .. OPEN, place, number)
       end
       if post.timer ~= '' then
@@ -183,10 +161,7 @@ for place, post in ipairs(posts) do
   end
 end
 
-local box, offered, quiet = take(), take(), true
-if box ~= '' then
-  quiet = #ranked(box .. UNREAD, 1, tonumber(offered)) == 0
-end
+local quiet = ask[1] == '' or #ranked(ask[1] .. UNREAD, 1, ask[2]) == 0
 local result = cjson.encode({outcomes = outcomes, quiet = quiet})
 if nonce ~= '' then
   call('SET', STEP .. nonce, result, 'PX', 60000)

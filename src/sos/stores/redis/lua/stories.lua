@@ -30,7 +30,7 @@ end
 
 local made = {}
 if ARGV[2] == 'id' then
-  for _, line in ipairs(lines(ARGV[3])) do
+  for _, line in ipairs(lines(call('HGET', IDS, ARGV[3]) or '')) do
     made[#made + 1] = story(line[1], line[4], line[2] == tag)
   end
 elseif tonumber(ARGV[3]) > 0 then
