@@ -6,6 +6,8 @@ stream, deliveries, facts, indexes and cursors of one agent stand in one slot.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sos.model.addresses import inbox_address, parse_address
 from sos.model.digests import sha256
 
@@ -104,6 +106,7 @@ def messages(address: str) -> str:
     return f"{{{address}}}{PARTS['MESSAGES']}"
 
 
+@lru_cache(1024)
 def tag(sender: str) -> str:
     """A sender as the index of ids names it: whatever it is called, 32 hexadecimal digits."""
     return sha256(sender.encode()).hex()[:32]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _TYPES = {"ack": "ack", "broadcast": "broadcast"}
 """What older readers call a kind; everything else is `chat` to them."""
+_FRESH = [Delivery(recipient="", rank=rank) for rank in range(5)]
+_FRESH_VALUES = [rows.delivery_value(delivery) for delivery in _FRESH]
 MARK = "sos"
 """A field that only our own entries have: the kind of the message. It proves nothing; the index of ids does."""
 
@@ -53,13 +55,12 @@ class Post:
     def words(self) -> list[Any]:
         """What step.lua reads of a post."""
         message, sender, rank = self.message, self.parcel.sender, self._rank
-        fresh = Delivery(recipient="", rank=rank)
-        timer = transitions.timer_of(message, fresh)
+        timer = transitions.timer_of(message, _FRESH[rank])
         limit: int | str = INBOX_LIMIT if sender == OPERATOR else INBOX_LIMIT - INBOX_RESERVE
         return [
             int(self.optional), message.id, keys.tag(sender), keys.sent(sender), "" if sender == SYSTEM else limit,
             message.address, message.sha256, str(message.sent_at), "" if timer is None else timer, rank * keys.RANK,
-            int(message.kind == "request"), rows.message_value(message, self._durability), rows.delivery_value(fresh),
+            int(message.kind == "request"), rows.message_value(message, self._durability), _FRESH_VALUES[rank],
             [] if message.assurance == "claimed" else readable(message), self.recipients,
             [[slug, rows.delivery_value(delivery), facts] for slug, (delivery, facts) in self._answered.items()],
         ]  # fmt: skip

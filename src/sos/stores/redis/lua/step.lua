@@ -28,15 +28,18 @@ for place, words in ipairs(sent) do
 end
 
 -- Judging. `depths` and `new` hold what this very step has let in so far.
-local depths, new = {}, {}
+local depths, new, open = {}, {}, {}
 local function judge(post, place)
   post.boxes = {}
   for which, slug in ipairs(post.to) do
-    local status, box = header(slug)
-    if status ~= 'o' then
-      return {post.optional == 1 and 'dropped' or 'unknown', slug}
+    if not open[slug] then
+      local status, box = header(slug)
+      if status ~= 'o' then
+        return {post.optional == 1 and 'dropped' or 'unknown', slug}
+      end
+      open[slug] = box
     end
-    post.boxes[which] = box
+    post.boxes[which] = open[slug]
   end
   post.line = call('HGET', IDS, post.id)
   for _, line in ipairs(post.line and lines(post.line) or {}) do
@@ -104,30 +107,53 @@ local function write(operation)
   end
 end
 
+-- Fields and members for one key are written by one command: a call from a script costs as much as what it does.
+local gathered = {}
+local function gather(command, key, first, second)
+  local words = gathered[key]
+  if not words then
+    words = {}
+    gathered[key], gathered[#gathered + 1] = words, {command, key, words}
+  end
+  words[#words + 1], words[#words + 2] = first, second
+end
+local function write_gathered()
+  for _, each in ipairs(gathered) do
+    local command, key, words = unpack(each)
+    for from = 1, #words, 1000 do
+      call(command, key, unpack(words, from, math.min(from + 999, #words)))
+    end
+  end
+end
+
+local rung = {}
 local function deliver(post, number, box, slug, delivery)
   local own = '{' .. post.address .. '}'
   local address = string.sub(box, 1, #own) == own and '' or post.address
-  call('HSET', box .. DELIVERIES, number, address .. '\n' .. delivery)
-  call('ZADD', box .. ALL, number, number)
-  call('PUBLISH', RING .. EPOCH .. ':' .. slug, '!')
+  gather('HSET', box .. DELIVERIES, number, address .. '\n' .. delivery)
+  gather('ZADD', box .. ALL, number, number)
+  if not rung[slug] then
+    rung[slug] = true
+    call('PUBLISH', RING .. EPOCH .. ':' .. slug, '!')
+  end
 end
 
 local taken = {}
-local function store(post)
-  local number = call('INCR', HEAD)
+local function store(post, number)
   local entry = '-'
   if #post.entry > 0 then
     local added = redis.pcall('XADD', post.address, '*', unpack(post.entry))
     entry = type(added) == 'string' and added or '-' -- the readable copy is for others: the message does not rest on it
   end
-  call('HSET', beside(post.address), number, post.message, number .. ' to', table.concat(post.boxes, ' '))
+  gather('HSET', beside(post.address), number, post.message)
+  gather('HSET', beside(post.address), number .. ' to', table.concat(post.boxes, ' '))
   local line = table.concat({number, post.tag, entry, post.address}, ' ')
   -- Another post of this step may have used the id in another sender's name.
   local kept = taken[post.id] or post.line
   taken[post.id] = kept and kept .. '\n' .. line or line
-  call('HSET', IDS, post.id, taken[post.id])
-  call('ZADD', LOG, number, table.concat({number, post.sent_at, post.address}, ' '))
-  call('ZADD', post.sent, number, number)
+  gather('HSET', IDS, post.id, taken[post.id])
+  gather('ZADD', LOG, number, table.concat({number, post.sent_at, post.address}, ' '))
+  gather('ZADD', post.sent, number, number)
   local place, answered = whole(post.base + number), {}
   for _, words in ipairs(post.answered) do
     answered[words[1]] = words
@@ -137,29 +163,38 @@ local function store(post)
     local over = answered[slug]
     deliver(post, number, box, slug, over and over[2] or post.delivery)
     if over then
-      call('HSET', box .. FACTS, number, over[3])
+      gather('HSET', box .. FACTS, number, over[3])
     else
-      call('ZADD', box .. LIVE, place, number)
-      call('ZADD', box .. UNREAD, place, number)
+      gather('ZADD', box .. LIVE, place, number)
+      gather('ZADD', box .. UNREAD, place, number)
       if post.open == 1 then
-        call('ZADD', box .. OPEN, place, number)
+        gather('ZADD', box .. OPEN, place, number)
       end
       if post.timer ~= '' then
-        call('ZADD', TIMERS, post.timer, string.format('%016d %s', number, box))
+        gather('ZADD', TIMERS, post.timer, string.format('%016d %s', tonumber(number), box))
       end
     end
   end
-  return number
 end
 
 for _, operation in ipairs(operations) do
   write(operation)
 end
-for place, post in ipairs(posts) do
+local count = 0
+for place in ipairs(posts) do
   if outcomes[place][1] == 'new' then
-    outcomes[place][2] = store(post)
+    count = count + 1
+    outcomes[place][2] = count
   end
 end
+local number = count > 0 and call('INCRBY', HEAD, count) - count
+for place, post in ipairs(posts) do
+  if outcomes[place][1] == 'new' then
+    outcomes[place][2] = number + outcomes[place][2]
+    store(post, whole(outcomes[place][2]))
+  end
+end
+write_gathered()
 
 local quiet = ask[1] == '' or #ranked(ask[1] .. UNREAD, 1, ask[2]) == 0
 local result = cjson.encode({outcomes = outcomes, quiet = quiet})
