@@ -39,33 +39,54 @@ class Proxy:
             server = socket.socket(socket.AF_UNIX)
             server.connect(self._upstream)
             self._held += [client, server]
-            threading.Thread(target=self._serve, args=(client, server), daemon=True).start()
-
-    def _serve(self, client: socket.socket, server: socket.socket) -> None:
-        """One request and its reply at a time: our client never has two in flight on one connection."""
-        try:
-            while request := client.recv(1 << 20):
-                hit = self.times > 0 and self.word in request
-                server.sendall(request)
-                reply = server.recv(1 << 20)
-                if not hit:
-                    client.sendall(reply)
-                    continue
-                self.times -= 1
-                self.struck += 1
-                if self.fault == "silence":
-                    continue
-                if self.fault != "lost reply":
-                    client.sendall(reply[: len(reply) // 2] if self.fault == "half reply" else b"?\xff nonsense\r\n")
-                break
-        except OSError:
-            pass
-        finally:
-            client.close()
-            server.close()
+            way = _Way(self, client, server)
+            threading.Thread(target=way.up, daemon=True).start()
+            threading.Thread(target=way.down, daemon=True).start()
 
     def close(self) -> None:
         """Close everything."""
         self._listener.close()
         for each in self._held:
             each.close()
+
+
+class _Way:
+    """One connection, both ways."""
+
+    def __init__(self, proxy: Proxy, client: socket.socket, server: socket.socket) -> None:
+        self._proxy, self._client, self._server = proxy, client, server
+        self._hit = False
+
+    def up(self) -> None:
+        try:
+            while request := self._client.recv(1 << 20):
+                if self._proxy.times > 0 and self._proxy.word in request and not self._hit:
+                    self._proxy.times -= 1
+                    self._hit = True
+                self._server.sendall(request)
+        except OSError:
+            pass
+        self._end()
+
+    def down(self) -> None:
+        try:
+            while reply := self._server.recv(1 << 20):
+                if not self._hit:
+                    self._client.sendall(reply)
+                    continue
+                self._proxy.struck += 1
+                if self._proxy.fault == "silence":
+                    continue  # for as long as this connection lives
+                if self._proxy.fault != "lost reply":
+                    self._client.sendall(reply[: len(reply) // 2] if self._proxy.fault == "half reply" else b"?\xff nonsense\r\n")
+                break
+        except OSError:
+            pass
+        self._end()
+
+    def _end(self) -> None:
+        for each in (self._client, self._server):
+            try:
+                each.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue

@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from sos.model.errors import InvalidInput, SosError, StorageFull, StoreDamaged, StoreMissing, StoreUnfit, StoreUnreachable
+from sos.model.errors import (
+    InvalidInput,
+    SosError,
+    StorageFull,
+    StoreDamaged,
+    StoreMissing,
+    StoreUnfit,
+    StoreUnreachable,
+    UnknownAgent,
+)
 from sos.model.names import Slug
 from sos.model.times import MINUTE, Millis
 from sos.model.transitions import Ack, Release, Requeue, Surface
@@ -74,6 +83,26 @@ def test_a_message_whose_reply_was_lost_is_stored_once_and_its_receipt_is_the_fi
     ground.world.clock.tick(5)
     again = ground.store.mail.post([parcel.replace(sent_at=ground.world.clock.now())])[0]
     assert (again.duplicate, again.message) == (True, posted.message)
+
+
+@pytest.mark.promise("REDIS-005", "SEND-001")
+@pytest.mark.parametrize("fault", ["lost reply", "half reply", "garbage"])
+def test_sends_in_flight_whose_replies_were_lost_are_stored_once_and_in_order(ground: Ground, fault: Fault) -> None:
+    world, mail = ground.world, ground.store.mail
+    request = world.send("request", to="aa", sender="bb", kind="request")
+    parcels = [world.parcel(f"no. {number}") for number in range(200)]
+    parcels[50] = world.parcel("nobody", to="nobody")
+    parcels[100] = world.parcel("a reply", kind="reply", in_reply_to=request)
+    assert mail.submit(world.parcel("first")).result(30).message.seq == 2
+    ground.proxy.strike(fault, times=2)
+    futures = [mail.submit(parcel) for parcel in parcels]
+    outcomes = [future.exception(30) or future.result() for future in futures]
+    assert ground.proxy.struck == 2
+    assert isinstance(outcomes.pop(50), UnknownAgent)
+    assert not any(isinstance(each, Exception) or each.duplicate for each in outcomes)
+    found = [entry.message.text for entry in ground.straight.mail.entries(BB, "unread", 1000)]
+    assert found == ["first", *(parcel.draft.text for number, parcel in enumerate(parcels) if number != 50)]
+    assert world.one(request, "aa").replied_at is not None
 
 
 @pytest.mark.promise("REDIS-005")

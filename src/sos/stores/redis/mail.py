@@ -6,12 +6,12 @@ import threading
 
 from sos.model import transitions
 from sos.model.deliveries import INBOX_LIMIT, MAX_ATTEMPTS, Story
-from sos.model.errors import SosError, StoreUnreachable, UnknownMessage
+from sos.model.errors import StoreUnreachable, UnknownMessage
 from sos.model.times import Millis
 from sos.stores.redis import keys, rows
+from sos.stores.redis.group import Group
 from sos.stores.redis.posting import Post
 from sos.stores.redis.retention import Retention
-from sos.stores.sqlite.group import Group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,33 +83,8 @@ class RedisMailbox:
             if self._closed:
                 raise StoreUnreachable("the store is closed")
             if self._group is None:
-                self._group = Group(self._post_each)
+                self._group = Group(self._server, self._steps, self._put, self._retention)
         return self._group.submit(parcel)
-
-    def _post_each(self, parcels: Sequence[Parcel]) -> list[Posted | Exception]:
-        outcomes: list[Posted | Exception] = []
-        runs: list[list[Parcel]] = [[]]
-        for parcel in parcels:
-            # A reply reads first, and changes what it answers only if it is itself taken: a step of its own.
-            if parcel.draft.in_reply_to is not None or (runs[-1] and runs[-1][-1].draft.in_reply_to is not None):
-                runs.append([])
-            runs[-1].append(parcel)
-        for run in runs:
-            outcomes += self._together(run)
-        return outcomes
-
-    def _together(self, parcels: list[Parcel]) -> list[Posted | Exception]:
-        def work(step: Step) -> list[Post]:
-            step.each = len(parcels) > 1
-            return [self._put(parcel, step) for parcel in parcels]
-
-        try:
-            posts = self._steps.run(work) if parcels else []
-        except SosError as error:
-            return [error] * len(parcels)
-        outcomes: list[Posted | Exception] = [post.error or post.result() for post in posts]
-        self._retention.after([each for each in outcomes if not isinstance(each, Exception)])
-        return outcomes
 
     def close(self) -> None:
         """Store what was submitted."""

@@ -95,11 +95,14 @@ class Server:
 
     def tried_script(self, name: str, arguments: Sequence[Word]) -> tuple[Any, bool]:
         """Run a script; its reply, and whether an earlier attempt may have been executed, its reply lost."""
-        script = self._scripts.get(name)
-        if script is None:
-            script = self._scripts[name] = Script(name)
+        script = self._script(name)
         rest = (len(keys.FIXED), *keys.FIXED.values(), self.epoch, *arguments)
         return self._tried(("EVALSHA", script.sha, *rest), ("EVAL", script.text, *rest))
+
+    def _script(self, name: str) -> Script:
+        if name not in self._scripts:
+            self._scripts[name] = Script(name)
+        return self._scripts[name]
 
     def read(self, *commands: tuple[str | int, ...]) -> list[Any]:
         """Several reading commands at one moment."""
@@ -113,10 +116,10 @@ class Server:
         return self._tried(words, ())[0]
 
     @contextmanager
-    def call(self) -> Iterator[None]:
-        """All commands inside are one call, with one deadline."""
+    def call(self, begun: float | None = None) -> Iterator[None]:
+        """All commands inside are one call, with one deadline. `begun`: when it began, by the monotonic clock."""
         before = getattr(self._local, "ends", None)
-        self._local.ends = before or time.monotonic() + self.call_seconds
+        self._local.ends = before or (time.monotonic() if begun is None else begun) + self.call_seconds
         try:
             yield
         finally:
@@ -162,6 +165,10 @@ class Server:
         finally:
             pool.release(connection)
 
+    def line(self) -> Line:
+        """A connection of its own on which the next request is sent before the last reply has come."""
+        return Line(self._pool, self._script("step"), self.epoch, self._attempt_seconds)
+
     def subscriber(self) -> PubSub:
         """A connection of its own that listens. The caller translates its errors with `translated`."""
         return PubSub(self._pool)
@@ -171,6 +178,32 @@ class Server:
         self._pool.disconnect()
 
 
+class Line:
+    """Several steps on their way to the server at once, in their order. Raises `LINE_ERRORS`, and is of no more use then."""
+
+    def __init__(self, pool: Any, script: Script, epoch: str, seconds: float) -> None:
+        self._pool = pool
+        self._seconds = seconds
+        self._words = ("EVALSHA", script.sha, len(keys.FIXED), *keys.FIXED.values(), epoch)
+        self._connection = pool.get_connection()
+        self._connection.send_command("SCRIPT", "LOAD", script.text)
+        self.receive()
+
+    def send(self, document: str) -> None:
+        """Send a step."""
+        self._connection.send_command(*self._words, document)
+
+    def receive(self) -> Any:
+        """The reply to the oldest step on its way."""
+        return self._connection.read_response(timeout=self._seconds)
+
+    def close(self) -> None:
+        """Give the connection up: replies may still come on it."""
+        self._connection.disconnect()
+        self._pool.release(self._connection)
+
+
+LINE_ERRORS = (redis.RedisError, OSError)
 _CREDENTIALS = "give the URL a user and a password that may use the keys {sos*, sos:*, and EVALSHA, EVAL, PUBLISH, SUBSCRIBE"
 
 

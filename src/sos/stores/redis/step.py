@@ -134,19 +134,23 @@ class Step:
             facts = "\n".join(rows.fact_value(message, fact) for fact in loaded.facts)
             self.write("ADDLINE", keys.part(loaded.box, "FACTS"), number, facts)
 
-    def commit(self) -> bool:
-        """Write all of it. False where something that was read has changed. Raises what a post was refused for."""
+    def document(self) -> str:
+        """All of it, as the script reads it. Empty where there is nothing to write."""
         for loaded in self._loaded.values():
             self._save(loaded)
         if not (self._operations or self.posts or self._quiet[0]):
-            return True
+            return ""
         # What only posts needs no mark of its own to be known again: a message has its id.
         nonce = os.urandom(12).hex() if self._operations else ""
         checks = [(key, field, "-" if value is None else b"=" + value) for (key, field), value in self._checks.items()]
         posts = [post.words() for post in self.posts]
-        mode = "each" if self.each else "all"
-        document = rows.dumps([nonce, mode, checks, self._operations, posts, self._quiet])
-        reply, unsure = self._server.tried_script("step", [document])
+        return rows.dumps([nonce, "each" if self.each else "all", checks, self._operations, posts, self._quiet])
+
+    def settle(self, reply: bytes, *, unsure: bool) -> bool:
+        """Take the script's reply. False where something that was read has changed. Raises what a post was refused for.
+
+        `unsure`: an earlier attempt may have been executed, and its reply was lost.
+        """
         result = rows.loads(reply)
         if result == "conflict":
             return False
@@ -157,6 +161,14 @@ class Step:
             post.settle(outcome, self.posts, unsure=unsure)
         self.is_quiet = result["quiet"]
         return True
+
+    def commit(self, *, unsure: bool = False) -> bool:
+        """Write all of it, and `settle`."""
+        document = self.document()
+        if not document:
+            return True
+        reply, again = self._server.tried_script("step", [document])
+        return self.settle(reply, unsure=unsure or again)
 
 
 class Steps:
@@ -171,6 +183,12 @@ class Steps:
     def current(self) -> Step | None:
         """The step that this thread is in."""
         return getattr(self._local, "step", None)
+
+    def new(self, *, each: bool) -> Step:
+        """A step that the caller writes by itself."""
+        step = Step(self._server, self._post)
+        step.each = each
+        return step
 
     def run(self, work: Callable[[Step], T]) -> T:
         """Do a step, again where others were faster. Raises StoreUnreachable where they always are."""

@@ -40,6 +40,10 @@ end
 
 local position = call('HGET', META, 'pruned')
 local start = position or '0'
+local oldest = call('ZRANGE', LOG, 0, 0)[1]
+if not oldest or tonumber(string.match(oldest, '^%d+ (%-?%d+)')) >= bound then
+  return {position, start, left, bodies, found} -- all are younger: a store of some days has nothing to go round for
+end
 local count, last = candidates(start, '+inf', limit)
 if count < limit and start ~= '0' then -- round the end
   local _, again = candidates('0', start, limit - count)
