@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sos.core.connection import LocalConnection
 from sos.model.errors import (
     InvalidInput,
     SosError,
@@ -19,6 +20,8 @@ from sos.model.errors import (
     StoreUnreachable,
     UnknownAgent,
 )
+from sos.model.ids import new_id
+from sos.model.messages import Draft
 from sos.model.names import Slug
 from sos.model.times import MINUTE, Millis
 from sos.model.transitions import Ack, Release, Requeue, Surface
@@ -99,7 +102,7 @@ def test_sends_in_flight_whose_replies_were_lost_are_stored_once_and_in_order(gr
     outcomes = [future.exception(30) or future.result() for future in futures]
     assert ground.proxy.struck == 2
     assert isinstance(outcomes.pop(50), UnknownAgent)
-    assert not any(isinstance(each, Exception) or each.duplicate for each in outcomes)
+    assert not any(isinstance(each, BaseException) or each.duplicate for each in outcomes)
     found = [entry.message.text for entry in ground.straight.mail.entries(BB, "unread", 1000)]
     assert found == ["first", *(parcel.draft.text for number, parcel in enumerate(parcels) if number != 50)]
     assert world.one(request, "aa").replied_at is not None
@@ -242,6 +245,10 @@ def test_durability_is_what_the_server_says_and_stands_in_each_story(
         world = World(store)
         _, facts = store.mail.story(world.send(), None, Slug("aa")).deliveries["bb"]
         assert facts[1].evidence.startswith(durability)
+        me = store.agents.agent(Slug("aa"))
+        assert me is not None
+        draft = Draft(id=new_id(world.clock.now()), to="bb", text="with a receipt")
+        assert LocalConnection(store, me, world.clock).send(draft).durability == durability
         store.close()
     finally:
         client.config_set("appendfsync", "always")
