@@ -11,6 +11,7 @@ from sos.model.names import Slug
 from sos.model.times import DAY, Millis
 from sos.stores.redis import keys, rows
 from sos.stores.redis.rows import Kept
+from sos.stores.redis.server import one_call
 from sos.stores.redis.tokens import revoke_all
 
 TYPE_CHECKING = False
@@ -45,6 +46,7 @@ class RedisDirectory:
         (found,) = step.get(place) if step is not None else self._server.read(("HGET", *place))
         return None if found is None else rows.agent_of(slug, found).agent
 
+    @one_call
     def agents(self) -> list[Agent]:
         """See `ports.Directory.agents`."""
         found: dict[str, Agent] = {}
@@ -147,6 +149,7 @@ class RedisDirectory:
         (found,) = self._server.read(("HGET", keys.BODIES, session))
         return None if found is None else rows.body_of(found)[2]
 
+    @one_call
     def bodies(self, agent: Slug) -> list[Body]:
         """See `ports.Directory.bodies`."""
         (record,) = self._server.read(("HGET", keys.AGENTS, agent))
@@ -210,6 +213,7 @@ class RedisDirectory:
 
     # --- squads -------------------------------------------------------------------------------------------------------
 
+    @one_call
     def squad(self, project: str, name: str) -> tuple[Slug, ...]:
         """See `ports.Directory.squad`."""
         (members,) = self._server.read(("SMEMBERS", keys.squad(project, name)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sos.model import transitions
+from sos.model.addresses import is_direct
 from sos.model.deliveries import INBOX_LIMIT, INBOX_RESERVE, Delivery, rank_of
 from sos.model.errors import IdConflict, InboxFull, UnknownAgent
 from sos.model.names import OPERATOR, SYSTEM
@@ -109,7 +110,7 @@ def readable(message: Message) -> list[str]:
         "id": message.id,
         "type": _TYPES.get(message.kind, "chat"),
         "source": source,
-        "target": f"agent:{message.to}",
+        "target": f"{'agent' if is_direct(message.address) else 'channel'}:{message.to}",
         "payload": rows.dumps(payload),
         "timestamp": when,
         "version": "1.0",

@@ -11,6 +11,7 @@ import hashlib
 import threading
 import time
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 
 import redis
@@ -35,10 +36,12 @@ from sos.stores.redis import keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import Any
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any, ParamSpec, TypeVar
 
     Word = str | int | bytes
+    P = ParamSpec("P")
+    T = TypeVar("T")
 
 CALL_SECONDS = 5.0
 """How long one call may take, all attempts together."""
@@ -176,6 +179,18 @@ class Server:
     def close(self) -> None:
         """Close all connections."""
         self._pool.disconnect()
+
+
+def one_call(method: Callable[P, T]) -> Callable[P, T]:
+    """A method that asks its server several times, under one deadline."""
+
+    @wraps(method)
+    def limited(*arguments: P.args, **named: P.kwargs) -> T:
+        server: Server = arguments[0]._server  # type: ignore[attr-defined]  # noqa: SLF001  # of the object that it is a method of
+        with server.call():
+            return method(*arguments, **named)
+
+    return limited
 
 
 class Line:

@@ -30,13 +30,14 @@ class RedisStore:
 
     def __init__(self, url: str, *, create: bool = False, call_seconds: float = CALL_SECONDS) -> None:
         self._server = Server(url, call_seconds=call_seconds)
-        found = settings.read_back(self._server)
+        try:
+            found = self._open(create=create)
+        except BaseException:
+            self._server.close()
+            raise
         self.durability: Durability = found.durability
         #: Why the durability is not `disk`, or empty.
         self.remark = found.remark
-        if create:
-            self._server.command("HSETNX", keys.META, "epoch", os.urandom(16).hex())
-        self._server.epoch = self._read_epoch()
         steps = Steps(self._server, lambda parcel, *, optional: Post(parcel, found.durability, optional=optional))
         self._ring = Ring(self._server)
         self.agents = RedisDirectory(self._server, steps)
@@ -46,6 +47,14 @@ class RedisStore:
         self.streams = RedisStreams(self._server, steps, self.mail, self.agents)
         #: Looks into the streams that others write in the same database.
         self.reader = StreamReader(self._server)
+
+    def _open(self, *, create: bool) -> settings.Settings:
+        with self._server.call():
+            found = settings.read_back(self._server)
+            if create:
+                self._server.command("HSETNX", keys.META, "epoch", os.urandom(16).hex())
+            self._server.epoch = self._read_epoch()
+        return found
 
     def _read_epoch(self) -> str:
         found = self._server.command("HGET", keys.META, "epoch")

@@ -10,6 +10,7 @@ from sos.model.errors import InboxFull
 from sos.model.foreign import Kept, names_of
 from sos.stores.foreign import TakingStreams
 from sos.stores.redis import keys, rows
+from sos.stores.redis.server import one_call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from sos.model.foreign import Foreign
     from sos.model.messages import Message
     from sos.model.names import Slug
-    from sos.model.streams import Batch, Cursor, Taken
+    from sos.model.streams import Batch, Cursor, Standing, Taken
     from sos.model.times import Millis
     from sos.ports import Directory, Mailbox
     from sos.stores.redis.server import Server
@@ -49,6 +50,11 @@ class RedisStreams(TakingStreams):
     def _take(self, step: Step, agent: Slug, batch: Batch, now: Millis) -> Taken:
         step.index = _Index(self._server, step, agent, batch)
         return super().take(agent, batch, now)
+
+    @one_call
+    def standing(self, agent: Slug) -> Standing:
+        """See `ports.Streams.standing`."""
+        return super().standing(agent)
 
     @contextmanager
     def _step(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ from sos.model.errors import Conflict, IdConflict
 from sos.model.skills import Skill
 from sos.model.tokens import TokenRecord
 from sos.stores.redis import keys, rows
+from sos.stores.redis.server import one_call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class RedisTokens:
         (found,) = self._server.read(("HGET", keys.TOKENS, key_id))
         return None if found is None else _record_of(found)
 
+    @one_call
     def of(self, agent: Slug | None) -> list[TokenRecord]:
         """See `ports.TokenStore.of`."""
         if agent is None:
@@ -111,6 +113,7 @@ class RedisSkills:
 
         self._steps.run(work)
 
+    @one_call
     def list(self, project: str | None = None, owner: Slug | None = None) -> list[Skill]:
         """See `ports.SkillStore.list`."""
         if project is None and owner is None:

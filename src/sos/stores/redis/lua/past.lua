@@ -31,7 +31,8 @@ local function candidates(from, upto, count)
       for box in string.gmatch(to or '', '%S+') do
         rows[#rows + 1] = row(owner(box), box, number)
       end
-      local id = message and cjson.decode(string.sub(message, 65))[1]
+      local sound, fields = pcall(cjson.decode, message and string.sub(message, 97) or '')
+      local id = sound and type(fields) == 'table' and type(fields[1]) == 'string' and fields[1]
       found[#found + 1] = {number, address, member, message, id and call('HGET', IDS, id), rows}
     end
   end

@@ -35,7 +35,7 @@ local function row(slug, box, number)
   if not delivery then
     return nil
   end
-  local address = string.match(delivery, '^([^\n]*)\n')
+  local address = string.match(delivery, '^([^\n]*)\n') or ''
   if address == '' then
     address = string.match(box, '^{(.*)}')
   end

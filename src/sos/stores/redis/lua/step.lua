@@ -45,7 +45,7 @@ local function judge(post, place)
   for _, line in ipairs(post.line and lines(post.line) or {}) do
     if line[2] == post.tag then
       local kept = call('HGET', beside(line[4]), line[1])
-      return {string.sub(kept, 1, 64) == post.sha and 'known' or 'clash', tonumber(line[1]), line[4], kept}
+      return {string.sub(kept or '', 1, 64) == post.sha and 'known' or 'clash', tonumber(line[1]), line[4], kept}
     end
   end
   local twin = new[post.tag .. post.id]
