@@ -70,9 +70,9 @@ class RunningServer:
                         raise AssertionError(f"no server: {text.read()[-2000:]}") from None
                 time.sleep(0.01)
 
-    def client(self, database: int = 0) -> Any:
+    def client(self, database: int = 0, *, decode: bool = True) -> Any:
         """A bare client."""
-        return redis.Redis(unix_socket_path=self.socket, db=database, decode_responses=True, protocol=2)
+        return redis.Redis(unix_socket_path=self.socket, db=database, decode_responses=decode, protocol=2)
 
     def fresh(self) -> int:
         """The number of a database with nothing in it."""

@@ -12,6 +12,7 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 from sos.model.names import Slug
 from sos.ports import Store
 from sos.stores.redis.store import RedisStore
+from tests import redis_whole
 from tests.contracts.inbox_machine import InboxMachine
 from tests.contracts.inbox_model import Holder
 from tests.contracts.inbox_senders import LIMIT, NEVER, RESERVE, agents
@@ -36,6 +37,12 @@ class RedisMachine(InboxMachine):
         if create:
             self.database = self.server.fresh()
         return RedisStore(self.server.url(self.database), create=create)
+
+    def teardown(self) -> None:
+        client = self.server.client(self.database, decode=False)
+        redis_whole.check(client)
+        client.close()
+        super().teardown()
 
     def address(self, holder: Holder, store: Store) -> Slug:
         return Slug(f"{holder.slug}/{holder.former}" if holder.former else holder.slug)

@@ -27,6 +27,7 @@ from sos.model.times import MINUTE, Millis
 from sos.model.transitions import Ack, Release, Requeue, Surface
 from sos.stores.redis.store import RedisStore
 from sos.testing.world import SESSION, World
+from tests import redis_whole
 from tests.proxy import Fault, Proxy
 from tests.servers import KINDS, RunningServer
 
@@ -208,6 +209,9 @@ def test_what_was_acknowledged_is_there_after_kill_9_and_the_store_goes_on(kind:
         sender.join(30)
         found = [entry.message.text for entry in store.mail.entries(BB, "unread", 100_000)]
         assert found == acknowledged
+        client = server.client(0, decode=False)
+        assert redis_whole.check(client) == len(acknowledged)
+        client.close()
         store.close()
     finally:
         server.remove()
