@@ -44,9 +44,9 @@ def _missing(what: str, how: str) -> list[str]:
 class RunningServer:
     """A server process of our own in a directory of its own."""
 
-    def __init__(self, kind: Kind, *settings: str) -> None:
+    def __init__(self, kind: Kind, *settings: str, folder: str = "") -> None:
         self.kind = kind
-        self.folder = tempfile.mkdtemp(prefix="sos-server-")
+        self.folder = folder or tempfile.mkdtemp(prefix="sos-server-")
         self.socket = os.path.join(self.folder, "s")
         self._settings = settings
         self._used = 0
@@ -89,6 +89,12 @@ class RunningServer:
         """kill -9, a child that writes a file included."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+    def log(self) -> str:
+        """The file that holds every write since the start."""
+        place = os.path.join(self.folder, "appendonlydir")
+        (found,) = [name for name in os.listdir(place) if name.endswith(".incr.aof")]
+        return os.path.join(place, found)
 
     def stop(self) -> None:
         """Freeze it: the kernel still takes connections."""

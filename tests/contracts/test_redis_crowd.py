@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from sos.model.agents import Body
-from sos.model.errors import StaleFence, UnknownAgent, UnknownMessage
+from sos.model.errors import StaleFence, StoreUnreachable, UnknownAgent, UnknownMessage
 from sos.model.names import Slug
 from sos.model.times import DAY, MINUTE, Millis
 from sos.model.transitions import Ack, Kill, Release, Requeue, Surface
 from sos.stores.redis.store import RedisStore
 from sos.testing.world import World
 from tests import redis_whole
-from tests.servers import KINDS, Kind, RunningServer
+from tests.servers import KINDS, RunningServer
 
 SLUGS = ("aa", "bb", "cc")
 HERE = (StaleFence, UnknownAgent, UnknownMessage)
@@ -41,7 +45,7 @@ class Member:
                 self.at = Millis(self.world.clock.now() + self.chance.randrange(3 * MINUTE))
                 try:
                     self.chance.choice(acts)()
-                except HERE:
+                except (*HERE, StoreUnreachable):
                     continue
             self.store.close()
         except BaseException as error:  # noqa: BLE001  # a thread's error would be lost; here it fails the test
@@ -104,25 +108,79 @@ class Member:
         self.store.mail.prune(Millis(self.at + 40 * DAY), 20)
 
 
-@pytest.mark.promise("REDIS-003", "LEASE-002", "REQUEST-002")
-@pytest.mark.parametrize("kind", KINDS)
-def test_whatever_many_do_at_once_the_store_stays_whole(kind: Kind) -> None:
-    seed = int(os.environ.get("SEED", random.randrange(10**9)))
-    print(f"SEED={seed}")
-    server = RunningServer(kind)
+@pytest.fixture(params=KINDS)
+def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
+    made = RunningServer(request.param)
+    yield made
+    made.remove()
+
+
+def seed() -> int:
+    made = int(os.environ.get("SEED", random.randrange(10**9)))
+    print(f"SEED={made}")
+    return made
+
+
+def crowd(server: RunningServer, seed: int, meanwhile: Callable[[], None]) -> None:
+    """Six of them, a hundred steps each."""
+    store = RedisStore(server.url(0), create=True)
+    world = World(store)
+    members = [Member(world, server.url(0), seed + number) for number in range(6)]
+    threads = [threading.Thread(target=member.live, args=(100,)) for member in members]
+    for thread in threads:
+        thread.start()
+    meanwhile()
+    for thread in threads:
+        thread.join(50)
+    store.close()
+    assert [member.error for member in members] == [None] * 6
+
+
+def whole(server: RunningServer) -> int:
+    client = server.client(0, decode=False)
     try:
-        store = RedisStore(server.url(0), create=True)
-        world = World(store)
-        members = [Member(world, server.url(0), seed + number) for number in range(6)]
-        threads = [threading.Thread(target=member.live, args=(100,)) for member in members]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(50)
-        assert [member.error for member in members] == [None] * 6
-        client = server.client(0, decode=False)
-        assert redis_whole.check(client) > 0
-        client.close()
-        store.close()
+        return redis_whole.check(client)
     finally:
-        server.remove()
+        client.close()
+
+
+@pytest.mark.promise("REDIS-003", "LEASE-002", "REQUEST-002")
+def test_whatever_many_do_at_once_the_store_stays_whole(server: RunningServer) -> None:
+    crowd(server, seed(), lambda: None)
+    assert whole(server) > 0
+
+
+@pytest.mark.promise("REDIS-003", "INBOX-001")
+def test_a_server_that_is_killed_in_the_middle_of_all_that_comes_back_whole(server: RunningServer) -> None:
+    def kill() -> None:
+        for _ in range(4):
+            time.sleep(0.15)
+            server.kill()
+            server.start()
+
+    crowd(server, seed(), kill)
+    assert whole(server) > 0
+
+
+@pytest.mark.promise("REDIS-003", "INBOX-001")
+def test_a_log_that_is_cut_anywhere_holds_whole_steps_alone(server: RunningServer, tmp_path: Path) -> None:
+    """A power cut leaves a beginning of the log, and a torn end: each step is there altogether, or not at all."""
+    chance = random.Random(seed())
+    crowd(server, chance.randrange(10**9), lambda: None)
+    complete = whole(server)
+    server.kill()
+    size, found = os.path.getsize(server.log()), set()
+    for number in range(25):
+        folder = str(tmp_path / str(number))
+        shutil.copytree(server.folder, folder, ignore=shutil.ignore_patterns("s"))
+        cut = RunningServer.__new__(RunningServer)
+        cut.folder = folder
+        os.truncate(cut.log(), chance.randrange(size))
+        again = RunningServer(server.kind, folder=folder)
+        try:
+            found.add(whole(again))
+        finally:
+            again.remove()
+    server.start()
+    assert len(found) > 5
+    assert complete > 0
