@@ -8,9 +8,9 @@ from sos.model.addresses import Address
 from sos.model.deliveries import Delivery, rank_of
 from sos.model.errors import InboxFull
 from sos.model.foreign import Kept, names_of
+from sos.model.streams import Standing
 from sos.stores.foreign import TakingStreams
 from sos.stores.redis import keys, rows
-from sos.stores.redis.server import one_call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sos.model.foreign import Foreign
     from sos.model.messages import Message
     from sos.model.names import Slug
-    from sos.model.streams import Batch, Cursor, Standing, Taken
+    from sos.model.streams import Batch, Cursor, Taken
     from sos.model.times import Millis
     from sos.ports import Directory, Mailbox
     from sos.stores.redis.server import Server
@@ -38,6 +38,13 @@ class RedisStreams(TakingStreams):
         self._server = server
         self._steps = steps
 
+    def standing(self, agent: Slug) -> Standing:
+        """See `ports.Streams.standing`."""
+        flat, former = self._server.script("standing", agent)
+        cursors = {Address(stream.decode()): rows.cursor_of(value) for stream, value in zip(flat[::2], flat[1::2], strict=True)}
+        since = 0 if former is None else rows.agent_of("", former).agent.closed_at or 0
+        return Standing(cursors=cursors, heir_since=since)
+
     def take(self, agent: Slug, batch: Batch, now: Millis) -> Taken:
         """See `ports.Streams.take`."""
         for _ in range(_FULL):
@@ -51,11 +58,6 @@ class RedisStreams(TakingStreams):
         step.index = _Index(self._server, step, agent, batch)
         return super().take(agent, batch, now)
 
-    @one_call
-    def standing(self, agent: Slug) -> Standing:
-        """See `ports.Streams.standing`."""
-        return super().standing(agent)
-
     @contextmanager
     def _step(self) -> Iterator[None]:
         yield  # `take` has begun it
@@ -68,46 +70,22 @@ class RedisStreams(TakingStreams):
         return index
 
     def _cursors(self, agent: str) -> dict[Address, Cursor]:
-        place = self._box(agent)
-        if place is None:
-            return {}
-        (flat,) = self._server.read(("HGETALL", keys.part(place, "CURSORS")))
-        found = dict(zip(map(bytes.decode, flat[::2]), flat[1::2], strict=True))
-        step = self._steps.current
-        if step is not None:
-            stream = step.index.batch.stream
-            step.expect(keys.part(place, "CURSORS"), stream, found.get(stream))
-        return {Address(stream): rows.cursor_of(value) for stream, value in found.items()}
-
-    def _box(self, agent: str) -> keys.Box | None:
-        (record,) = self._server.read(("HGET", keys.AGENTS, agent))
-        return None if record is None else rows.agent_of(agent, record).box
-
-    def _heir_since(self, agent: str) -> int:
-        place = self._box(agent)
-        number = 1 if place is None else keys.number_of(place)
-        if number == 1:
-            return 0
-        former = f"{agent}/{number - 1}"
-        (record,) = self._server.read(("HGET", keys.AGENTS, former))
-        return 0 if record is None else rows.agent_of(former, record).agent.closed_at or 0
+        index = self._index
+        return {} if index.cursor is None else {index.batch.stream: index.cursor}
 
     def _save(self, agent: str, stream: Address, cursor: Cursor) -> None:
-        step, place = self._steps.current, self._box(agent)
-        if step is not None and place is not None:
-            step.write("HSET", keys.part(place, "CURSORS"), stream, rows.cursor_value(cursor))
+        index = self._index
+        index.step.write("HSET", keys.part(index.box, "CURSORS"), stream, rows.cursor_value(cursor))
 
     def _depth(self, agent: str) -> int:
-        return int(self._server.script("count", agent, "live", ""))
+        return self._index.depth
 
     def _kept(self, entry: Foreign, agent: str) -> list[Kept]:
         return self._index.kept(entry)
 
     def _share(self, number: int, agent: str) -> None:
-        step, place = self._steps.current, self._box(agent)
-        assert step is not None
-        assert place is not None
-        message = self._index.messages[number]
+        index = self._index
+        step, place, message = index.step, index.box, index.messages[number]
         delivery = Delivery(recipient=agent, rank=rank_of(message, ""))
         head = "" if place.startswith(f"{{{message.address}}}") else message.address
         step.write("HSET", keys.part(place, "DELIVERIES"), number, f"{head}\n{rows.delivery_value(delivery)}")
@@ -119,19 +97,28 @@ class RedisStreams(TakingStreams):
 
 
 class _Index:
-    """What is there under the ids of a batch: read at once, and watched until the step is written."""
+    """What an import must know, read at once; what it rests on is watched until the step is written."""
 
     def __init__(self, server: Server, step: Step, agent: str, batch: Batch) -> None:
         self.batch = batch
+        self.step = step
         self.messages: dict[int, Message] = {}
-        self._step = step
+        self.cursor: Cursor | None = None
+        self.depth = 0
         self._agent = agent
         self._own: set[str] = set()
         self._found: dict[str, list[Kept]] = {}
         ids = list(dict.fromkeys(each for entry in batch.entries for each in names_of(entry, agent)[0]))
-        for identifier, (line, *several) in zip(ids, server.script("known", agent, *ids) if ids else [], strict=True):
-            step.expect(keys.IDS, identifier, line)
-            self._found[identifier] = [self._one(*each) for each in several if each[3] is not None]
+        found = server.script("known", agent, batch.stream, *ids)
+        if not found:  # no such agent, which `take` finds as well
+            return
+        place, cursor, self.depth, *several = found
+        self.box = keys.Box(place.decode())
+        self.cursor = None if cursor is None else rows.cursor_of(cursor)
+        step.expect(keys.part(self.box, "CURSORS"), batch.stream, cursor)
+        for identifier, (lines, *messages) in zip(ids, several, strict=True):
+            step.expect(keys.IDS, identifier, lines)
+            self._found[identifier] = [self._one(*each) for each in messages if each[3] is not None]
 
     def _one(self, number: bytes, entry: bytes, address: bytes, value: bytes, mine: Any) -> Kept:
         message, _, _ = rows.message_of(int(number), address.decode(), value)
@@ -144,7 +131,7 @@ class _Index:
         """What there is under an entry's ids and senders. An entry that we wrote counts as had, whoever it was for."""
         ids, senders = names_of(entry, self._agent)
         found = [kept for each in ids for kept in self._found[each] if kept.sender in senders]
-        for post in self._step.posts:
+        for post in self.step.posts:
             if post.message.id in ids and post.message.sender in senders:
                 found.append(_kept(post.message, mine=True))
         if entry.entry in self._own:
