@@ -78,6 +78,20 @@ prepare_dev() {
   prepare "${venv:-.venv}" "-e .[dev]" pyproject.toml
 }
 
+# A Redis 7 for the tests, where Debian has one. The package of its tools holds the server too, and starts no service.
+prepare_servers() {
+  if command -v redis-server >/dev/null 2>&1 || command -v redis-check-rdb >/dev/null 2>&1; then
+    return 0
+  fi
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "Installing redis-tools, for the tests over Redis." >&2
+    apt-get update >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -y redis-tools >/dev/null
+  else
+    echo "There is no Redis server here, so its tests will not run. On Debian or Ubuntu: apt-get install redis-tools" >&2
+  fi
+}
+
 # The package as a user installs it, without any tools.
 prepare_plain() {
   prepare "$1" "." pyproject.toml README.md LICENSE src

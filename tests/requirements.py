@@ -178,9 +178,9 @@ PROMISES: tuple[Promise, ...] = (
     Promise("RENDER-009", "The agent tools render peer text by the rule of hook and command line.", "§6", "planned"),
 
     # Stores
-    Promise("STORE-001", "One contract suite passes on the memory store and on the SQLite store.", "§7", "kept"),
+    Promise("STORE-001", "One contract suite passes on the memory store, on the SQLite store and on the Redis store.", "§7", "kept"),
     Promise("STORE-002", "The same contract suite passes through every face: in process, over HTTP, and through the agent tools.", "§7", "planned"),
-    Promise("STORE-003", "What a store cannot do is a row of one published table, which a test holds true; no contract test is skipped.", "§7", "planned"),
+    Promise("STORE-003", "What a store cannot do is a row of one published table, which a test holds true; no contract test is skipped.", "§7", "kept"),
     Promise("STORE-004", "`sos backup` makes a consistent copy of a store in use, and a restored copy has a new epoch, which readers notice.", "§7", "kept"),
     Promise("STORE-005", "`sos move --to URL` takes identities, tokens and unread mail of an embedded deployment to a server; killed half-way and run again it is whole, and nothing is shown twice for it.", "§7", "planned"),
     Promise("SQLITE-001", "The embedded store is `$SOS_HOME/sos.db`, or the local path in `SOS_STORE`; no daemon runs for it.", "§7", "kept"),
@@ -198,14 +198,14 @@ PROMISES: tuple[Promise, ...] = (
     Promise("SQLITE-013", "An older program of the same major version goes on working on a migrated store; one too old for it is refused with `upgrade needed` and changes nothing.", "§7", "kept"),
     Promise("SQLITE-014", "Migrations go forward from every released schema and keep every message and fact.", "§7", "kept"),
     Promise("SQLITE-015", "A truncated or corrupted database file is a named finding with the next command; it is never replaced by an empty store.", "§7", "kept"),
-    Promise("REDIS-001", "The contract suite passes on Redis 7 and on Valkey 9.", "§7", "planned"),
+    Promise("REDIS-001", "The contract suite passes on Redis 7 and on Valkey 9.", "§7", "kept"),
     Promise("REDIS-002", "The contract suite passes on a Cluster and behind Sentinel, both named by the URL alone.", "§7", "planned"),
-    Promise("REDIS-003", "Leases, fences, facts and cursors of an agent share the slot of its one stream, and every step is one script: killed between any two steps, nothing is half-done.", "§7", "planned"),
-    Promise("REDIS-004", "Foreign streams are read and imported exactly once under kill -9; we never create or trim one.", "§7", "planned"),
-    Promise("REDIS-005", "The client library's retries are off, and every call ends within one total deadline with a named error and no message stored twice.", "§7", "planned"),
-    Promise("REDIS-006", "One pub/sub connection wakes any number of waiting readers, and a slow sweep finds what a lost ring left.", "§7", "planned"),
-    Promise("REDIS-007", "At start a `maxmemory-policy` that evicts is refused, and every receipt says `disk`, `fsync≤1s` or `memory` by the server's settings; only `appendfsync always` is `disk`.", "§7", "planned"),
-    Promise("REDIS-008", "A cursor ahead of its stream after a failover or restore rewinds, and nothing already shown comes as new.", "§7", "planned"),
+    Promise("REDIS-003", "Leases, fences, facts and cursors of an agent share the slot of its one stream, and every step is one script: killed between any two steps, nothing is half-done.", "§7", "kept"),
+    Promise("REDIS-004", "Foreign streams are read and imported exactly once under kill -9; we never create or trim one.", "§7", "kept"),
+    Promise("REDIS-005", "The client library's retries are off, and every call ends within one total deadline with a named error and no message stored twice.", "§7", "kept"),
+    Promise("REDIS-006", "One pub/sub connection wakes any number of waiting readers, and a slow sweep finds what a lost ring left.", "§7", "kept"),
+    Promise("REDIS-007", "At start a `maxmemory-policy` that evicts is refused, and every receipt says `disk`, `fsync≤1s` or `memory` by the server's settings; only `appendfsync always` is `disk`.", "§7", "kept"),
+    Promise("REDIS-008", "A cursor ahead of its stream after a failover or restore rewinds, and nothing already shown comes as new.", "§7", "kept"),
 
     # Services and HTTP
     Promise("SERVER-001", "`sos serve` runs registry, squad and bus in one process; `--only` runs one of them.", "§8", "planned"),

@@ -5,6 +5,7 @@ The state machine of inbox_machine.py compares both stores with it. Where it and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 MISSES, STARTS = 3, 5
@@ -153,6 +154,8 @@ class Mesh:
         self.holders: dict[str, Holder] = {}
         self.letters: dict[int, Letter] = {}
         self.head = 0
+        #: In which order a store looks at several recipients of one message whose time has come at once.
+        self.order: Callable[[Holder], int | str] = lambda holder: holder.number
 
     # --- who ----------------------------------------------------------------------------------------------------------
 
@@ -324,7 +327,7 @@ class Mesh:
 
     def tick(self, now: int) -> int:
         due = [(copy.timer, copy) for copy in self._copies() if copy.timer is not None and copy.timer <= now]
-        due.sort(key=lambda pair: (pair[0], pair[1].letter.seq, pair[1].owner.number))
+        due.sort(key=lambda pair: (pair[0], pair[1].letter.seq, self.order(pair[1].owner)))
         for _, copy in due:
             if copy.can_expire and (copy.letter.expires or 0) <= now:
                 copy.ended, copy.ended_at, copy.mark = "expired", now, ""

@@ -339,7 +339,7 @@ class Senders(RuleBasedStateMachine):
     def broadcast(self, sender: str, expires: int | None) -> None:
         holders = [self.mesh.holders[slug] for slug in PEERS if slug != sender and self.mesh.holders[slug].open]
         # Of what ends at one moment the store goes by its own numbers, the model by its own: they agree in this order.
-        recipients = tuple(holder.slug for holder in sorted(holders, key=lambda holder: holder.number))
+        recipients = tuple(holder.slug for holder in sorted(holders, key=self.mesh.order))
         if recipients:
             self.post(self.parcel(sender, "project p", "broadcast", recipients=recipients, expires=expires))
 
@@ -365,6 +365,10 @@ class Senders(RuleBasedStateMachine):
                 with pytest.raises(SosError):
                     self.sqlite.mail.post([first])
             return
+        self.refused_at_its_end(sender, to)
+
+    def refused_at_its_end(self, sender: str, to: str) -> None:
+        first = self.parcel(sender, to, "message")
 
         def refuse() -> None:
             holder = self.mesh.holders[to]

@@ -17,8 +17,10 @@ from sos.model.names import Slug
 from sos.model.parcels import Parcel, draft_of
 from sos.ports import Store
 from sos.stores.memory.store import MemoryStore
+from sos.stores.redis.store import RedisStore
 from sos.stores.sqlite.store import SqliteStore
 from sos.testing.world import World
+from tests import servers
 
 #: Any Unicode that has a form in UTF-8, with what a database or a terminal could stumble over.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(
@@ -45,9 +47,16 @@ DRAFTS = st.builds(
 ADDRESSES = st.sampled_from([inbox_address(Slug("bb"), "p"), inbox_address(Slug("bb"), None), broadcast_address("p")])
 
 
-@pytest.fixture(scope="module", params=["memory", "sqlite"])
+@pytest.fixture(scope="module", params=["memory", "sqlite", *servers.KINDS])
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     """One store serves many examples: they only add to it."""
+    if request.param in servers.KINDS:
+        server = servers.RunningServer(request.param)
+        kept = RedisStore(server.url(0), create=True)
+        yield World(kept)
+        kept.close()
+        server.remove()
+        return
     with tempfile.TemporaryDirectory() as folder:
         store: Store = (
             MemoryStore() if request.param == "memory" else SqliteStore(f"{folder}/sos.db", f"{folder}/run", create=True)

@@ -294,6 +294,13 @@ class NetworkFileSystem(StoreError):
     next_step = "set SOS_HOME to a directory on a local disk"
 
 
+class StoreUnfit(StoreError):
+    """The server's version, settings or permissions cannot keep the promise: nothing is stored in it."""
+
+    code = "store_unfit"
+    next_step = "mend the server's settings, or use another server"
+
+
 class StoreUnreachable(StoreError):
     """The store did not answer in time. What was to be sent is unknown or queued, never lost."""
 

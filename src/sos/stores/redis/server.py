@@ -1,0 +1,248 @@
+"""The one doorway to a Redis or Valkey server: connections, scripts, one deadline for each call, and errors in our words.
+
+The client library retries by itself, and so executes a command twice whose reply was lost, and waits 58 s for a server that
+was stopped (measured). Its retries are off. Ours repeat only what may be executed twice: reading, and steps that know themselves
+again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+
+import redis
+from redis.backoff import NoBackoff
+from redis.client import PubSub
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    ClusterDownError,
+    MasterDownError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    TryAgainError,
+)
+from redis.retry import Retry
+
+from sos.model.errors import InvalidInput, StorageFull, StoreDamaged, StoreError, StoreMissing, StoreUnfit, StoreUnreachable
+from sos.model.redaction import redacted
+from sos.stores.redis import keys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any, ParamSpec, TypeVar
+
+    Word = str | int | bytes
+    P = ParamSpec("P")
+    T = TypeVar("T")
+
+CALL_SECONDS = 5.0
+"""How long one call may take, all attempts together."""
+MAX_CONNECTIONS = 1000
+"""One for each thread that is in a call; who waits for mail needs none. The library's own limit is 100, and then it fails."""
+ATTEMPTS = 3
+PAUSE_SECONDS = 0.02
+"""Before the second attempt; each further one waits three times as long."""
+_SHORTEST = 0.01
+"""Seconds without which no attempt is worth beginning."""
+#: The library takes the code of an error for some of them out of its text and makes a type of it.
+_FULL = ("MISCONF", "NOREPLICAS")
+_PASSING = (ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError)
+_BUSY = ("BUSY", "UNBLOCKED")
+
+
+class Script:
+    """One of the files in lua/, with the names of keys in front."""
+
+    def __init__(self, name: str) -> None:
+        folder = Path(__file__).parent / "lua"
+        parts = [keys.in_lua(), (folder / "prelude.lua").read_text(), (folder / f"{name}.lua").read_text()]
+        self.text = "\n".join(parts)
+        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+class Server:
+    """A server by its URL. Threads may share it. `epoch` is the history that scripts insist on."""
+
+    def __init__(self, url: str, *, call_seconds: float = CALL_SECONDS) -> None:
+        self.epoch = ""
+        self.call_seconds = call_seconds
+        # Half of the time of a call: a connection that died without a word leaves time for another one.
+        self._attempt_seconds = call_seconds / 2
+        self._scripts: dict[str, Script] = {}
+        self._local = threading.local()
+        try:
+            self._pool = redis.ConnectionPool.from_url(
+                url,
+                protocol=2,
+                retry=Retry(NoBackoff(), 0),
+                socket_timeout=self._attempt_seconds,
+                socket_connect_timeout=self._attempt_seconds,
+                health_check_interval=0,
+                max_connections=MAX_CONNECTIONS,
+            )
+        except ValueError as error:
+            raise InvalidInput(
+                f"{redacted(str(error))[:200]}", next_step="use redis://HOST:PORT/DB, rediss:// or unix://"
+            ) from None
+
+    # --- calls ----------------------------------------------------------------------------------------------------------
+
+    def script(self, name: str, *arguments: Word) -> Any:
+        """Run a script that only reads. Raises StoreUnreachable, StoreMissing and others of StoreError."""
+        return self.tried_script(name, arguments)[0]
+
+    def tried_script(self, name: str, arguments: Sequence[Word]) -> tuple[Any, bool]:
+        """Run a script; its reply, and whether an earlier attempt may have been executed, its reply lost."""
+        script = self._script(name)
+        rest = (len(keys.FIXED), *keys.FIXED.values(), self.epoch, *arguments)
+        return self._tried(("EVALSHA", script.sha, *rest), ("EVAL", script.text, *rest))
+
+    def _script(self, name: str) -> Script:
+        if name not in self._scripts:
+            self._scripts[name] = Script(name)
+        return self._scripts[name]
+
+    def read(self, *commands: tuple[str | int, ...]) -> list[Any]:
+        """Several reading commands at one moment."""
+        flat: list[str | int] = []
+        for command in commands:
+            flat += [len(command), *command]
+        return self.script("get", *flat)  # type: ignore[no-any-return]  # a list by what get.lua is
+
+    def command(self, *words: Word) -> Any:
+        """One command, tried again where that may help."""
+        return self._tried(words, ())[0]
+
+    @contextmanager
+    def call(self, begun: float | None = None) -> Iterator[None]:
+        """All commands inside are one call, with one deadline. `begun`: when it began, by the monotonic clock."""
+        before = getattr(self._local, "ends", None)
+        self._local.ends = before or (time.monotonic() if begun is None else begun) + self.call_seconds
+        try:
+            yield
+        finally:
+            self._local.ends = before
+
+    def _tried(self, words: Sequence[Word], unknown: Sequence[Word]) -> tuple[Any, bool]:
+        """`unknown`: what to say instead where the server does not know the script: a new one, or one that was restarted."""
+        ends = getattr(self._local, "ends", None) or time.monotonic() + self.call_seconds
+        tried, unsure = 0, False
+        while True:
+            tried += 1
+            try:
+                return self._once(words, ends), unsure
+            except (AuthenticationError, AuthorizationError) as error:
+                raise StoreUnfit(f"the server refuses our name or password: {_said(error)}", next_step=_CREDENTIALS) from error
+            except (redis.ConnectionError, redis.TimeoutError, redis.InvalidResponse) as error:
+                unsure = True
+                self._pause(tried, ends, error)
+            except NoScriptError:
+                words = unknown
+            except redis.ResponseError as error:
+                if not isinstance(error, _PASSING) and not str(error).startswith(_BUSY):
+                    raise translated(error) from error
+                self._pause(tried, ends, error)
+
+    def _pause(self, tried: int, ends: float, error: Exception) -> None:
+        pause = PAUSE_SECONDS * 3.0 ** (tried - 1)
+        if tried >= ATTEMPTS or time.monotonic() + pause > ends - _SHORTEST:
+            raise StoreUnreachable(f"the Redis server did not answer: {_said(error)}") from error
+        time.sleep(pause)
+
+    def _once(self, words: Sequence[Word], ends: float) -> Any:
+        pool: Any = self._pool
+        connection = pool.get_connection()
+        try:
+            connection.send_command(*words)
+            return connection.read_response(timeout=max(_SHORTEST, min(self._attempt_seconds, ends - time.monotonic())))
+        except redis.ResponseError:
+            raise
+        except BaseException:
+            connection.disconnect()  # half a reply may stand in it
+            raise
+        finally:
+            pool.release(connection)
+
+    def line(self) -> Line:
+        """A connection of its own on which the next request is sent before the last reply has come."""
+        return Line(self._pool, self._script("step"), self.epoch, self._attempt_seconds)
+
+    def subscriber(self) -> PubSub:
+        """A connection of its own that listens. The caller translates its errors with `translated`."""
+        return PubSub(self._pool)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.disconnect()
+
+
+def one_call(method: Callable[P, T]) -> Callable[P, T]:
+    """A method that asks its server several times, under one deadline."""
+
+    @wraps(method)
+    def limited(*arguments: P.args, **named: P.kwargs) -> T:
+        server: Server = arguments[0]._server  # type: ignore[attr-defined]  # noqa: SLF001  # of the object that it is a method of
+        with server.call():
+            return method(*arguments, **named)
+
+    return limited
+
+
+class Line:
+    """Several steps on their way to the server at once, in their order. Raises `LINE_ERRORS`, and is of no more use then."""
+
+    def __init__(self, pool: Any, script: Script, epoch: str, seconds: float) -> None:
+        self._pool = pool
+        self._seconds = seconds
+        self._words = ("EVALSHA", script.sha, len(keys.FIXED), *keys.FIXED.values(), epoch)
+        self._connection = pool.get_connection()
+        self._connection.send_command("SCRIPT", "LOAD", script.text)
+        self.receive()
+
+    def send(self, document: str) -> None:
+        """Send a step."""
+        self._connection.send_command(*self._words, document)
+
+    def receive(self) -> Any:
+        """The reply to the oldest step on its way."""
+        return self._connection.read_response(timeout=self._seconds)
+
+    def close(self) -> None:
+        """Give the connection up: replies may still come on it."""
+        self._connection.disconnect()
+        self._pool.release(self._connection)
+
+
+LINE_ERRORS = (redis.RedisError, OSError)
+_CREDENTIALS = "give the URL a user and a password that may use the keys {sos*, sos:*, and EVALSHA, EVAL, PUBLISH, SUBSCRIBE"
+
+
+def _said(error: Exception) -> str:
+    return redacted(str(error))[:200]
+
+
+def translated(error: redis.RedisError) -> StoreError:
+    """An error of the server or the client library in our words."""
+    text = str(error)
+    if text.startswith("SOSGONE"):
+        return StoreMissing(
+            "the Redis database is not the one that was opened: it was flushed, restored or exchanged",
+            next_step="restore its file, or join again with sos join",
+        )
+    if isinstance(error, OutOfMemoryError) or text.startswith(_FULL):
+        return StorageFull(f"the Redis server has no room: {_said(error)}")
+    if isinstance(error, NoPermissionError):
+        return StoreUnfit(f"the server does not let us: {_said(error)}", next_step=_CREDENTIALS)
+    if isinstance(error, (redis.ConnectionError, redis.TimeoutError)):
+        return StoreUnreachable(f"the Redis server did not answer: {_said(error)}")
+    if text.startswith("WRONGTYPE"):
+        return StoreDamaged("somebody else has written to keys of ours", next_step="look for who uses keys that begin with {sos")
+    return StoreError(f"the Redis server refused: {_said(error)}")

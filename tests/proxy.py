@@ -1,0 +1,92 @@
+"""A proxy between a client and a server, for what networks do: a reply that is lost, half of one, silence, a reset."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Literal
+
+Fault = Literal["none", "lost reply", "half reply", "silence", "garbage"]
+
+
+class Proxy:
+    """Listens on a port of its own. `fault` strikes the next request that holds `word`, `times` times."""
+
+    def __init__(self, upstream: str) -> None:
+        self._upstream = upstream
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._held: list[socket.socket] = []
+        self.fault: Fault = "none"
+        self.word = b"EVALSHA"
+        self.times = 0
+        self.struck = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def url(self, database: int) -> str:
+        """Where clients connect to."""
+        return f"redis://127.0.0.1:{self._listener.getsockname()[1]}/{database}"
+
+    def strike(self, fault: Fault, times: int = 1, word: bytes = b"EVALSHA") -> None:
+        """Arm the proxy."""
+        self.fault, self.times, self.word, self.struck = fault, times, word, 0
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self._upstream)
+            self._held += [client, server]
+            way = _Way(self, client, server)
+            threading.Thread(target=way.up, daemon=True).start()
+            threading.Thread(target=way.down, daemon=True).start()
+
+    def close(self) -> None:
+        """Close everything."""
+        self._listener.close()
+        for each in self._held:
+            each.close()
+
+
+class _Way:
+    """One connection, both ways."""
+
+    def __init__(self, proxy: Proxy, client: socket.socket, server: socket.socket) -> None:
+        self._proxy, self._client, self._server = proxy, client, server
+        self._hit = False
+
+    def up(self) -> None:
+        try:
+            while request := self._client.recv(1 << 20):
+                if self._proxy.times > 0 and self._proxy.word in request and not self._hit:
+                    self._proxy.times -= 1
+                    self._hit = True
+                self._server.sendall(request)
+        except OSError:
+            pass
+        self._end()
+
+    def down(self) -> None:
+        try:
+            while reply := self._server.recv(1 << 20):
+                if not self._hit:
+                    self._client.sendall(reply)
+                    continue
+                self._proxy.struck += 1
+                if self._proxy.fault == "silence":
+                    continue  # for as long as this connection lives
+                if self._proxy.fault != "lost reply":
+                    self._client.sendall(reply[: len(reply) // 2] if self._proxy.fault == "half reply" else b"?\xff nonsense\r\n")
+                break
+        except OSError:
+            pass
+        self._end()
+
+    def _end(self) -> None:
+        for each in (self._client, self._server):
+            try:
+                each.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
