@@ -24,6 +24,7 @@ from sos.model.ids import new_id
 from sos.model.messages import Draft
 from sos.model.names import Slug
 from sos.model.times import MINUTE, Millis
+from sos.model.tokens import AGENT_SCOPES
 from sos.model.transitions import Ack, Release, Requeue, Surface
 from sos.stores.redis.store import RedisStore
 from sos.testing.world import SESSION, World
@@ -252,7 +253,7 @@ def test_durability_is_what_the_server_says_and_stands_in_each_story(
         me = store.agents.agent(Slug("aa"))
         assert me is not None
         draft = Draft(id=new_id(world.clock.now()), to="bb", text="with a receipt")
-        assert LocalConnection(store, me, world.clock).send(draft).durability == durability
+        assert LocalConnection(store, me, world.clock, scopes=AGENT_SCOPES["bus"]).send(draft).durability == durability
         store.close()
     finally:
         client.config_set("appendfsync", "always")

@@ -7,12 +7,12 @@ import hashlib
 from sos.model.agents import Agent, Enrolment
 from sos.model.errors import ProjectChanged, SlugTaken, UnknownAgent
 from sos.model.findings import Notice
-from sos.model.names import Slug
+from sos.model.names import SYSTEM, Slug
 from sos.model.times import DAY, Millis
 from sos.stores.redis import keys, rows
 from sos.stores.redis.rows import Kept
 from sos.stores.redis.server import one_call
-from sos.stores.redis.tokens import revoke_all
+from sos.stores.redis.tokens import forget_all, revoke_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 TOLD_FOR = 30 * DAY
 _NOTICES = 20
 _BODIES = 50
+_LOOKED_AT = 100
+"""Messages that may stand in an inbox which is taken back: more, and they are no canaries."""
 _FORGOTTEN = 100
 """Old notices that one new one takes with it."""
 
@@ -126,6 +128,37 @@ class RedisDirectory:
             return kept.agent.replace(status="closed", closed_at=now)
 
         self._change(slug, leave)
+
+    def withdraw(self, slug: Slug, now: Millis) -> None:
+        """See `ports.Directory.withdraw`."""
+
+        def work(step: Step) -> None:
+            kept = _kept(step, slug)
+            if kept is None:
+                return
+            found = [rows.entry_of(row) for row in self._server.script("view", slug, "recent", _LOOKED_AT, 0, "") if row[5]]
+            if any(entry.message.sender != SYSTEM for entry in found):
+                self.close(slug, now)
+            else:
+                self._forget(step, kept, [entry.message.seq for entry in found])
+
+        self._steps.run(work)
+
+    def _forget(self, step: Step, kept: Kept, numbers: list[int]) -> None:
+        slug = kept.agent.slug
+        for number in numbers:
+            step.write("ZREM", keys.TIMERS, rows.timer_member(number, kept.box))
+        for session, _ in self._bodies(step, kept.box):
+            step.write("HDEL", keys.BODIES, session)
+            step.write("ZREM", keys.SEEN, session)
+        for project, name in kept.squads:
+            step.write("SREM", keys.squad(project, name), slug)
+        for field, _, _ in self._notices(slug):
+            step.write("ZREM", keys.TOLD, f"{slug} {field}")
+        forget_all(self._server, step, slug)
+        step.write("DEL", keys.notices(slug), *(keys.part(kept.box, name) for name in keys.PARTS if name != "MESSAGES"))
+        step.write("ZREM", keys.CLOSED, kept.box)
+        step.write("HDEL", keys.AGENTS, slug)
 
     def attend(self, slug: Slug, attention: Attention, bodies: Bodies) -> None:
         """See `ports.Directory.attend`."""

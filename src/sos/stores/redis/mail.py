@@ -199,6 +199,11 @@ class RedisMailbox:
                 return story
         raise UnknownMessage(f"no message {message} that {viewer} sent or received")
 
+    def asked(self, agent: Slug, limit: int) -> list[Entry]:
+        """See `ports.Mailbox.asked`."""
+        found = [rows.entry_of(row) for row in self._server.script("asked", keys.sent(agent)) if row[5] is not None]
+        return sorted(found, key=lambda entry: (entry.message.seq, entry.delivery.recipient))[:limit]
+
     def sent(self, agent: Slug, limit: int) -> list[Story]:
         """See `ports.Mailbox.sent`."""
         return [_story(row) for row in self._server.script("stories", "sent", limit, agent, keys.tag(agent), keys.sent(agent))]

@@ -51,7 +51,7 @@ class Post:
 
     @property
     def _rank(self) -> int:
-        return rank_of(self.message, self.parcel.sender)
+        return rank_of(self.parcel)
 
     def words(self) -> list[Any]:
         """What step.lua reads of a post."""
@@ -80,14 +80,14 @@ class Post:
         """Take what the script says. `unsure`: an earlier attempt may have stored this very parcel, and its reply was lost."""
         match outcome[0]:
             case "new":
-                self.posted = Posted(message=self.message.replace(seq=outcome[1]), duplicate=False, depth=outcome[2])
+                self.posted = Posted(parcel=self.parcel, seq=outcome[1], depth=outcome[2])
             case "known":
                 message, _, _ = rows.message_of(outcome[1], outcome[2], outcome[3].encode())
                 first = unsure and message.sent_at == self.parcel.sent_at
-                self.posted = Posted(message=message, duplicate=not first, depth=0)
+                self.posted = Posted(parcel=self.parcel, seq=message.seq, depth=0, known=None if first else message)
             case "same":
                 twin = posts[outcome[1] - 1].posted
-                self.posted = None if twin is None else twin.replace(duplicate=True, depth=0)
+                self.posted = None if twin is None else twin.replace(known=twin.message, depth=0)
             case "dropped":
                 pass
             case _:
@@ -97,7 +97,7 @@ class Post:
         """What became of it. Inside a larger step that is not known yet: the message without its number."""
         if self.error is not None:
             raise self.error
-        return self.posted or Posted(message=self.message, duplicate=False, depth=0)
+        return self.posted or Posted(parcel=self.parcel, seq=0, depth=0)
 
 
 def readable(message: Message) -> list[str]:

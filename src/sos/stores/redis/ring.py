@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from sos.stores.redis.server import Server
 
+NUDGE = b"?"
+"""What ends a wait although nothing came."""
 SWEEP_SECONDS = 2.0
 """How often a waiting reader looks at least."""
 LISTEN_SECONDS = 1.0
@@ -39,18 +41,20 @@ class Ring:
         #: How many wait for an agent, how often it was rung, and on which channels the server has us.
         self._waiting: dict[str, int] = {}
         self._rung: dict[str, int] = {}
+        self._nudged: dict[str, int] = {}
         self._heard: set[str] = set()
 
     def wait(self, agent: str, seconds: float, check: Callable[[], bool]) -> bool:
-        """Listen, check, wait, in this order, so that no ring falls between. Whether `check` came true in time."""
+        """Listen, check, wait, in this order, so that no ring falls between. Whether `check` came true in time, or a nudge."""
         ends, channel = time.monotonic() + seconds, keys.channel(self._server.epoch, agent)
         self._join(channel)
+        nudged = self._nudged.get(channel, 0)
         try:
             while True:
                 with self._changed:
                     before = self._rung.get(channel, 0)
                     heard = channel in self._heard
-                if check():
+                if check() or self._nudged.get(channel, 0) != nudged:
                     return True
                 left = ends - time.monotonic()
                 if left <= 0 or self._closed:
@@ -78,6 +82,7 @@ class Ring:
             if not self._waiting[channel]:
                 del self._waiting[channel]
                 self._rung.pop(channel, None)
+                self._nudged.pop(channel, None)
                 self._heard.discard(channel)
                 if self._listening is not None:
                     self._tell(self._listening.unsubscribe, channel)
@@ -109,14 +114,18 @@ class Ring:
             while not self._closed:
                 message = listening.get_message(timeout=LISTEN_SECONDS)
                 if message is not None:
-                    self._take(message["type"], message["channel"].decode())
+                    self._take(message["type"], message["channel"].decode(), message["data"])
         finally:
             with self._changed:
                 self._listening = None
                 self._heard.clear()
             listening.close()
 
-    def _take(self, kind: str, channel: str) -> None:
+    def nudge(self, agent: str) -> bool:
+        """End the waits for an agent, wherever they are; whether there are any."""
+        return int(self._server.command("PUBLISH", keys.channel(self._server.epoch, agent), NUDGE)) > 0
+
+    def _take(self, kind: str, channel: str, data: object) -> None:
         with self._changed:
             if channel not in self._waiting:
                 return
@@ -124,6 +133,8 @@ class Ring:
                 self._heard.add(channel)
             elif kind == "message":
                 self._rung[channel] = self._rung.get(channel, 0) + 1
+                if data == NUDGE:
+                    self._nudged[channel] = self._nudged.get(channel, 0) + 1
             self._changed.notify_all()
 
     def close(self) -> None:

@@ -81,6 +81,10 @@ class RedisStore:
         """See `ports.Store.wait`."""
         return self._ring.wait(agent, seconds, lambda: self.mail.count(agent, "unread") > 0)
 
+    def nudge(self, agent: Slug) -> bool:
+        """See `ports.Store.nudge`."""
+        return self._ring.nudge(agent)
+
     def close(self) -> None:
         """See `ports.Store.close`."""
         self.mail.close()

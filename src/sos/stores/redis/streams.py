@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 from sos.model.addresses import Address
-from sos.model.deliveries import Delivery, rank_of
+from sos.model.deliveries import CLAIMED, Delivery
 from sos.model.errors import InboxFull
 from sos.model.foreign import Kept, names_of
 from sos.model.streams import Standing
@@ -86,7 +86,7 @@ class RedisStreams(TakingStreams):
     def _share(self, number: int, agent: str) -> None:
         index = self._index
         step, place, message = index.step, index.box, index.messages[number]
-        delivery = Delivery(recipient=agent, rank=rank_of(message, ""))
+        delivery = Delivery(recipient=agent, rank=CLAIMED)
         head = "" if place.startswith(f"{{{message.address}}}") else message.address
         step.write("HSET", keys.part(place, "DELIVERIES"), number, f"{head}\n{rows.delivery_value(delivery)}")
         step.write("ZADD", keys.part(place, "ALL"), number, number)

@@ -75,6 +75,17 @@ def revoke_all(server: Server, step: Step, agent: Slug, former: Slug, now: Milli
     step.write("DEL", keys.tokens_of(agent))
 
 
+def forget_all(server: Server, step: Step, agent: str) -> None:
+    """Remove the tokens and skills of an agent that is taken back."""
+    (ids, skills) = server.read(("SMEMBERS", keys.tokens_of(agent)), ("SMEMBERS", keys.skills_of("owner", agent)))
+    for each in ids:
+        step.write("HDEL", keys.TOKENS, each)
+    for each in skills:
+        step.write("HDEL", keys.SKILLS, each)
+        step.write("SREM", keys.skills_of("project", each.decode().partition(" ")[0]), each)
+    step.write("DEL", keys.tokens_of(agent), keys.skills_of("owner", agent))
+
+
 def _of(server: Server, agent: str) -> list[bytes]:
     (ids,) = server.read(("SMEMBERS", keys.tokens_of(agent)))
     (found,) = server.read(("HMGET", keys.TOKENS, *ids)) if ids else ([],)

@@ -30,6 +30,14 @@ end
 -- Judging. `depths` and `new` hold what this very step has let in so far.
 local depths, new, open = {}, {}, {}
 local function judge(post, place)
+  -- What is here already is answered as before, whoever has left since.
+  post.line = call('HGET', IDS, post.id)
+  for _, line in ipairs(post.line and lines(post.line) or {}) do
+    if line[2] == post.tag then
+      local kept = call('HGET', beside(line[4]), line[1])
+      return {string.sub(kept or '', 1, 64) == post.sha and 'known' or 'clash', tonumber(line[1]), line[4], kept}
+    end
+  end
   post.boxes = {}
   for which, slug in ipairs(post.to) do
     if not open[slug] then
@@ -40,13 +48,6 @@ local function judge(post, place)
       open[slug] = box
     end
     post.boxes[which] = open[slug]
-  end
-  post.line = call('HGET', IDS, post.id)
-  for _, line in ipairs(post.line and lines(post.line) or {}) do
-    if line[2] == post.tag then
-      local kept = call('HGET', beside(line[4]), line[1])
-      return {string.sub(kept or '', 1, 64) == post.sha and 'known' or 'clash', tonumber(line[1]), line[4], kept}
-    end
   end
   local twin = new[post.tag .. post.id]
   if twin then
