@@ -204,8 +204,12 @@ class Line:
         self._seconds = seconds
         self._words = ("EVALSHA", script.sha, len(keys.FIXED), *keys.FIXED.values(), epoch)
         self._connection = pool.get_connection()
-        self._connection.send_command("SCRIPT", "LOAD", script.text)
-        self.receive()
+        try:
+            self._connection.send_command("SCRIPT", "LOAD", script.text)
+            self.receive()
+        except BaseException:
+            self.close()
+            raise
 
     def send(self, document: str) -> None:
         """Send a step."""
