@@ -188,6 +188,8 @@ class Lock:
             self.close()  # another hand removed the file while we held it open: whoever makes it anew must meet us there
 
     def _take(self, ends: float) -> bool:
+        if self._is_free():
+            return True
         if not self._lines:
             return self._one(self._whole, ends)
         if not self._one(self._line, ends):
@@ -197,6 +199,21 @@ class Lock:
         finally:
             self._line(fcntl.LOCK_UN)
 
+    def _is_free(self) -> bool:
+        """Take it, if that can be done at once: as nearly always, and with as little ado as possible."""
+        try:
+            if not self._lines:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            self._line(fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            finally:
+                self._line(fcntl.LOCK_UN)
+        except (BlockingIOError, PermissionError):  # `lockf` may say either
+            return False
+        return True
+
     def _whole(self, how: int) -> None:
         fcntl.flock(self._descriptor, how)
 
@@ -205,15 +222,13 @@ class Lock:
         fcntl.lockf(self._descriptor, how, 1, os.getpid() % self._lines)
 
     def _one(self, lock: Callable[[int], None], ends: float) -> bool:
-        if self._try(lock):
-            return True
         left = ends - time.monotonic()
         return left > 0 and self._wait(lock, left)
 
     def _try(self, lock: Callable[[int], None]) -> bool:
         try:
             lock(fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):  # `lockf` may say either
+        except (BlockingIOError, PermissionError):
             return False
         return True
 

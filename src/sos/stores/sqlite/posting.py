@@ -56,7 +56,7 @@ class Posting:
             return self._known(parcel)
         try:
             # After the insert, since a message that is here already is answered as before, however full the inbox is now.
-            depth = max((_room(slug, live, parcel.sender) for slug, _, live in recipients), default=0)
+            depth = max([_room(slug, live, parcel.sender) for slug, _, live in recipients], default=0)
         except InboxFull:
             self._read(self._sql["remove_message"], (seq,))
             raise
