@@ -34,6 +34,7 @@ class Group:
         self._changed = threading.Condition()
         self._waiting: list[tuple[Parcel, Future[Posted]]] = []
         self._closed = False
+        self._committing = False
         self._thread = threading.Thread(target=self._run, name="sos-group-commit", daemon=True)
         self._thread.start()
 
@@ -50,6 +51,10 @@ class Group:
                 self._changed.notify_all()
         return future
 
+    def is_busy(self) -> bool:
+        """Whether parcels wait or are being committed: one more costs nothing, and by itself it would cost a sync of the disk."""
+        return self._committing or bool(self._waiting)
+
     def close(self) -> None:
         """Commit what waits, and end."""
         with self._changed:
@@ -63,10 +68,12 @@ class Group:
                 while not self._waiting and not self._closed:
                     self._changed.wait()
                 taken, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+                self._committing = bool(taken)
                 self._changed.notify_all()
             if not taken:
                 return
             self._commit(taken)
+            self._committing = False
 
     def _commit(self, taken: list[tuple[Parcel, Future[Posted]]]) -> None:
         outcomes: Sequence[Posted | Exception]
