@@ -117,5 +117,8 @@ def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     assert database.file_system("/net work/home", str(mounts)) == "nfs4"
     assert database.file_system("/network", str(mounts)) == "ext4"
     monkeypatch.setattr(database, "file_system", lambda _folder: "nfs4")
+    monkeypatch.setattr(os, "major", lambda _device: 254)
+    database.refuse_network(str(tmp_path))  # on a device of this machine: nobody asks
+    monkeypatch.setattr(os, "major", lambda _device: 0)
     with pytest.raises(NetworkFileSystem):
         database.refuse_network(str(tmp_path))

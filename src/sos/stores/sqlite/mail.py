@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _thread
 
-from sos.model import transitions
+from sos.model import transitions, wire
 from sos.model.deliveries import FACTS, INBOX_LIMIT, MAX_ATTEMPTS, Entry, Fact, Story, withheld
 from sos.model.errors import UnknownMessage
 from sos.model.events import event
@@ -129,6 +129,11 @@ class SqliteMailbox:
             raise UnknownMessage(f"no message {identifier} for {agent}")
         return found
 
+    def _many(self, agent: str, numbers: Sequence[int]) -> dict[MessageId | int, Row]:
+        """Rows by number, in one look."""
+        found = self._run("by_numbers", (self._key(agent), wire.dumps(numbers))) if numbers else []
+        return {row[0]: row for row in found}
+
     def _key(self, agent: str) -> int | None:
         found = self._run("agent_id", (agent,))
         return int(found[0][0]) if found else None
@@ -166,8 +171,10 @@ class SqliteMailbox:
         with self._database.write(), self.batch() as batch:
             self._directory.save_body(body)
             self._run("set_turn", (turn, body.agent, turn))
-            for identifier, action in changes:
-                for row in self._rows(body.agent, identifier):
+            found = self._many(body.agent, [name for name, _ in changes if isinstance(name, int)])
+            for name, action in changes:
+                first = found.pop(name, None)  # a second change of the same message needs what the first one made of it
+                for row in [first] if first else self._rows(body.agent, name):
                     self._change(rows.entry_of(row), action, row, batch)
             quiet = not self._run("rings", (self._key(body.agent), body.offered))
             # Quiet only once the marks are committed: killed between the two, it would stand over what is still unread.

@@ -55,6 +55,8 @@ SELECT * FROM entry WHERE recipient = ? AND id = ?
 SELECT * FROM entry WHERE recipient = (SELECT id FROM agent WHERE slug = ?) AND id = ?
 -- name: by_number
 SELECT * FROM entry WHERE recipient = ? AND seq = ?
+-- name: by_numbers
+SELECT * FROM entry WHERE recipient = ? AND seq IN (SELECT value FROM json_each(?))
 -- name: by_message
 SELECT * FROM entry WHERE seq = ? ORDER BY slug
 -- name: due_timers
