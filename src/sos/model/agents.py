@@ -97,3 +97,17 @@ class Enrolment(Record):
     outcome: Literal["new", "same", "updated", "returned"]
     #: field → (before, after), for what an agent that joined again changed.
     changes: dict[str, tuple[str, str]] = {}  # a Record's default is never changed
+
+
+def enrolled(known: Agent | None, agent: Agent) -> Enrolment:
+    """What an enrolment made of the agent that was `known` before, if any."""
+    if known is None:
+        return Enrolment(agent=agent, outcome="new")
+    changes = {
+        field: (str(before), str(after))
+        for field in ("role", "label", "squads")
+        if (before := getattr(known, field)) != (after := getattr(agent, field))
+    }
+    if known.status == "closed":
+        return Enrolment(agent=agent, outcome="returned", changes=changes)
+    return Enrolment(agent=agent, outcome="updated" if changes else "same", changes=changes)

@@ -6,7 +6,7 @@ import copy
 import threading
 from contextlib import contextmanager
 
-from sos.model.agents import Agent, Enrolment
+from sos.model.agents import Agent, enrolled
 from sos.model.errors import Conflict, IdConflict, ProjectChanged, SlugTaken, StoreUnreachable
 from sos.model.names import SYSTEM, Slug
 from sos.model.times import DAY
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from sos.model.addresses import Address
-    from sos.model.agents import Bodies, Body, Joining
+    from sos.model.agents import Bodies, Body, Enrolment, Joining
     from sos.model.attention import Attention
     from sos.model.deliveries import Delivery, Fact
     from sos.model.findings import Notice
@@ -117,16 +117,7 @@ class MemoryDirectory:
         made = Agent(**fields, joined_at=now) if known is None else known.replace(role=joining.role, label=joining.label)
         self._state.agents[joining.slug] = made.replace(status="open", closed_at=None)
         agent = self._with_squads(self._state.agents[joining.slug])
-        if known is None:
-            return Enrolment(agent=agent, outcome="new")
-        changes = {
-            field: (str(getattr(known, field)), str(getattr(agent, field)))
-            for field in ("role", "label", "squads")
-            if getattr(known, field) != getattr(agent, field)
-        }
-        if known.status == "closed":
-            return Enrolment(agent=agent, outcome="returned", changes=changes)
-        return Enrolment(agent=agent, outcome="updated" if changes else "same", changes=changes)
+        return enrolled(known, agent)
 
     def _forget(self, slug: str, now: Millis) -> None:
         # The one that left keeps its history, under a name that no slug can have: the next one inherits no mail, token or notice.

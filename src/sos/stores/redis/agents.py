@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from sos.model.agents import Agent, Enrolment
+from sos.model.agents import Agent, enrolled
 from sos.model.errors import ProjectChanged, SlugTaken, UnknownAgent
 from sos.model.findings import Notice
 from sos.model.names import SYSTEM, Slug
@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal
 
-    from sos.model.agents import Bodies, Body, Joining
+    from sos.model.agents import Bodies, Body, Enrolment, Joining
     from sos.model.attention import Attention
     from sos.stores.redis.keys import Box
     from sos.stores.redis.server import Server
@@ -88,7 +88,7 @@ class RedisDirectory:
         squads = tuple(sorted({*squads, *((joining.project, squad) for squad in joining.squads)}))
         step.write("ZREM", keys.CLOSED, place)
         agent = _save(step, Kept(made.replace(status="open", closed_at=None), place, squads))
-        return _enrolment(None if known is None else known.agent, agent)
+        return enrolled(None if known is None else known.agent, agent)
 
     def _free(self, slug: str) -> str:
         number = 2
@@ -327,16 +327,3 @@ def _save(step: Step, kept: Kept) -> Agent:
     step.write("HSET", keys.AGENTS, kept.agent.slug, rows.agent_value(kept))
     names = sorted(name for project, name in kept.squads if project == kept.agent.project)
     return kept.agent.replace(squads=tuple(names))
-
-
-def _enrolment(known: Agent | None, agent: Agent) -> Enrolment:
-    if known is None:
-        return Enrolment(agent=agent, outcome="new")
-    changes = {
-        field: (str(getattr(known, field)), str(getattr(agent, field)))
-        for field in ("role", "label", "squads")
-        if getattr(known, field) != getattr(agent, field)
-    }
-    if known.status == "closed":
-        return Enrolment(agent=agent, outcome="returned", changes=changes)
-    return Enrolment(agent=agent, outcome="updated" if changes else "same", changes=changes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.model import wire
-from sos.model.agents import Enrolment
+from sos.model.agents import enrolled
 from sos.model.errors import Conflict, IdConflict, ProjectChanged, SlugTaken
 from sos.model.findings import Notice
 from sos.model.skills import Skill
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Literal
 
-    from sos.model.agents import Agent, Bodies, Body, Joining
+    from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining
     from sos.model.attention import Attention
     from sos.model.names import Slug
     from sos.model.times import Millis
@@ -66,16 +66,7 @@ class SqliteDirectory:
         agent = self.agent(joining.slug)
         if agent is None:
             raise Conflict(f"{joining.slug} was enrolled and cannot be read back")
-        if known is None:
-            return Enrolment(agent=agent, outcome="new")
-        changes = {
-            field: (str(before), str(after))
-            for field in ("role", "label", "squads")
-            if (before := getattr(known, field)) != (after := getattr(agent, field))
-        }
-        if known.status == "closed":
-            return Enrolment(agent=agent, outcome="returned", changes=changes)
-        return Enrolment(agent=agent, outcome="updated" if changes else "same", changes=changes)
+        return enrolled(known, agent)
 
     def _free(self, slug: str) -> str:
         number = 2
