@@ -345,6 +345,9 @@ PROMISES: tuple[Promise, ...] = (
     Promise("TASK-002", "Renewal, completion, failure and cancellation under a stale claim are refused, and a dead owner's task comes back to be claimed when its lease lapses.", "§13", "planned"),
     Promise("TASK-003", "Creating a task again under the same idempotency key gives the same task; a blocked one cannot be claimed until what blocks it is done.", "§13", "planned"),
 
+    # Faults made on purpose
+    Promise("FAULT-001", "One public judge (`sos.testing.oracle`) finds each broken rule of a fault trial by name: lost, invented, doubled, changed, hidden, out of order, undone, a second effect, a stale ack.", "§14", "kept"),
+
     # Numbers, on a machine with 2 cores; each is a command that prints the ratio, the limit of the same run, and the goal
     Promise("PERF-001", "The hook at a tool batch without mail costs at most 1.5 × `sh -c :`, p50 ≤ 1.5 ms, p99 ≤ 3 ms, whole process, embedded.", "§14", "kept", "bench/hook_quiet.py"),
     Promise("PERF-002", "The hook with 10 messages, 1 M stored and 0.2 MB of new transcript costs at most 2.6 × a bare Python and 25 ms; p99 ≤ 75 ms beside 4 busy loops.", "§14", "open", "bench/hook_mail.py"),
