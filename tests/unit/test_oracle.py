@@ -42,7 +42,7 @@ class Trial:
         self.world.show(identifier)
 
     def broken(self, *, drained: bool = True) -> set[Rule]:
-        return {each.rule for each in judge(self.world.store, self.log, drained=drained)}
+        return {each.rule for each in judge(self.world.store, self.log, drained=["bb"] if drained else [])}
 
 
 def lost(trial: Trial) -> None:
@@ -100,10 +100,14 @@ def stale(trial: Trial) -> None:
     trial.log.stale_ack(accepted=True)
 
 
+def failed(trial: Trial) -> None:
+    trial.log.fail("TypeError: x")
+
+
 BREAKS: list[tuple[Rule, Callable[[Trial], None]]] = [
     ("lost", lost), ("invented", invented), ("doubled", doubled), ("changed", changed), ("hidden", hidden_mark),
     ("hidden", never_shown), ("order", stored_late), ("order", shown_late),
-    ("undone", undone), ("effect", effect), ("stale", stale),
+    ("undone", undone), ("effect", effect), ("stale", stale), ("failed", failed),
 ]  # fmt: skip
 
 

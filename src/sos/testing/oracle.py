@@ -14,7 +14,7 @@ from sos.model.names import SYSTEM, Slug
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from sos.model.deliveries import Entry
     from sos.ports import Store
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 #: lost: a receipt was given, and the message is not there · invented: it is there, and nobody sent it · doubled: there twice ·
 #: changed: another text or digest than was sent · hidden: marked as shown and never shown, or drained and never shown ·
 #: order: of one sender, later before earlier · undone: an ack was confirmed, and does not stand · effect: a message's effect
-#: happened twice · stale: an ack of a lost lease was accepted
-Rule = Literal["lost", "invented", "doubled", "changed", "hidden", "order", "undone", "effect", "stale"]
-RULES: tuple[Rule, ...] = ("lost", "invented", "doubled", "changed", "hidden", "order", "undone", "effect", "stale")
+#: happened twice · stale: an ack of a lost lease was accepted · failed: something ended with an error that has no name
+Rule = Literal["lost", "invented", "doubled", "changed", "hidden", "order", "undone", "effect", "stale", "failed"]
+RULES: tuple[Rule, ...] = ("lost", "invented", "doubled", "changed", "hidden", "order", "undone", "effect", "stale", "failed")
 EVERYTHING = 1_000_000
 """Entries of one inbox that are looked at."""
 
@@ -74,6 +74,7 @@ class Log:
     acked: set[tuple[str, Key]] = field(default_factory=set)
     effects: Counter[tuple[str, Key]] = field(default_factory=Counter)
     stale: Counter[str] = field(default_factory=Counter)
+    failed: list[str] = field(default_factory=list)
     moment: int = 0
 
     def begin(self, sender: str, recipients: Iterable[str], identifier: str, text: str, sha256: str = "") -> None:
@@ -103,27 +104,42 @@ class Log:
         """Somebody acknowledged under a lease that it had lost, and was refused or not."""
         self.stale["accepted" if accepted else "refused"] += 1
 
+    def fail(self, error: str) -> None:
+        """A process of the trial ended with an error that it should have named, or not have had."""
+        self.failed.append(error)
+
+    def counts(self) -> dict[str, int]:
+        """How much happened: zeroes mean something only beside these."""
+        return {
+            "sends": len(self.sent),
+            "receipts": sum(each.told is not None for each in self.sent.values()),
+            "shown": len(self.shown),
+            "acks": len(self.acked),
+            "effects": self.effects.total(),
+            "stale acks refused": self.stale["refused"],
+        }
+
     @property
     def agents(self) -> list[str]:
         """Everybody to whom something was sent."""
         return sorted({slug for sent in self.sent.values() for slug in sent.recipients})
 
 
-def judge(store: Store, log: Log, *, drained: bool = False) -> list[Broken]:
-    """Every rule that the store and the log break. `drained`: by now everything stored must have been shown, or ended."""
+def judge(store: Store, log: Log, *, drained: Collection[str] = ()) -> list[Broken]:
+    """Every rule that the store and the log break. `drained`: agents to whom by now all must have been shown, or ended."""
     held = {agent: store.mail.entries(Slug(agent), "recent", EVERYTHING)[::-1] for agent in log.agents}
     found = list(_kept(log, held))
     for agent, entries in held.items():
         ours = [entry for entry in entries if entry.message.sender != SYSTEM or entry.damaged]
         found += _sound(log, agent, ours)
-        found += _seen(log, agent, ours, drained)
+        found += _seen(log, agent, ours, agent in drained)
         found += _order(log, agent, ours)
     found += [
         Broken("effect", f"{key[1]} had {count} effects in {agent}") for (agent, key), count in log.effects.items() if count > 1
     ]
     if log.stale["accepted"]:
         found.append(Broken("stale", f"{log.stale['accepted']} acks of lost leases were accepted"))
-    return found
+    return found + [Broken("failed", text) for text in log.failed]
 
 
 def _key(entry: Entry) -> Key:
