@@ -11,7 +11,7 @@ import _thread
 import os
 import sys
 
-from sos.files import Lock, check_private, private_directory
+from sos.files import Lock, check_private, private_directory, translated
 from sos.model.errors import Conflict, NetworkFileSystem, StorageFull, StoreDamaged, StoreError, StoreUnreachable
 from sos.stores.sqlite import schema
 from sos.stores.sqlite.binding import sqlite
@@ -92,6 +92,8 @@ class Database:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         except FileExistsError:
             check_private(self.path)
+        except OSError as error:
+            raise translated(error, self.path) from error
         connection = sqlite.connect(self.path, **_OPTIONS)
         wanted = [("journal_mode", "wal"), ("synchronous", 2), ("wal_autocheckpoint", 0), ("journal_size_limit", CAP_BYTES)]
         if sys.platform == "darwin":
