@@ -23,6 +23,7 @@ from sos.testing.faults.plan import Round
 from sos.testing.faults.trials import Trials
 from sos.testing.oracle import Broken, Rule, judge
 from tests.faults import disk
+from tests.faults.conftest import Recording
 from tests.faults.disk import MODES, Disk, Record
 from tests.faults.test_power import log_is_not_synced
 
@@ -86,13 +87,15 @@ def root() -> Iterator[Path]:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("count", [pytest.param(300, id="few"), pytest.param(70_000, id="many", marks=pytest.mark.full)])
 @pytest.mark.parametrize("half", [1, 2])
-def test_a_cut_during_any_transaction_breaks_nothing(root: Path, tmp_path: Path, count: int, half: int) -> None:
+def test_a_cut_during_any_transaction_breaks_nothing(
+    root: Path, tmp_path: Path, count: int, half: int, record: Recording
+) -> None:
     seed = int.from_bytes(os.urandom(4), "big") | 1
     found = recorded(root, tmp_path, seed)
     assert sum(record.kind in "Sd" for record in found) > 300, "too little was synced to be a store's work"
     assert sum(record.kind == "W" and record.path.endswith("sos.db") for record in found) > 50, "no checkpoint"
     broken = trials(found, root, count // 2, seed, lambda path: True)
-    print(f"{count // 2} power cuts over {len(found)} changes: {broken or 'nothing broken'} (3/n = {6 / count:.1e})")
+    record("power cuts of the store", trials=count // 2, broken=sum(broken.values()), note=f"seed {seed}")
     assert broken == {}, f"seed {seed}"
     control = trials(found, root, 40, seed, log_is_not_synced)
     assert control.get("lost", 0) > 4, "the negative control: a log that is not synced loses nothing?"

@@ -16,6 +16,7 @@ from sos.model.names import Slug
 from sos.settings import load
 from sos.stores.sqlite.store import SqliteStore
 from sos.wiring.local import open_store
+from tests.faults.conftest import Recording
 from tests.faults.traced import Call, Traced
 from tests.shell import Ran, Shell
 
@@ -156,7 +157,7 @@ def injections(calls: list[Call]) -> Iterator[str]:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("few", [pytest.param(True, id="few"), pytest.param(False, id="all", marks=pytest.mark.full)])
 @pytest.mark.parametrize("act", ALL, ids=lambda act: str(act.__name__))
-def test_a_command_hurt_at_a_system_call_is_whole_or_not_begun(points: Points, act: Act, few: bool) -> None:
+def test_a_command_hurt_at_a_system_call_is_whole_or_not_begun(points: Points, act: Act, few: bool, record: Recording) -> None:
     act(points, "")
     chosen = list(injections(points.traced.calls()))
     if few:
@@ -171,7 +172,9 @@ def test_a_command_hurt_at_a_system_call_is_whole_or_not_begun(points: Points, a
     opened = store()
     assert opened._database.read("PRAGMA integrity_check") == [("ok",)]
     opened.close()
-    print(f"{act.__name__}: {len(chosen)} system calls killed or failed, 0 broken; {dict(points.seen)}")
+    killed = sum(KILL in inject for inject in chosen)
+    record("kill -9 at a system call", trials=killed)
+    record("an error of a system call", trials=len(chosen) - killed, note=str(dict(points.seen)))
     assert len(chosen) > 10
 
 
@@ -182,7 +185,7 @@ def commit_of(calls: list[Call]) -> Call:
 
 @pytest.mark.promise("FAULT-004")
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
-def test_no_receipt_rests_on_a_page_whose_sync_has_failed(points: Points, error: str) -> None:
+def test_no_receipt_rests_on_a_page_whose_sync_has_failed(points: Points, error: str, record: Recording) -> None:
     """After a failed sync Linux calls the page clean: it is read back from memory, and the next sync does not write it."""
     # Nobody opens the store in between: closing the last connection would put the log into the file and take it away.
     for _ in range(2):
@@ -200,3 +203,4 @@ def test_no_receipt_rests_on_a_page_whose_sync_has_failed(points: Points, error:
     assert "pwrite64" in before, "the message is called stored, and was not written again"
     assert before[-1] == "fdatasync", before
     assert inbox().count(text) == 1
+    record("a failed sync, then the send again", trials=1)

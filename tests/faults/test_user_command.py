@@ -15,6 +15,7 @@ import pytest
 
 from sos.testing.faults.plan import NAMES, plan
 from sos.testing.oracle import RULES
+from tests.faults.conftest import Recording
 from tests.shell import Shell
 
 pytestmark = pytest.mark.promise("FAULT-002")
@@ -34,7 +35,7 @@ def test_a_seed_fixes_the_plan() -> None:
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("trials", [pytest.param(120, id="few"), pytest.param(12_000, id="many", marks=pytest.mark.full)])
-def test_nothing_is_lost_and_the_own_store_is_not_touched(home: Path, trials: int) -> None:
+def test_nothing_is_lost_and_the_own_store_is_not_touched(home: Path, trials: int, record: Recording) -> None:
     shell = Shell(home)
     shell.join("aa")
     shell.json("send", "aa", "mine")
@@ -47,7 +48,8 @@ def test_nothing_is_lost_and_the_own_store_is_not_touched(home: Path, trials: in
     assert {each["id"] for each in made["faults"] if each["trials"]} == set(NAMES)
     assert made["rules"] == dict.fromkeys(RULES, 0)
     assert min(made["seen"].values()) > 0, "where nothing happened nothing was shown"
-    print(f"sos faults, seed {made['seed']}: {made['trials']} trials, {made['seen']}, 0 broken (3/n = {3 / made['trials']:.1e})")
+    for each in made["faults"]:
+        record(NAMES[each["id"]], trials=each["trials"], note=f"seed {made['seed']}")
 
 
 def test_stores_are_made_where_the_user_says(home: Path, tmp_path: Path) -> None:
