@@ -73,6 +73,15 @@ prepare() {
   echo "$wanted" >"$place/.ready"
 }
 
+# What some fault tests need beside Python. Without root they say loudly what they do not try.
+install_tools() {
+  if ! command -v strace >/dev/null 2>&1 && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "Installing strace for the fault tests." >&2
+    apt-get update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y strace >/dev/null ||
+      echo "strace could not be installed." >&2
+  fi
+}
+
 # The sources as they stand, with the developers' tools. `venv` is where, if not in .venv.
 prepare_dev() {
   prepare "${venv:-.venv}" "-e .[dev]" pyproject.toml

@@ -351,6 +351,12 @@ PROMISES: tuple[Promise, ...] = (
     Promise("TASK-002", "Renewal, completion, failure and cancellation under a stale claim are refused, and a dead owner's task comes back to be claimed when its lease lapses.", "§13", "planned"),
     Promise("TASK-003", "Creating a task again under the same idempotency key gives the same task; a blocked one cannot be claimed until what blocks it is done.", "§13", "planned"),
 
+    # Faults made on purpose
+    Promise("FAULT-001", "One public judge (`sos.testing.oracle`) finds each broken rule of a fault trial by name: lost, invented, doubled, changed, hidden, out of order, undone, a second effect, a stale ack.", "§14", "kept"),
+    Promise("FAULT-002", "`sos faults --seed N` breaks fresh stores beside the user's own, which it never opens, without root: the same seed plans the same faults, a table says what was lost, and it ends with 1 where anything was.", "§14", "kept"),
+    Promise("FAULT-003", "For each zero of the fault tests a defect is planted that the same check finds and names: at least 20 of them, and each check passes without its defect.", "§14", "kept"),
+    Promise("FAULT-004", "An error of a sync is never a receipt, and no later receipt rests on what was written before that sync: it is written again.", "§6", "kept"),
+
     # Numbers, on a machine with 2 cores; each is a command that prints the ratio, the limit of the same run, and the goal
     Promise("PERF-001", "The hook at a tool batch without mail costs at most 1.5 × `sh -c :`, p50 ≤ 1.5 ms, p99 ≤ 3 ms, whole process, embedded.", "§14", "kept", "bench/hook_quiet.py"),
     Promise("PERF-002", "The hook with 10 messages, 1 M stored and 0.2 MB of new transcript costs at most 2.6 × a bare Python and 25 ms; p99 ≤ 75 ms beside 4 busy loops.", "§14", "open", "bench/hook_mail.py"),
@@ -374,6 +380,6 @@ PROMISES: tuple[Promise, ...] = (
     Promise("PERF-020", "Of all that a sender can write, nothing raises its assurance: 0 of the corpus.", "§14", "planned", "bench/forgery.py"),
     Promise("PERF-021", "Embedded, no process of ours stays running; Claude Code's monitor takes ≤ 15 MB.", "§14", "kept", "bench/idle.py"),
     Promise("PERF-022", "An idle server takes ≤ 120 MB.", "§14", "planned", "bench/idle_server.py"),
-    Promise("PERF-023", "Over at least 10^5 kill, power-cut, lost-reply and full-disk trials: 0 acked messages lost, 0 effects doubled, 0 stale acks accepted, each with its 3/n bound and its negative control.", "§14", "planned", "bench/faults.py"),
+    Promise("PERF-023", "Over at least 10^5 kill, power-cut, lost-reply and full-disk trials: 0 acked messages lost, 0 effects doubled, 0 stale acks accepted, each with its 3/n bound and its negative control.", "§14", "open", "bench/faults.py"),
 )
 # fmt: on

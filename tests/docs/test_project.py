@@ -19,7 +19,9 @@ def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 
-@pytest.mark.parametrize("name", ["scripts/demo", "scripts/test", "scripts/check", "scripts/bench", ".ci/run"])
+@pytest.mark.parametrize(
+    "name", ["scripts/demo", "scripts/test", "scripts/check", "scripts/bench", "scripts/evidence", ".ci/run"]
+)
 def test_script_can_be_run_and_stops_at_the_first_error(name: str) -> None:
     script = ROOT / name
     assert os.access(script, os.X_OK)

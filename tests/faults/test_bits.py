@@ -13,6 +13,7 @@ from sos.model.ids import new_id
 from sos.model.messages import Draft
 from sos.settings import load
 from sos.wiring.local import connect, open_store
+from tests.faults.conftest import Recording
 from tests.shell import Shell
 
 SENT = [f"message {number:03} " + "abcdefghij" * 20 for number in range(60)]
@@ -66,7 +67,7 @@ def lengths(size: int, few: bool) -> list[int]:
 
 @pytest.mark.promise("SQLITE-015")
 @pytest.mark.parametrize("few", [pytest.param(True, id="few"), pytest.param(False, id="many", marks=pytest.mark.full)])
-def test_a_database_cut_anywhere_is_whole_or_refused(root: Path, few: bool) -> None:
+def test_a_database_cut_anywhere_is_whole_or_refused(root: Path, few: bool, record: Recording) -> None:
     data = (root / "sos.db").read_bytes()
     seen: Counter[str] = Counter()
     for length in lengths(len(data), few):
@@ -80,7 +81,7 @@ def test_a_database_cut_anywhere_is_whole_or_refused(root: Path, few: bool) -> N
             continue
         assert code, f"cut at {length}: {len(texts)} of {len(SENT)} and nothing said"
         seen[code] += 1
-    print(f"database cut at {sum(seen.values())} lengths: {dict(seen)}")
+    record("the database cut to a length", trials=sum(seen.values()), note=str(dict(seen)))
     assert seen["store_damaged"] > sum(seen.values()) / 2
 
 
@@ -92,7 +93,7 @@ def flipped(data: bytes, place: int, bit: int) -> bytes:
 
 @pytest.mark.promise("SQLITE-007")
 @pytest.mark.parametrize("count", [pytest.param(60, id="few"), pytest.param(3000, id="many", marks=pytest.mark.full)])
-def test_a_message_with_a_changed_bit_is_set_aside_and_the_others_flow(root: Path, count: int) -> None:
+def test_a_message_with_a_changed_bit_is_set_aside_and_the_others_flow(root: Path, count: int, record: Recording) -> None:
     data = (root / "sos.db").read_bytes()
     chance = random.Random(count)
     for _ in range(count):
@@ -102,12 +103,12 @@ def test_a_message_with_a_changed_bit_is_set_aside_and_the_others_flow(root: Pat
         code, texts, damaged = inbox()
         assert (code, damaged) == ("", 1)
         assert texts == [each for each in SENT if each != text]
-    print(f"{count} bits changed in messages: {count} set aside, 0 shown, 0 others held up (3/n = {3 / count:.1e})")
+    record("one bit changed in a message", trials=count)
 
 
 @pytest.mark.promise("SQLITE-007")
 @pytest.mark.parametrize("count", [pytest.param(150, id="few"), pytest.param(6000, id="many", marks=pytest.mark.full)])
-def test_no_bit_changed_anywhere_shows_a_text_that_nobody_sent(root: Path, count: int) -> None:
+def test_no_bit_changed_anywhere_shows_a_text_that_nobody_sent(root: Path, count: int, record: Recording) -> None:
     data = (root / "sos.db").read_bytes()
     chance, seen = random.Random(count), Counter[str]()
     for _ in range(count):
@@ -118,12 +119,14 @@ def test_no_bit_changed_anywhere_shows_a_text_that_nobody_sent(root: Path, count
             code, texts, damaged = type(error).__name__, [], 0
         assert set(texts) <= set(SENT)
         seen[code or ("set aside" if damaged else "whole" if texts == SENT else "some not listed")] += 1
-    print(f"{count} bits changed anywhere: 0 wrong texts; {dict(seen)}")
+    record("one bit changed anywhere in the database", trials=count, note=str(dict(seen)))
 
 
 @pytest.mark.promise("INBOX-001", "SQLITE-015")
 @pytest.mark.parametrize("count", [pytest.param(80, id="few"), pytest.param(3000, id="many", marks=pytest.mark.full)])
-def test_a_log_cut_or_changed_anywhere_leaves_what_was_committed_before(home: Path, root: Path, count: int) -> None:
+def test_a_log_cut_or_changed_anywhere_leaves_what_was_committed_before(
+    home: Path, root: Path, count: int, record: Recording
+) -> None:
     """SQLite believes its log up to the first frame that does not add up: what is left is a beginning, with no gap in it."""
     connection = connect(load(), "aa")
     sent = list(SENT)
@@ -141,4 +144,4 @@ def test_a_log_cut_or_changed_anywhere_leaves_what_was_committed_before(home: Pa
         code, texts, damaged = inbox()
         assert code or (texts == sent[: len(texts)] and len(texts) >= len(SENT) and not damaged)
         seen[len(texts)] += 1
-    print(f"{count} damaged logs: always a beginning of what was sent, {min(seen)} to {max(seen)} of {len(sent)}")
+    record("the log cut or a bit of it changed", trials=count, note=f"{min(seen)} to {max(seen)} of {len(sent)} left")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.conftest import Recording
 from tests.shell import Shell
 
 S1 = "5a12d4d5-0000-4000-8000-000000000001"
@@ -42,7 +43,7 @@ def killed(shell: Shell, line: str, after: float) -> str:
 @pytest.mark.promise("INBOX-002")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("rounds", [pytest.param(25, id="short"), pytest.param(300, id="long", marks=pytest.mark.full)])
-def test_no_kill_of_the_hook_hides_a_message(home: Path, rounds: int) -> None:
+def test_no_kill_of_the_hook_hides_a_message(home: Path, rounds: int, record: Recording) -> None:
     shell = Shell(home)
     shell.join("bb")
     shell.connect("bb")
@@ -67,6 +68,7 @@ def test_no_kill_of_the_hook_hides_a_message(home: Path, rounds: int) -> None:
         ]
         facts = [fact["kind"] for fact in shell.json("trace", identifier)["deliveries"][0]["facts"]]
         assert marked.count(True) == facts.count("surfaced") - 1, f"seed {seed}"
+    record("kill -9 of the installed hook", trials=rounds, note=f"seed {seed}")
 
 
 @pytest.mark.promise("INBOX-002", "INBOX-010")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.conftest import Recording
 from tests.shell import Shell
 
 SENDER = """
@@ -26,7 +27,7 @@ while True:
 
 @pytest.mark.promise("INBOX-001")
 @pytest.mark.parametrize("rounds", [pytest.param(12, id="short"), pytest.param(150, id="long", marks=pytest.mark.full)])
-def test_no_acknowledged_message_is_lost_and_none_is_there_twice(home: Path, rounds: int) -> None:
+def test_no_acknowledged_message_is_lost_and_none_is_there_twice(home: Path, rounds: int, record: Recording) -> None:
     shell = Shell(home)
     shell.join("aa")
     shell.join("bb")
@@ -44,10 +45,11 @@ def test_no_acknowledged_message_is_lost_and_none_is_there_twice(home: Path, rou
     found = [entry["text"] for entry in shell.json("inbox", "--as", "bb", "--limit", "100000")["entries"]]
     assert len(found) == len(set(found)), f"seed {seed}"
     assert len(found) >= acknowledged > rounds / 2, f"seed {seed}"
+    record("kill -9 of a command that sends in a loop", trials=rounds, note=f"seed {seed}")
 
 
 @pytest.mark.promise("JOIN-002")
-def test_a_join_killed_at_any_moment_is_finished_by_the_next(home: Path) -> None:
+def test_a_join_killed_at_any_moment_is_finished_by_the_next(home: Path, record: Recording) -> None:
     for step in range(25):
         shell = Shell(home, {"SOS_HOME": str(home / f"sos{step}")})
         joining = subprocess.Popen(
@@ -62,3 +64,4 @@ def test_a_join_killed_at_any_moment_is_finished_by_the_next(home: Path) -> None
         made = shell.json("join", "--name", "kasra")
         assert all(each["ok"] for each in made["steps"])
         assert len(shell.json("token", "list", "--as", "kasra")["tokens"]) == 3
+    record("kill -9 of a join", trials=25)

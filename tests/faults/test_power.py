@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import disk, scenario
+from tests.faults.conftest import Recording
 
 
 def log_is_not_synced(path: str) -> bool:
@@ -22,7 +23,7 @@ def homes_are_not_synced(path: str) -> bool:
 @pytest.mark.promise("INBOX-001", "HOOK-008", "HOOK-009")
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("count", [pytest.param(120, id="short"), pytest.param(10_000, id="long", marks=pytest.mark.full)])
-def test_no_receipt_is_broken_by_a_power_cut(home: Path, tmp_path: Path, count: int) -> None:
+def test_no_receipt_is_broken_by_a_power_cut(home: Path, tmp_path: Path, count: int, record: Recording) -> None:
     recorder = disk.library(tmp_path)
     if recorder is None:
         pytest.skip("no C compiler: the recorder of this test cannot be built")
@@ -33,7 +34,7 @@ def test_no_receipt_is_broken_by_a_power_cut(home: Path, tmp_path: Path, count: 
     seed = int.from_bytes(os.urandom(4), "big")
 
     bad, findings = scenario.trials(found, shell.done, disk.Disk(shell.root), count, seed)
-    print(f"{count} power cuts over {len(found)} changes: {bad} broke a promise (3/n = {3 / count:.1e})")
+    record("power cuts of everything: store, homes, hook, plugin", trials=count, broken=bad, note=f"seed {seed}")
     assert not bad, f"seed {seed}: {findings[:20]}"
 
     # The same cuts, judged by the same rules, on disks that do not do what a sync asks of them.

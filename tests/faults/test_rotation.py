@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.conftest import Recording
 from tests.shell import Shell
 
 
 @pytest.mark.promise("TOKEN-008")
-def test_a_rotation_killed_at_any_moment_leaves_a_token_that_works(home: Path) -> None:
+def test_a_rotation_killed_at_any_moment_leaves_a_token_that_works(home: Path, record: Recording) -> None:
     shell = Shell(home)
     shell.join("aa")
     finished = 0
@@ -30,6 +31,7 @@ def test_a_rotation_killed_at_any_moment_leaves_a_token_that_works(home: Path) -
         assert shell.run("inbox", "--as", "aa").code == 0, step
     assert shell.run("token", "rotate", "bus", "--as", "aa").code == 0
     assert finished < 20
+    record("kill -9 of a token's rotation", trials=20 - finished)
 
 
 @pytest.mark.promise("TOKEN-008")

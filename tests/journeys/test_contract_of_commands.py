@@ -41,6 +41,7 @@ WELL = [
     ["disconnect", "claude"],
     ["backup"],
     ["demo"],
+    ["faults", "--seed", "1", "--trials", "6"],
     ["leave", "--as", "aa", "--yes"],
 ]
 TROUBLE = [

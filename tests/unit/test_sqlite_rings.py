@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from sos.homes import cursor
 from sos.model.names import Slug
 from sos.stores.sqlite import ring
 from sos.stores.sqlite.database import Database
@@ -108,3 +109,21 @@ def test_without_its_cursor_or_with_a_wrong_one_nothing_is_lost_or_repeated(home
     shown = shell.event("UserPromptSubmit", SESSION) or ""
     assert "| second" in shown
     assert "| first" not in shown
+
+
+@pytest.mark.promise("SQLITE-005")
+@pytest.mark.parametrize("call", ["open", "pwrite"])
+def test_a_disk_that_refuses_the_cursor_ends_no_command(home: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    real = os.open
+
+    def refused(path: object, *rest: int) -> int:
+        if call == "pwrite" and str(path).endswith("/cursor"):
+            return real("/dev/full", os.O_WRONLY)
+        if str(path).endswith("/cursor"):
+            raise OSError(5, "Input/output error")
+        return real(path, *rest)  # type: ignore[arg-type]  # as it came
+
+    monkeypatch.setattr(os, "open", refused)
+    cursor.save(str(home), 7)
+    monkeypatch.undo()
+    assert cursor.load(str(home)) == 0

@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "disconnect": "remove what connect wrote",
     "hook": "what a runtime runs at its events",
     "backup": "copy the store to a file, or list copies",
+    "faults": "break fresh stores on purpose, and see what is lost",
     "completion": "completion for bash, zsh or fish",
     "demo": "show the main job in a temporary home",
 }

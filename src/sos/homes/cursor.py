@@ -20,9 +20,17 @@ def load(home: str) -> int:
 
 
 def save(home: str, number: int) -> None:
-    """Remember, in one write of a fixed width and without a sync: what is lost with the power is only an older number."""
-    descriptor = os.open(os.path.join(home, "cursor"), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    """Remember, in one write of a fixed width and without a sync: what is lost with the power is only an older number.
+
+    So it is where the disk refuses: no command ends for want of a cache.
+    """
+    try:
+        descriptor = os.open(os.path.join(home, "cursor"), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return
     try:
         os.pwrite(descriptor, f"{number:0{_DIGITS}}\n".encode(), 0)
+    except OSError:
+        return
     finally:
         os.close(descriptor)

@@ -11,7 +11,7 @@ import _thread
 import os
 import sys
 
-from sos.files import Lock, check_private, private_directory
+from sos.files import Lock, check_private, private_directory, translated
 from sos.model.errors import Conflict, NetworkFileSystem, StorageFull, StoreDamaged, StoreError, StoreUnreachable
 from sos.stores.sqlite import schema
 from sos.stores.sqlite.binding import sqlite
@@ -92,6 +92,8 @@ class Database:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         except FileExistsError:
             check_private(self.path)
+        except OSError as error:
+            raise translated(error, self.path) from error
         connection = sqlite.connect(self.path, **_OPTIONS)
         wanted = [("journal_mode", "wal"), ("synchronous", 2), ("wal_autocheckpoint", 0), ("journal_size_limit", CAP_BYTES)]
         if sys.platform == "darwin":
@@ -230,6 +232,7 @@ class Write:
             self._database.read("COMMIT")
         except StoreError:
             self._roll_back()
+            self._write_over()
             raise
         self._database.commits += 1
         for action in self._database._held:  # noqa: SLF001
@@ -238,6 +241,19 @@ class Write:
             self._database.checkpoint()
         except StoreError:
             return  # what was committed is durable in the log, and must not look refused; the next writer tries again
+
+    def _write_over(self) -> None:
+        """Put something else where a commit has failed in the log.
+
+        When its sync fails, a transaction stands there whole, and Linux calls its pages clean: the next process would take it for
+        committed, and no later sync would ever write it. An acknowledged message was lost that way by the next cut of the power.
+        """
+        try:
+            self._database.read("BEGIN IMMEDIATE")
+            self._database.read("INSERT OR REPLACE INTO meta (key, value) VALUES ('failed', hex(randomblob(8)))")
+            self._database.read("COMMIT")
+        except StoreError:
+            self._roll_back()  # the disk refuses again: whoever asked hears of the first error
 
     def _roll_back(self) -> None:
         connection = self._database._connection  # noqa: SLF001
