@@ -223,6 +223,13 @@ def test_a_home_that_cannot_be_read_is_said_at_the_start_of_a_session(shell: She
         shell.root.chmod(0o700)
 
 
+@pytest.mark.promise("HOOK-002", "HOOK-005")
+def test_trouble_is_said_in_time_although_telling_it_properly_hangs(shell: Shell) -> None:
+    (shell.root / "agents" / "bb" / "token.bus").write_text("no token\n")
+    os.mkfifo(shell.root / "run" / "unreachable-bb", 0o600)  # since when is kept here; nobody will ever write it
+    assert "bus unreachable since" in fed(shell, json.dumps(told(shell)).encode())
+
+
 @pytest.mark.promise("HOOK-001")
 def test_without_home_or_directory_or_environment_it_ends_well(shell: Shell, tmp_path: Path) -> None:
     data = json.dumps(told(shell)).encode()

@@ -8,11 +8,13 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # see files.py
 import os
 import sys
+import time
 
 from sos.homes.resolver import session_name
 from sos.hook import answer
 from sos.hook.session import Event, Turn, begin, parse_event
 from sos.model.errors import SosError
+from sos.model.times import Millis, iso
 from sos.settings import load
 
 TYPE_CHECKING = False
@@ -27,7 +29,9 @@ MAX_STDIN = 16 * 1024 * 1024
 
 
 _late = False
-"""Whether the deadline has struck: the second time ends the process."""
+"""Whether the deadline has struck, or trouble is being told: the next time ends the process."""
+_last_words = b""
+"""What is said where the time to tell the trouble properly is over too."""
 _printed = False
 """Whether this process has answered: a second JSON document would make the runtime drop the first."""
 
@@ -38,10 +42,14 @@ class Deadline(BaseException):
 
 def _on_alarm(number: int, frame: object) -> None:
     global _late  # one process, one deadline
-    if _late:
+    if not _late:
+        _late = True
+        raise Deadline
+    try:
+        if _last_words and not _printed:
+            os.write(1, _last_words)
+    finally:
         os._exit(0)
-    _late = True
-    raise Deadline
 
 
 def main(arguments: list[str]) -> int:
@@ -116,12 +124,18 @@ def _reachable(settings: Settings, turn: Turn) -> None:
 
 def _notice(settings: Settings | None, event: Event, why: str) -> None:
     """Say that the bus cannot be reached, in the runtime's own JSON: silence and emptiness must not look alike."""
+    global _late, _last_words  # one process, one notice
+    _late = True
     if _printed or event.subagent or event.name not in answer.SPEAKING or not event.bound(settings):
         return
-    since = event.unreachable_since(settings)
-    event.log(settings, why)
-    text = f"[sos] bus unreachable since {since}: {why}. Messages may be waiting. The guide: sos guide"
+    _last_words = _unreachable(event, iso(Millis(time.time_ns() // 1_000_000)), why).encode("ascii")
     try:
-        _print(answer.context(event.name, text))
+        _print(_unreachable(event, event.unreachable_since(settings), why))
     except OSError:
         sys.exit(0)  # nobody reads us any more
+    event.log(settings, why)
+
+
+def _unreachable(event: Event, since: str, why: str) -> str:
+    text = f"[sos] bus unreachable since {since}: {why}. Messages may be waiting. The guide: sos guide"
+    return answer.context(event.name, text)
