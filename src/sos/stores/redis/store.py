@@ -9,7 +9,7 @@ from sos.stores.redis import keys, settings
 from sos.stores.redis.agents import RedisDirectory
 from sos.stores.redis.mail import RedisMailbox
 from sos.stores.redis.posting import Post
-from sos.stores.redis.reader import StreamReader
+from sos.stores.redis.reader import RedisReader
 from sos.stores.redis.ring import Ring
 from sos.stores.redis.server import CALL_SECONDS, Server
 from sos.stores.redis.step import Steps
@@ -46,7 +46,7 @@ class RedisStore:
         self.skills = RedisSkills(self._server, steps)
         self.streams = RedisStreams(self._server, steps, self.mail, self.agents)
         #: Looks into the streams that others write in the same database.
-        self.reader = StreamReader(self._server)
+        self.reader = RedisReader(self._server)
 
     def _open(self, *, create: bool) -> settings.Settings:
         with self._server.call():
