@@ -104,10 +104,10 @@ PROMISES: tuple[Promise, ...] = (
     # Addresses
     Promise("ADDRESS-001", "One module spells the stream addresses: project, global, legacy private, older global, the four broadcasts, squads; no other file holds such a literal.", "§6", "kept"),
     Promise("ADDRESS-002", "A send writes one stream, which no sender can choose: the project's (`default` without a project), or where none is known the global one in the spelling that the setting names.", "§6", "kept"),
-    Promise("ADDRESS-003", "A reader reads every address of its agent, under the slug and under the name as joined.", "§6", "planned"),
-    Promise("ADDRESS-004", "What an old client puts into any of these streams by raw `XADD` reaches the agent exactly once in its view.", "§6", "open"),
-    Promise("ADDRESS-005", "The list of addresses is configuration: one added there is read from then on.", "§6", "planned"),
-    Promise("ADDRESS-006", "The split-brain check names streams written and read by nobody, streams read and never written, and dotted names beside slugs.", "§6", "open"),
+    Promise("ADDRESS-003", "A reader reads every address of its agent, under the slug and under the name as joined.", "§6", "kept"),
+    Promise("ADDRESS-004", "What an old client puts into any of these streams by raw `XADD` reaches the agent exactly once in its view.", "§6", "kept"),
+    Promise("ADDRESS-005", "The list of addresses is configuration: one added there is read from then on.", "§6", "kept"),
+    Promise("ADDRESS-006", "The split-brain check names streams written and read by nobody, streams read and never written, and dotted names beside slugs.", "§6", "kept"),
     Promise("ADDRESS-007", "`sos squad add|remove|list` and `join --squad` set membership, and a message to a squad reaches its members of that moment.", "§6", "kept"),
 
     # The envelope and its assurance
@@ -141,7 +141,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("INBOX-016", "An open request is shown again after 1, 5 and 20 turns, and from then on as a count.", "§6", "kept"),
     Promise("INBOX-017", "A message is acked only by an explicit ack or by a reply to it, never by being shown.", "§6", "kept"),
     Promise("INBOX-018", "A message past its `expires` is not shown, and stands as expired to its sender.", "§6", "kept"),
-    Promise("INBOX-019", "An agent's first join shows direct mail younger than 24 h, at most 50, and counts the rest.", "§6", "open"),
+    Promise("INBOX-019", "An agent's first join shows direct mail younger than 24 h, at most 50, and counts the rest.", "§6", "kept"),
     Promise("LEASE-001", "In handler mode a message is leased for 60 s, extended while its handler progresses, and given again when the lease lapses.", "§6", "planned"),
     Promise("LEASE-002", "An ack of a lost lease is refused.", "§6", "kept"),
     Promise("LEASE-003", "An attempt is counted when it starts, so that a handler which kills its process uses its attempts up.", "§6", "kept"),
@@ -199,7 +199,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("SQLITE-014", "Migrations go forward from every released schema and keep every message and fact.", "§7", "kept"),
     Promise("SQLITE-015", "A truncated or corrupted database file is a named finding with the next command; it is never replaced by an empty store.", "§7", "kept"),
     Promise("REDIS-001", "The contract suite passes on Redis 7 and on Valkey 9.", "§7", "kept"),
-    Promise("REDIS-002", "The contract suite passes on a Cluster and behind Sentinel, both named by the URL alone.", "§7", "planned"),
+    Promise("REDIS-002", "The contract suite passes on a Cluster and behind Sentinel, both named by the URL alone.", "§7", "open"),
     Promise("REDIS-003", "Leases, fences, facts and cursors of an agent share the slot of its one stream, and every step is one script: killed between any two steps, nothing is half-done.", "§7", "kept"),
     Promise("REDIS-004", "Foreign streams are read and imported exactly once under kill -9; we never create or trim one.", "§7", "kept"),
     Promise("REDIS-005", "The client library's retries are off, and every call ends within one total deadline with a named error and no message stored twice.", "§7", "kept"),

@@ -10,9 +10,11 @@ import importlib.util
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
@@ -21,6 +23,7 @@ import redis
 Kind = Literal["redis", "valkey"]
 KINDS: tuple[Kind, ...] = ("redis", "valkey")
 DATABASES = 64
+BEHIND = "behind sentinels"
 
 
 def program(kind: Kind) -> list[str]:
@@ -44,18 +47,20 @@ def _missing(what: str, how: str) -> list[str]:
 class RunningServer:
     """A server process of our own in a directory of its own."""
 
-    def __init__(self, kind: Kind, *settings: str, folder: str = "") -> None:
+    def __init__(self, kind: Kind, *settings: str, folder: str = "", port: int = 0) -> None:
         self.kind = kind
         self.folder = folder or tempfile.mkdtemp(prefix="sos-server-")
         self.socket = os.path.join(self.folder, "s")
+        self.port = port
         self._settings = settings
         self._used = 0
         self.start()
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        base = ["--port", "0", "--unixsocket", self.socket, "--dir", self.folder, "--databases", str(DATABASES), "--save", ""]
-        base += ["--appendonly", "yes", "--appendfsync", "always", *self._settings]
+        base = ["--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.socket, "--dir", self.folder]
+        base += ["--databases", str(DATABASES), "--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+        base += self._settings
         path = program(self.kind)[0]
         log = open(os.path.join(self.folder, "log"), "ab")  # noqa: SIM115  # the server's own, as long as it runs
         self.process = subprocess.Popen(["redis-server", *base], executable=path, stdout=log, stderr=log, start_new_session=True)
@@ -87,8 +92,9 @@ class RunningServer:
 
     def kill(self) -> None:
         """kill -9, a child that writes a file included."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
     def log(self) -> str:
         """The file that holds every write since the start."""
@@ -108,3 +114,122 @@ class RunningServer:
         """End it and its files."""
         self.kill()
         shutil.rmtree(self.folder)
+
+
+SERVICE = "mail"
+
+
+class Sentinel:
+    """One sentinel, on a port of its own."""
+
+    def __init__(self, kind: Kind, folder: str, watched: int) -> None:
+        self.port = free_port()
+        place = os.path.join(folder, f"sentinel-{self.port}.conf")
+        with open(place, "w", encoding="utf-8") as made:
+            made.write(f"port {self.port}\nbind 127.0.0.1\ndir {folder}\nsentinel monitor {SERVICE} 127.0.0.1 {watched} 2\n")
+            for name, value in (("down-after-milliseconds", 300), ("failover-timeout", 3000), ("parallel-syncs", 1)):
+                made.write(f"sentinel {name} {SERVICE} {value}\n")
+        log = open(os.path.join(folder, f"log-{self.port}"), "ab")  # noqa: SIM115  # the process's own, as long as it runs
+        words = ["redis-server", place, "--sentinel"]
+        path = program(kind)[0]
+        self.process = subprocess.Popen(words, executable=path, stdout=log, stderr=log, start_new_session=True)
+        log.close()
+
+    def ask(self, *words: str) -> Any:
+        """A command, or None where it does not answer."""
+        client: Any = redis.Redis(port=self.port, decode_responses=True, protocol=2)
+        try:
+            return client.execute_command(*words)
+        except redis.RedisError:
+            return None
+        finally:
+            client.close()
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+class Watched:
+    """A primary, a replica, and three sentinels that make the one into the other."""
+
+    def __init__(self, kind: Kind, *settings: str) -> None:
+        self.kind = kind
+        self.folder = tempfile.mkdtemp(prefix="sos-sentinels-")
+        # A replica that was just told of another primary must not wait for a second to begin.
+        more = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", *settings)
+        first = RunningServer(kind, *more, port=free_port())
+        second = RunningServer(kind, *more, "--replicaof", f"127.0.0.1 {first.port}", port=free_port())
+        self.servers = [first, second]
+        self.sentinels = [Sentinel(kind, self.folder, first.port) for _ in range(3)]
+        self._used = 0
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the replica has all, and each sentinel knows of the others and of the replica."""
+        wait_until(self._is_settled, "the sentinels do not know each other")
+
+    def _is_settled(self) -> bool:
+        told = [each.ask("SENTINEL", "MASTER", SERVICE) for each in self.sentinels]
+        for flat in told:
+            facts = flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2], strict=True)) if flat else {}
+            if [str(facts.get(name)) for name in ("num-slaves", "num-other-sentinels", "flags")] != ["1", "2", "master"]:
+                return False
+        said = self.primary.client().info("replication").get("slave0", {})
+        return isinstance(said, dict) and said.get("state") == "online"
+
+    @property
+    def primary(self) -> RunningServer:
+        """Where the sentinels say that the primary is."""
+        port = int(self.sentinels[0].ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)[1])
+        return next(each for each in self.servers if each.port == port)
+
+    @property
+    def replica(self) -> RunningServer:
+        """The other one."""
+        return next(each for each in self.servers if each is not self.primary)
+
+    def client(self, database: int = 0, *, decode: bool = True) -> Any:
+        """A bare client of the primary of now."""
+        return self.primary.client(database, decode=decode)
+
+    def fresh(self) -> int:
+        """The number of a database with nothing in it."""
+        self._used = (self._used + 1) % DATABASES
+        self.client(self._used).flushdb()
+        return self._used
+
+    def url(self, database: int) -> str:
+        """The URL of a database."""
+        return f"redis+sentinel://{','.join(f'127.0.0.1:{each.port}' for each in self.sentinels)}/{SERVICE}/{database}"
+
+    def remove(self) -> None:
+        """End all of it."""
+        for each in self.sentinels:
+            each.kill()
+        for server in self.servers:
+            server.remove()
+        shutil.rmtree(self.folder)
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as made:
+        return int(made.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    """Wait for a condition, with a bound."""
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, what
+        time.sleep(0.02)
+
+
+def started(kind: str) -> RunningServer | Watched:
+    """A server by its kind, or a set of servers: `valkey behind sentinels`."""
+    name, _, behind = kind.partition(" ")
+    plain = next(each for each in KINDS if each == name)
+    return Watched(plain) if behind else RunningServer(plain)

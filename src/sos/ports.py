@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import Literal
 
+    from sos.model.addresses import Address
     from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining
     from sos.model.attention import Attention
     from sos.model.deliveries import Entry, Story
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from sos.model.names import Slug
     from sos.model.parcels import Parcel, Posted
     from sos.model.skills import Skill
-    from sos.model.streams import Batch, Standing, Taken
+    from sos.model.streams import Batch, Look, Standing, Taken, Wanted, Written
     from sos.model.times import Millis
     from sos.model.tokens import TokenRecord
     from sos.model.transitions import Action
@@ -204,6 +205,24 @@ class Streams(Protocol):
         stream it stands, for as long as its message is kept. What finds no room in the inbox stays before the cursor. What is
         stored is `claimed`: it closes no request, and no slug's rights are its sender's. Raises UnknownAgent, InvalidInput,
         StorageFull, StoreUnreachable.
+        """
+        ...
+
+
+class StreamReader(Protocol):
+    """Looks into the streams that others write, wherever they are. Writes nothing, and creates none."""
+
+    def looks(self, wanted: Sequence[Wanted]) -> list[Look]:
+        """What stands in each of these streams, in their order. What is no stream is an empty one. Raises StoreUnreachable.
+
+        One look shows its stream at one moment; two of them may not show the same moment.
+        """
+        ...
+
+    def written(self, configured: Sequence[Address], pages: int) -> Written:
+        """Which streams hold entries: `configured` ones, and those found in up to `pages` pages of all keys.
+
+        Misses what was emptied or deleted, what comes while it looks, and streams by other names. Raises StoreUnreachable.
         """
         ...
 

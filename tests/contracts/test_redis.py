@@ -1,4 +1,4 @@
-"""The contract, over real servers: Redis 7 and Valkey 9."""
+"""The contract, over real servers: Redis 7 and Valkey 9, each by itself and behind sentinels."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ import pytest
 
 from sos.stores.redis.store import RedisStore
 from sos.testing import contracts, directories, foreign, keeping, together, views
-from tests.servers import KINDS, RunningServer
+from tests.servers import BEHIND, KINDS, RunningServer, Watched, started
 
-pytestmark = pytest.mark.promise("STORE-001", "REDIS-001")
+pytestmark = pytest.mark.promise("STORE-001", "REDIS-001", "REDIS-002")
+WAYS = (*KINDS, *(pytest.param(f"{kind} {BEHIND}", marks=pytest.mark.full) for kind in KINDS))
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
+@pytest.fixture(scope="module", params=WAYS)
+def server(request: pytest.FixtureRequest) -> Iterator[RunningServer | Watched]:
     """One server for all tests here; each store has a database of its own."""
-    made = RunningServer(request.param)
+    made = started(request.param)
     yield made
     made.remove()
 
 
 class OverRedis:
     @pytest.fixture(autouse=True)
-    def _server(self, server: RunningServer) -> Iterator[None]:
+    def _server(self, server: RunningServer | Watched) -> Iterator[None]:
         self.server = server
         self.made: list[RedisStore] = []
         yield

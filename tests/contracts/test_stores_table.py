@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sos.core import importing
+from sos.core import reading
 from sos.model.errors import SosError
 from sos.model.names import Slug
 from sos.model.times import Millis
@@ -115,12 +115,8 @@ def older_clients_are_read(tried: Tried) -> bool:
     assert agent is not None
     reader = getattr(store, "reader", None)
     client.xadd(GLOBAL, {"text": "older", "source": "old", "type": "chat"})
-    for _ in range(2):
-        standing = store.streams.standing(BB)
-        wanted = importing.wanted(agent, standing, GLOBAL, now)
-        batch = None if reader is None else importing.batch(agent, standing, reader.look(wanted), now)
-        if batch is not None:
-            store.streams.take(BB, batch, now)
+    if reader is not None:
+        reading.read(agent, store, reader, tried.world.clock)
     return tried.world.texts() == ["older"]
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from sos.core.splitbrain import check
-from sos.model.addresses import Address, broadcast_address, inbox_address, read_addresses, squad_address
+from sos.model.addresses import Address, broadcast_address, inbox_address, parse_convention, read_addresses, squad_address
 from sos.model.agents import Agent
+from sos.model.errors import InvalidInput
 from sos.model.names import Slug
+from sos.model.streams import Written
 from sos.model.times import Millis
 
 pytestmark = pytest.mark.promise("ADDRESS-006")
@@ -23,8 +25,13 @@ def agent(slug: str, name: str = "", **fields: object) -> Agent:
 AA, CC = agent("aa"), agent("code-check", "code.check", squads=("s",))
 
 
-def codes(agents: list[Agent], *written: Address, configured: tuple[Address, ...] = ()) -> list[tuple[str, str]]:
-    return [(found.code, found.what) for found in check(agents, dict.fromkeys(written, AT), configured)]
+def there(*written: Address, complete: bool = True) -> Written:
+    return Written(since=dict.fromkeys(written, AT), complete=complete)
+
+
+def codes(agents: list[Agent], *written: Address, configured: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    conventions = [parse_convention(each) for each in configured]
+    return [(found.code, found.what) for found in check(agents, there(*written), conventions)]
 
 
 def test_what_is_read_and_written_is_no_finding() -> None:
@@ -35,7 +42,7 @@ def test_what_is_read_and_written_is_no_finding() -> None:
 
 def test_what_nobody_reads_is_named_with_the_agent_that_it_may_be_meant_for() -> None:
     lost = inbox_address(AA.slug, "q")
-    (found,) = check([AA], {lost: AT, inbox_address(AA.slug, "p"): AT})
+    (found,) = check([AA], there(lost, inbox_address(AA.slug, "p")))
     assert (found.code, found.severity, found.since) == ("split_unread", "critical", AT)
     assert lost in found.what
     assert found.next_step == "aa is in project p: let its writers use sos send aa"
@@ -66,3 +73,24 @@ def test_what_is_read_and_never_written_is_a_note() -> None:
         ("split_unwritten", "Each of the 8 addresses of code-check is read, and nobody has ever written there."),
     ]
     assert codes([AA], inbox_address(AA.slug, "p"), typo, configured=(typo,)) == []
+
+
+def test_a_search_that_did_not_see_all_streams_calls_nothing_unwritten_and_says_so() -> None:
+    lost = inbox_address(AA.slug, "q")
+    found = check([AA, CC], there(lost, complete=False), [parse_convention("team:{agent}")])
+    assert [each.code for each in found] == ["split_unread", "split_incomplete"]
+
+
+def test_a_configured_convention_is_read_by_each_agent_under_each_of_its_names() -> None:
+    team = [Address("team:p:aa"), Address("team:p:code-check"), Address("team:p:code.check")]
+    convention = ("team:{project}:{agent}",)
+    assert codes([AA, CC], inbox_address(AA.slug, "p"), inbox_address(CC.slug, "p"), *team, configured=convention) == []
+    assert codes([AA, CC], inbox_address(AA.slug, "p"), inbox_address(CC.slug, "p"), *team[:2], configured=convention) == [
+        ("split_unwritten", "The configured address team:p:code.check is read, and nobody has ever written there.")
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a{x}", "{agent", "a\nb", "x" * 201])
+def test_a_convention_that_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        parse_convention(text)

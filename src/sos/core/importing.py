@@ -54,7 +54,7 @@ def _first(agent: Agent, standing: Standing, look: Look, now: Millis) -> Batch:
         stream=look.stream,
         expected=None,
         entries=chosen,
-        cursor=Cursor(position=position, mark=mark, since=now, backlog=len(chosen)),
+        cursor=Cursor(position=position, mark=mark, since=now, backlog=len(chosen), seen=_seen_of_none(look)),
         notice=Notice(agent=agent.slug, at=now, code="backlog", text=text) if rest else None,
     )
 
@@ -75,28 +75,54 @@ def _rewound(agent: Agent, cursor: Cursor, look: Look, now: Millis) -> Batch:
     text = (
         f"The stream {look.stream} is not as it was read (up to {cursor.position}; it now ends at {look.last}): a restore, a"
         " failover or a flush. It is read again from its beginning. What you have had does not come again; entries older than"
-        " a day do not either, so ask for what you may miss."
+        " a day do not either. How many were lost unread cannot be known, so ask for what you may miss."
     )
     return Batch(
         stream=look.stream,
         expected=cursor,
         entries=(),
-        cursor=cursor.replace(position=START, mark="", again=_lower(look.last, cursor.position)),
+        cursor=cursor.replace(position=START, mark="", again=_lower(look.last, cursor.position), seen=_seen_of_none(look)),
         notice=Notice(agent=agent.slug, at=now, code="cursor_ahead", text=text),
     )
 
 
 def _onward(agent: Agent, standing: Standing, cursor: Cursor, look: Look, now: Millis) -> Batch | None:
     entries = tuple(entry for entry in look.entries if order(entry.entry) > order(cursor.position))
+    passed = cursor.seen + len(entries) if cursor.seen >= 0 else -1
+    seen = look.added if look.added >= 0 else passed
+    notice = _taken_away(agent, cursor, look, seen - passed, now) if passed >= 0 else None
     if not entries:
-        return None
+        if seen == cursor.seen:
+            return None
+        return Batch(stream=look.stream, expected=cursor, entries=(), cursor=cursor.replace(seen=seen), notice=notice)
     # While it reads again: what the agent does not know and is older than this was backlog, or was read and forgotten since.
     oldest = max(now - backlog.SPAN, standing.heir_since, 0 if is_direct(look.stream) else agent.joined_at)
     again = order(cursor.again)
     fresh = tuple(entry for entry in entries if order(entry.entry) > again or order(entry.entry)[0] >= oldest)
     position = entries[-1].entry
-    after = cursor.replace(position=position, mark=entries[-1].mark, again=START if order(position) >= again else cursor.again)
-    return Batch(stream=look.stream, expected=cursor, entries=fresh, cursor=after)
+    further = START if order(position) >= again else cursor.again
+    after = cursor.replace(position=position, mark=entries[-1].mark, again=further, seen=seen)
+    return Batch(stream=look.stream, expected=cursor, entries=fresh, cursor=after, notice=notice)
+
+
+def _seen_of_none(look: Look) -> int:
+    """What is passed before the first entry of a stream that is there: nobody knows. Where none is, its reader may."""
+    return look.added if look.last == START else -1
+
+
+def _taken_away(agent: Agent, cursor: Cursor, look: Look, lost: int, now: Millis) -> Notice | None:
+    """What the stream was given after the cursor and does not hold. Less than nothing: it was deleted, and counts anew."""
+    if not lost:
+        return None
+    since = f"after {cursor.position} and up to {look.last}"
+    if lost < 0:
+        text = f"The stream {look.stream} was flushed and begun anew, {since}. How many entries were lost unread cannot be known."
+        return Notice(agent=agent.slug, at=now, code="stream_flushed", text=text)
+    text = (
+        f"{lost} entries of {look.stream} were trimmed or deleted by another hand before you read them, {since}: ask their"
+        " senders for what you may miss."
+    )
+    return Notice(agent=agent.slug, at=now, code="stream_trimmed", text=text)
 
 
 def _lower(one: EntryId, other: EntryId) -> EntryId:

@@ -1,6 +1,6 @@
 """The split-brain check: who writes where nobody reads, and who reads where nobody writes. Both sides look healthy; neither is.
 
-Pure: it compares the addresses that hold entries with those that agents read. A stream that was written and deleted is not seen.
+It compares the addresses that hold entries with those that agents read. A stream that was written and deleted is not seen.
 """
 
 from __future__ import annotations
@@ -12,27 +12,58 @@ from sos.model.names import address_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from sos.model.addresses import Address
+    from sos.model.addresses import Address, Convention
     from sos.model.agents import Agent
+    from sos.model.streams import Written
     from sos.model.times import Millis
+    from sos.ports import Store, StreamReader
+
+PAGES = 1000
+"""Pages of keys that are looked at: a million keys or so, some seconds of a server's time in small pieces."""
 
 
-def check(agents: Iterable[Agent], written: Mapping[Address, Millis], configured: Iterable[Address] = ()) -> list[Finding]:
-    """Findings, the gravest first. `written`: addresses that hold entries, since when. `configured`: read besides the usual."""
+def look(store: Store, reader: StreamReader, conventions: Sequence[Convention] = (), pages: int = PAGES) -> list[Finding]:
+    """What the check finds now. Raises StoreUnreachable."""
+    agents = store.agents.agents()
     here = [agent for agent in agents if agent.status == "open"]
-    reads = {agent.slug: read_addresses(agent.slug, agent.name, agent.project, agent.squads) for agent in here}
-    extra = tuple(configured)
-    read = {address for addresses in reads.values() for address in addresses} | set(extra)
-    found = [_unread(address, at, here) for address, at in sorted(written.items()) if address not in read]
-    found += _spellings(written)
-    found += [_unwritten(f"The configured address {address}") for address in extra if address not in written]
+    configured = {address for agent in here for address in configured_addresses(agent, conventions)}
+    return check(agents, reader.written(sorted(configured), pages), conventions)
+
+
+def check(agents: Iterable[Agent], written: Written, conventions: Sequence[Convention] = ()) -> list[Finding]:
+    """Findings, the gravest first. What was not found written counts as unwritten only where all streams were looked at."""
+    here = [agent for agent in agents if agent.status == "open"]
+    reads = {agent.slug: read_addresses(agent.slug, agent.name, agent.project, agent.squads, conventions) for agent in here}
+    read = {address for addresses in reads.values() for address in addresses}
+    found = [_unread(address, at, here) for address, at in sorted(written.since.items()) if address not in read]
+    found += _spellings(written.since)
+    if not written.complete:
+        return [*found, _INCOMPLETE]
+    extra = dict.fromkeys(address for agent in here for address in configured_addresses(agent, conventions))
+    found += [_unwritten(f"The configured address {address}") for address in extra if address not in written.since]
     for slug, addresses in sorted(reads.items()):
         own = [address for address in addresses if _name_in(address) is not None]
-        if own and not any(address in written for address in own):
+        if own and not any(address in written.since for address in own):
             found.append(_unwritten(f"Each of the {len(own)} addresses of {slug}"))
     return found
+
+
+def configured_addresses(agent: Agent, conventions: Iterable[Convention]) -> tuple[Address, ...]:
+    """What an agent reads besides the usual."""
+    all_of_it = read_addresses(agent.slug, agent.name, agent.project, agent.squads, conventions)
+    usual = read_addresses(agent.slug, agent.name, agent.project, agent.squads)
+    return tuple(each for each in all_of_it if each not in usual)
+
+
+_INCOMPLETE = Finding(
+    code="split_incomplete",
+    severity="note",
+    what="The server has more keys than were looked at, so streams that nobody reads may have been missed.",
+    why="The search for streams is bounded, so that it never holds the server up.",
+    next_step="let old clients write to a Redis database that holds little else, and check again",
+)
 
 
 def _unread(address: Address, at: Millis, here: list[Agent]) -> Finding:

@@ -6,18 +6,22 @@ and both looked healthy. We write one address per agent and read all that anybod
 
 from __future__ import annotations
 
+from sos.model.errors import InvalidInput
 from sos.model.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Literal, NewType
 
     from sos.model.names import Slug
 
     Address = NewType("Address", str)
+    #: An address that stands for those of all agents: `{agent}` and `{project}` are put in.
+    Convention = NewType("Convention", str)
     GlobalSpelling = Literal["agent", "global"]
 else:
-    Address = str
+    Address = Convention = str
 
 _GLOBAL: dict[GlobalSpelling, str] = {"agent": "sos:stream:agent:{agent}", "global": "sos:stream:global:agent:{agent}"}
 _PROJECT = "sos:stream:project:{project}:agent:{agent}"
@@ -31,6 +35,8 @@ _BROADCASTS = (
 _SQUAD = "sos:stream:project:{project}:squad:{squad}"
 
 DEFAULT_PROJECT = "default"
+PREFIX = "sos:stream:"
+"""What all addresses begin with that anybody has used."""
 
 
 def inbox_address(agent: Slug, project: str | None, spelling: GlobalSpelling = "agent") -> Address:
@@ -50,15 +56,33 @@ def squad_address(project: str, squad: str) -> Address:
     return Address(_SQUAD.format(project=project, squad=squad))
 
 
-def read_addresses(agent: Slug, name: str, project: str, squads: tuple[str, ...] = ()) -> tuple[Address, ...]:
-    """Every address that reaches this agent, its own first, each once: by slug and by the name as joined."""
+def parse_convention(text: str) -> Convention:
+    """A further address that agents read, `{agent}` and `{project}` in it standing for theirs. Raises InvalidInput."""
+    rest = text.replace("{agent}", "").replace("{project}", "")
+    if not text or len(text) > 200 or not text.isprintable() or any(each in rest for each in "{} "):
+        raise InvalidInput(
+            f"{ascii(text)[1:61]} is no address of a stream",
+            next_step="write it like team:{project}:inbox:{agent}, without spaces and other braces",
+        )
+    return Convention(text)
+
+
+def read_addresses(
+    agent: Slug, name: str, project: str, squads: tuple[str, ...] = (), conventions: Iterable[Convention] = ()
+) -> tuple[Address, ...]:
+    """Every address that reaches this agent, its own first, each once: by slug and by the name as joined.
+
+    `conventions`: read besides those that everybody has used.
+    """
     names = (agent,) if name == agent else (agent, name)
     own = [_PROJECT.format(project=project, agent=each) for each in names]
     for template in (_GLOBAL["agent"], _LEGACY_PRIVATE, _GLOBAL["global"]):
         own += [template.format(agent=each) for each in names]
     shared = [template.format(project=project) for template in _BROADCASTS]
     shared += [squad_address(project, squad) for squad in squads]
-    return tuple(Address(address) for address in dict.fromkeys(own + shared))
+    # Not `format`: a name may hold braces.
+    more = [each.replace("{project}", project).replace("{agent}", one) for each in conventions for one in names]
+    return tuple(Address(address) for address in dict.fromkeys(own + shared + more))
 
 
 class Target(Record):

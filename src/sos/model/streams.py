@@ -57,6 +57,8 @@ class Cursor(Record):
     backlog: int = 0
     #: The stream is being read again up to here; START where it is not.
     again: EntryId = START
+    #: How many entries the stream had ever been given when the agent stood here; -1 where that is not known.
+    seen: int = -1
 
 
 class Standing(Record):
@@ -92,6 +94,17 @@ class Look(Record):
     mark: str = ""
     #: How many entries stand before the first of `entries`. Only asked for at the first look.
     earlier: int = 0
+    #: How many entries the stream has ever been given; -1 where nothing says so, or where more stands after `entries`.
+    added: int = -1
+
+
+class Written(Record):
+    """Which streams hold entries."""
+
+    #: By address: since when, by the id of the oldest entry that is still there.
+    since: dict[Address, Millis]
+    #: All streams were looked at. Even then, one that came meanwhile, was emptied, or is called otherwise is missing.
+    complete: bool
 
 
 class Batch(Record):

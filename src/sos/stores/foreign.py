@@ -5,7 +5,7 @@ from __future__ import annotations
 from sos.model.deliveries import INBOX_LIMIT, INBOX_RESERVE
 from sos.model.errors import UnknownAgent
 from sos.model.foreign import free_id, is_known, parcel_of, shared
-from sos.model.streams import Standing, Taken, checked
+from sos.model.streams import START, Standing, Taken, checked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 ROOM = INBOX_LIMIT - INBOX_RESERVE
 """Live deliveries up to which foreign entries are taken: the reserve is for those who can prove that they are the operator."""
+
+
+def _seen(batch: Batch, passed: int) -> int:
+    """What a cursor has seen that stands in the middle of a batch; while a stream is read again, a batch leaves some out."""
+    before = batch.expected
+    return before.seen + passed if before is not None and before.seen >= 0 and before.again == START else -1
 
 
 class TakingStreams:
@@ -60,7 +66,7 @@ class TakingStreams:
                 return Taken(stale=False, cursor=cursor, stored=tuple(stored), repeated=repeated, held=held)
             else:
                 stored.append(self._bring(entry, kept, reader, now))
-            cursor = batch.cursor.replace(position=entry.entry, mark=entry.mark)
+            cursor = batch.cursor.replace(position=entry.entry, mark=entry.mark, seen=_seen(batch, done + 1))
         return Taken(stale=False, cursor=batch.cursor, stored=tuple(stored), repeated=repeated)
 
     def _bring(self, entry: Foreign, kept: list[Kept], reader: Agent, now: Millis) -> MessageId:

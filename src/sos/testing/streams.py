@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from sos.core import importing
-from sos.model.addresses import Address, broadcast_address, read_addresses
+from sos.model.addresses import PREFIX, Address, broadcast_address, read_addresses
 from sos.model.foreign import read_entry
 from sos.model.names import Slug
-from sos.model.streams import START, EntryId, Look, order
+from sos.model.streams import START, EntryId, Look, Written, order
+from sos.model.times import Millis
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from sos.model.agents import Agent
     from sos.model.streams import Batch, Cursor, Taken, Wanted
     from sos.testing.world import World
+
+    Backup = tuple[list[tuple[EntryId, dict[str, str]]], EntryId, int]
 
 PROJECT, GLOBAL, PRIVATE, OLDER, PROJECT_BROADCAST, *_ = read_addresses(Slug("bb"), "bb", "p")
 EVERYBODY = broadcast_address(None)
@@ -25,29 +30,35 @@ class ForeignStream:
         self.name = name
         self.entries: list[tuple[EntryId, dict[str, str]]] = []
         self.last = START
+        self.added = 0
 
     def add(self, at: int, **fields: str) -> EntryId:
         """An old client's raw XADD, at a time of the server's clock."""
         millis, number = order(self.last)
         self.last = EntryId(f"{at}-0" if at > millis else f"{millis}-{number + 1}")
         self.entries.append((self.last, fields))
+        self.added += 1
         return self.last
 
     def flush(self) -> None:
         """The stream is gone."""
-        self.entries, self.last = [], START
+        self.entries, self.last, self.added = [], START, 0
 
     def trim(self, keep: int) -> None:
         """XTRIM MAXLEN."""
         self.entries = self.entries[len(self.entries) - keep :]
 
-    def saved(self) -> tuple[list[tuple[EntryId, dict[str, str]]], EntryId]:
-        """A backup."""
-        return list(self.entries), self.last
+    def delete(self, entry: EntryId) -> None:
+        """XDEL."""
+        self.entries = [(place, fields) for place, fields in self.entries if place != entry]
 
-    def restore(self, backup: tuple[list[tuple[EntryId, dict[str, str]]], EntryId]) -> None:
+    def saved(self) -> Backup:
+        """A backup."""
+        return list(self.entries), self.last, self.added
+
+    def restore(self, backup: Backup) -> None:
         """What a failover to a late replica, or a restore, makes of it."""
-        self.entries, self.last = list(backup[0]), backup[1]
+        self.entries, self.last, self.added = list(backup[0]), backup[1], backup[2]
 
     def look(self, wanted: Wanted) -> Look:
         """What a reader fetches."""
@@ -66,6 +77,32 @@ class ForeignStream:
             mark=next((read_entry(self.name, place, fields).mark for place, fields in self.entries if place == wanted.after), ""),
             earlier=places.index(found[0][0]) if found else 0,
         )
+
+
+class MemoryReader:
+    """The port `StreamReader` over streams in memory. Those that say how many entries they were given, as Redis does since 7."""
+
+    def __init__(self, streams: Mapping[Address, ForeignStream]) -> None:
+        self._streams = streams
+
+    def looks(self, wanted: Sequence[Wanted]) -> list[Look]:
+        """See `ports.StreamReader.looks`."""
+        return [self._look(each) for each in wanted]
+
+    def _look(self, wanted: Wanted) -> Look:
+        stream = self._streams.get(wanted.stream)
+        if stream is None or stream.last == START:
+            return Look(stream=wanted.stream, entries=(), last=START, first=START, added=0)
+        look = stream.look(wanted)
+        is_end = not wanted.newest and wanted.before is None and len(look.entries) < wanted.limit
+        return look.replace(added=stream.added) if is_end else look
+
+    def written(self, configured: Sequence[Address], pages: int) -> Written:
+        """See `ports.StreamReader.written`. One page holds one stream."""
+        named = [name for name in self._streams if name.startswith(PREFIX)]
+        there = [name for name in (*configured, *named[:pages]) if name in self._streams and self._streams[name].entries]
+        since = {name: Millis(order(self._streams[name].entries[0][0])[0]) for name in there}
+        return Written(since=since, complete=pages >= len(named))
 
 
 class Deployment:

@@ -16,11 +16,10 @@ from sos.stores.redis.server import LINE_ERRORS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sos.model.parcels import Parcel, Posted
     from sos.stores.redis.posting import Post
-    from sos.stores.redis.retention import Retention
     from sos.stores.redis.server import Line, Server
     from sos.stores.redis.step import Step, Steps
 
@@ -37,13 +36,15 @@ ON_THE_WAY = 2
 
 
 class Group:
-    """Runs from the first submit until `close`. `put` adds a parcel to a step."""
+    """Runs from the first submit until `close`. `put` adds a parcel to a step, `after` is told what was stored."""
 
-    def __init__(self, server: Server, steps: Steps, put: Callable[[Parcel, Step], Post], retention: Retention) -> None:
+    def __init__(
+        self, server: Server, steps: Steps, put: Callable[[Parcel, Step], Post], after: Callable[[Sequence[Posted]], None]
+    ) -> None:
         self._server = server
         self._steps = steps
         self._put = put
-        self._retention = retention
+        self._after = after
         self._changed = threading.Condition()
         self._waiting: list[Waiting] = []
         self._closed = False
@@ -100,6 +101,9 @@ class Group:
             self._answer()
 
     def _send(self, taken: list[Waiting]) -> None:
+        if self._line is not None and self._line.is_astray:
+            self._answer_all()
+            self._hang_up()
         step = self._steps.new(each=True)
         for parcel, _ in taken:
             self._put(parcel, step)
@@ -155,7 +159,7 @@ class Group:
                 future.set_exception(post.error)
             else:
                 future.set_result(post.result())
-        self._retention.after([post.posted for post in step.posts if post.posted is not None])
+        self._after([post.posted for post in step.posts if post.posted is not None])
 
     def _fail(self, taken: list[Waiting], error: Exception) -> None:
         for _, future in taken:

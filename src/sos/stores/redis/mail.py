@@ -22,24 +22,26 @@ if TYPE_CHECKING:
     from sos.model.agents import Body
     from sos.model.deliveries import Entry
     from sos.model.ids import MessageId
-    from sos.model.messages import Durability
     from sos.model.names import Slug
     from sos.model.parcels import Parcel, Posted
     from sos.model.transitions import Action
     from sos.ports import View
     from sos.stores.redis.agents import RedisDirectory
+    from sos.stores.redis.history import History
     from sos.stores.redis.server import Server
+    from sos.stores.redis.settings import Terms
     from sos.stores.redis.step import Loaded, Step, Steps
 
 
 class RedisMailbox:
     """The port `Mailbox` over a server."""
 
-    def __init__(self, server: Server, steps: Steps, directory: RedisDirectory, durability: Durability) -> None:
+    def __init__(self, server: Server, steps: Steps, directory: RedisDirectory, terms: Terms, history: History) -> None:
         self._server = server
         self._steps = steps
         self._directory = directory
-        self._durability = durability
+        self._terms = terms
+        self._history = history
         self._retention = Retention(server, steps)
         self._starting = threading.Lock()
         self._group: Group | None = None
@@ -53,11 +55,15 @@ class RedisMailbox:
             posts = self._steps.run(lambda step: [self._put(parcel, step) for parcel in parcels])
             posted = [post.result() for post in posts]
             if self._steps.current is None:
-                self._retention.after(posted)
+                self._after(posted)
             return posted
 
+    def _after(self, posted: Sequence[Posted]) -> None:
+        self._history.keep(posted)
+        self._retention.after(posted)
+
     def _put(self, parcel: Parcel, step: Step) -> Post:
-        post = Post(parcel, self._durability)
+        post = Post(parcel, self._terms.durability())
         message = post.message
         if message.in_reply_to is not None and message.kind not in {"event", "system"} and message.assurance != "claimed":
             self._close_answered(post, step)
@@ -83,7 +89,7 @@ class RedisMailbox:
             if self._closed:
                 raise StoreUnreachable("the store is closed")
             if self._group is None:
-                self._group = Group(self._server, self._steps, self._put, self._retention)
+                self._group = Group(self._server, self._steps, self._put, self._after)
         return self._group.submit(parcel)
 
     def close(self) -> None:

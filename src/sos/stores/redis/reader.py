@@ -1,54 +1,71 @@
-"""Looking into streams that others write: as `core.importing` wants it, all of one look at one moment. Writes nothing."""
+"""Looking into streams that others write: as `core.importing` wants it, each look at one moment. Writes nothing."""
 
 from __future__ import annotations
 
+from sos.model.addresses import PREFIX, Address
 from sos.model.foreign import read_entry
-from sos.model.streams import START, Look, parse_entry_id
+from sos.model.streams import START, Look, Written, parse_entry_id
+from sos.model.times import Millis
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from sos.model.addresses import Address
     from sos.model.foreign import Foreign
     from sos.model.streams import Wanted
     from sos.stores.redis.server import Server
 
+PAGE = 1000
+"""Keys that one script looks at: about a millisecond in which the server does nothing else."""
 
-class StreamReader:
-    """Reads streams of the server that a store is in."""
+
+class RedisReader:
+    """The port `StreamReader` over the database that a store is in."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
 
-    def look(self, wanted: Wanted) -> Look:
-        """What stands in a stream. What is no stream is an empty one. Raises StoreUnreachable."""
-        # `before` is exclusive, and the server's `(` wants a version of its own for that: since Redis 6.2.
-        before = "+" if wanted.before is None else f"({wanted.before}"
-        order = "newest" if wanted.newest else "oldest"
-        found = self._server.script("look", wanted.stream, wanted.after, before, wanted.limit, order)
-        if not found:
-            return Look(stream=wanted.stream, entries=(), last=START, first=START)
-        last, first, at, entries, earlier = found
-        here = [_entry(wanted.stream, each) for each in at]
-        return Look(
-            stream=wanted.stream,
-            entries=tuple(_entry(wanted.stream, each) for each in entries),
-            last=parse_entry_id(last),
-            first=parse_entry_id(first),
-            mark=here[0].mark if here else "",
-            earlier=earlier,
-        )
+    def looks(self, wanted: Sequence[Wanted]) -> list[Look]:
+        """See `ports.StreamReader.looks`. All of them show one moment here."""
+        words: list[str | int] = []
+        for each in wanted:
+            # `before` is exclusive, and the server's `(` wants a version of its own for that: since Redis 6.2.
+            before = "+" if each.before is None else f"({each.before}"
+            words += [each.stream, each.after, before, each.limit, "newest" if each.newest else "oldest"]
+        found = self._server.script("look", *words) if words else []
+        return [_look(each.stream, look) for each, look in zip(wanted, found, strict=True)]
 
-    def written(self, addresses: Sequence[Address]) -> dict[Address, int]:
-        """Which of these addresses hold entries, and since when (milliseconds): for the split-brain check."""
-        made = {}
-        for address in addresses:
-            found = self._server.script("look", address, START, "+", 1, "oldest")
-            if found and found[3]:
-                made[address] = int(found[1].partition(b"-")[0])
-        return made
+    def written(self, configured: Sequence[Address], pages: int) -> Written:
+        """See `ports.StreamReader.written`. Each page is a call of its own, with a deadline of its own."""
+        found: list[bytes] = []
+        for start in range(0, len(configured), PAGE):
+            found += self._server.script("written", "", 0, "", *configured[start : start + PAGE])[1]
+        position: bytes | str = "0"
+        for _ in range(pages):
+            position, more = self._server.script("written", position, PAGE, PREFIX)
+            found += more
+            if position == b"0":
+                break
+        pairs = zip(found[::2], found[1::2], strict=True)
+        since = {Address(name.decode("utf-8", "replace")): Millis(int(place.partition(b"-")[0])) for name, place in pairs}
+        return Written(since=since, complete=position == b"0")
+
+
+def _look(stream: Address, found: list[Any]) -> Look:
+    if not found:
+        return Look(stream=stream, entries=(), last=START, first=START, added=0)
+    last, first, at, entries, earlier, added = found
+    here = [_entry(stream, each) for each in at]
+    return Look(
+        stream=stream,
+        entries=tuple(_entry(stream, each) for each in entries),
+        last=parse_entry_id(last),
+        first=parse_entry_id(first),
+        mark=here[0].mark if here else "",
+        earlier=earlier,
+        added=added,
+    )
 
 
 def _entry(stream: Address, entry: list[Any]) -> Foreign:

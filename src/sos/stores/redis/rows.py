@@ -250,10 +250,10 @@ def body_of(value: bytes) -> tuple[int, str, Body]:
 
 def cursor_value(cursor: Cursor) -> str:
     """Where an agent stands in a stream."""
-    return dumps([cursor.position, cursor.mark, cursor.since, cursor.backlog, *([] if cursor.again == START else [cursor.again])])
+    more = [cursor.again, cursor.seen] if cursor.seen >= 0 else [cursor.again] if cursor.again != START else []
+    return dumps([cursor.position, cursor.mark, cursor.since, cursor.backlog, *more])
 
 
 def cursor_of(value: bytes) -> Cursor:
     """What `cursor_value` kept."""
-    position, mark, since, backlog, *again = loads(value)
-    return Cursor(position=position, mark=mark, since=since, backlog=backlog, again=again[0] if again else START)
+    return Cursor(**dict(zip(Cursor._fields, loads(value), strict=False)))

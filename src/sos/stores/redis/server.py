@@ -32,12 +32,14 @@ from redis.retry import Retry
 
 from sos.model.errors import InvalidInput, StorageFull, StoreDamaged, StoreError, StoreMissing, StoreUnfit, StoreUnreachable
 from sos.model.redaction import redacted
-from sos.stores.redis import keys
+from sos.stores.redis import keys, sentinel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any, ParamSpec, TypeVar
+
+    from sos.stores.redis.sentinel import Sentinels
 
     Word = str | int | bytes
     P = ParamSpec("P")
@@ -53,9 +55,11 @@ PAUSE_SECONDS = 0.02
 _SHORTEST = 0.01
 """Seconds without which no attempt is worth beginning."""
 #: The library takes the code of an error for some of them out of its text and makes a type of it.
-_FULL = ("MISCONF", "NOREPLICAS")
+_FULL = ("MISCONF",)
 _PASSING = (ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError)
-_BUSY = ("BUSY", "UNBLOCKED")
+_BUSY = ("BUSY", "UNBLOCKED", "NOREPLICAS")
+_LONGEST_PAUSE = 0.2
+"""Seconds between attempts while a primary is looked for."""
 
 
 class Script:
@@ -78,9 +82,15 @@ class Server:
         self._attempt_seconds = call_seconds / 2
         self._scripts: dict[str, Script] = {}
         self._local = threading.local()
+        self._sentinels: Sentinels | None = None
+        found: dict[str, Any] = {}
+        if url.startswith(sentinel.SCHEME):
+            self._sentinels, url = sentinel.parse(url)
+            found = {"connection_class": sentinel.PrimaryConnection, "sentinels": self._sentinels}
         try:
             self._pool = redis.ConnectionPool.from_url(
                 url,
+                **found,
                 protocol=2,
                 retry=Retry(NoBackoff(), 0),
                 socket_timeout=self._attempt_seconds,
@@ -90,8 +100,18 @@ class Server:
             )
         except ValueError as error:
             raise InvalidInput(
-                f"{redacted(str(error))[:200]}", next_step="use redis://HOST:PORT/DB, rediss:// or unix://"
+                f"{redacted(str(error))[:200]}", next_step="use redis://HOST:PORT/DB, rediss://, unix:// or redis+sentinel://"
             ) from None
+
+    @property
+    def has_sentinels(self) -> bool:
+        """Whether sentinels say which server it is."""
+        return self._sentinels is not None
+
+    @property
+    def moves(self) -> int:
+        """How often another server has become the primary."""
+        return 0 if self._sentinels is None else self._sentinels.moves
 
     # --- calls ----------------------------------------------------------------------------------------------------------
 
@@ -135,6 +155,7 @@ class Server:
         """`unknown`: what to say instead where the server does not know the script: a new one, or one that was restarted."""
         ends = getattr(self._local, "ends", None) or time.monotonic() + self.call_seconds
         tried, unsure = 0, False
+        reason: Exception | None = None
         while True:
             tried += 1
             try:
@@ -143,17 +164,20 @@ class Server:
                 raise StoreUnfit(f"the server refuses our name or password: {_said(error)}", next_step=_CREDENTIALS) from error
             except (redis.ConnectionError, redis.TimeoutError, redis.InvalidResponse) as error:
                 unsure = True
-                self._pause(tried, ends, error)
+                self._pause(tried, ends, reason or error)
             except NoScriptError:
                 words = unknown
             except redis.ResponseError as error:
                 if not isinstance(error, _PASSING) and not str(error).startswith(_BUSY):
                     raise translated(error) from error
+                reason = error  # says more than that the last attempt had no time left
                 self._pause(tried, ends, error)
 
     def _pause(self, tried: int, ends: float, error: Exception) -> None:
-        pause = PAUSE_SECONDS * 3.0 ** (tried - 1)
-        if tried >= ATTEMPTS or time.monotonic() + pause > ends - _SHORTEST:
+        pause = min(PAUSE_SECONDS * 3.0 ** (tried - 1), _LONGEST_PAUSE)
+        # Where another server may take over, it does so within the time of a call, or not.
+        is_last = tried >= ATTEMPTS and self._sentinels is None
+        if is_last or time.monotonic() + pause > ends - _SHORTEST:
             raise StoreUnreachable(f"the Redis server did not answer: {_said(error)}") from error
         time.sleep(pause)
 
@@ -161,8 +185,13 @@ class Server:
         pool: Any = self._pool
         connection = pool.get_connection()
         try:
+            if self._sentinels is not None and connection.is_astray:
+                connection.disconnect()
             connection.send_command(*words)
             return connection.read_response(timeout=max(_SHORTEST, min(self._attempt_seconds, ends - time.monotonic())))
+        except _PASSING:
+            connection.disconnect()  # it is no primary any more
+            raise
         except redis.ResponseError:
             raise
         except BaseException:
@@ -210,6 +239,11 @@ class Line:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def is_astray(self) -> bool:
+        """Whether another server has become the primary since."""
+        return bool(getattr(self._connection, "is_astray", False))
 
     def send(self, document: str) -> None:
         """Send a step."""

@@ -7,9 +7,10 @@ import os
 from sos.model.errors import Conflict, StoreMissing
 from sos.stores.redis import keys, settings
 from sos.stores.redis.agents import RedisDirectory
+from sos.stores.redis.history import History
 from sos.stores.redis.mail import RedisMailbox
 from sos.stores.redis.posting import Post
-from sos.stores.redis.reader import StreamReader
+from sos.stores.redis.reader import RedisReader
 from sos.stores.redis.ring import Ring
 from sos.stores.redis.server import CALL_SECONDS, Server
 from sos.stores.redis.step import Steps
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 
 class RedisStore:
-    """The port `Store` over the database that `url` names (`redis://`, `rediss://`, `unix://`). Threads may share it.
+    """The port `Store` over the database that `url` names (`redis://`, `rediss://`, `unix://`, `redis+sentinel://`).
+
+    Threads may share it.
 
     Raises StoreUnfit where the server cannot keep the promise, StoreMissing where `create` is not set and there is no store.
     """
@@ -31,26 +34,36 @@ class RedisStore:
     def __init__(self, url: str, *, create: bool = False, call_seconds: float = CALL_SECONDS) -> None:
         self._server = Server(url, call_seconds=call_seconds)
         try:
-            found = self._open(create=create)
+            self._terms = self._open(create=create)
         except BaseException:
             self._server.close()
             raise
-        self.durability: Durability = found.durability
-        #: Why the durability is not `disk`, or empty.
-        self.remark = found.remark
-        steps = Steps(self._server, lambda parcel, *, optional: Post(parcel, found.durability, optional=optional))
+        terms = self._terms
+        # What tells a sender of a change is posted with the change, whatever the server has become.
+        steps = Steps(self._server, lambda parcel, *, optional: Post(parcel, terms.found.durability, optional=optional))
         self._ring = Ring(self._server)
         self.agents = RedisDirectory(self._server, steps)
-        self.mail = RedisMailbox(self._server, steps, self.agents, found.durability)
+        history = History(self._server, self.agents.notify)
+        self.mail = RedisMailbox(self._server, steps, self.agents, terms, history)
         self.tokens = RedisTokens(self._server, steps)
         self.skills = RedisSkills(self._server, steps)
         self.streams = RedisStreams(self._server, steps, self.mail, self.agents)
         #: Looks into the streams that others write in the same database.
-        self.reader = StreamReader(self._server)
+        self.reader = RedisReader(self._server)
 
-    def _open(self, *, create: bool) -> settings.Settings:
+    @property
+    def durability(self) -> Durability:
+        """See `ports.Store.durability`. As it was when something was last sent."""
+        return self._terms.found.durability
+
+    @property
+    def remark(self) -> str:
+        """Why the durability is not `disk`, or empty."""
+        return self._terms.found.remark
+
+    def _open(self, *, create: bool) -> settings.Terms:
         with self._server.call():
-            found = settings.read_back(self._server)
+            found = settings.Terms(self._server)
             if create:
                 self._server.command("HSETNX", keys.META, "epoch", os.urandom(16).hex())
             self._server.epoch = self._read_epoch()

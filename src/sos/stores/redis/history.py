@@ -1,0 +1,69 @@
+"""What was sent from here is looked for again once another server is the primary: it may lack the newest messages.
+
+Sentinels promote a replica, and replication does not wait. The history is the same then, its numbers go back, and whoever got a
+receipt must hear that its message is gone. What other processes sent they look for themselves; what a process sent that has ended
+since, nobody looks for.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from sos.model.errors import StoreError
+from sos.model.findings import Notice
+from sos.stores.redis import keys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sos.model.messages import Message
+    from sos.model.parcels import Posted
+    from sos.stores.redis.server import Server
+
+REMEMBERED = 10_000
+"""The newest messages that are looked for: replicas lag by seconds, not by more than this."""
+
+
+class History:
+    """The newest messages that were sent from here."""
+
+    def __init__(self, server: Server, tell: Callable[[Notice], None]) -> None:
+        self._server = server
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._moves = server.moves
+        self._sent: deque[Message] = deque(maxlen=REMEMBERED)
+
+    def keep(self, posted: Sequence[Posted]) -> None:
+        """These were acknowledged. Looks for the earlier ones first where the primary has changed."""
+        if not self._server.has_sentinels:
+            return
+        if self._moves != self._server.moves and self._lock.acquire(blocking=False):
+            try:
+                self._look()
+            except StoreError:
+                pass  # the messages are stored, and so their sender must hear; the next send looks again
+            finally:
+                self._lock.release()
+        self._sent.extend(each.message for each in posted)
+
+    def _look(self) -> None:
+        moves, sent = self._server.moves, list(self._sent)
+        found: list[bytes | None] = []
+        for start in range(0, len(sent), 1000):
+            ids = [message.id for message in sent[start : start + 1000]]
+            found += self._server.command("HMGET", keys.IDS, *ids)
+        for message, lines in zip(sent, found, strict=True):
+            if f" {keys.tag(message.sender)} ".encode() not in (lines or b""):
+                self._tell(_lost(message))
+        self._moves = moves
+
+
+def _lost(message: Message) -> Notice:
+    text = (
+        f"Your message {message.id} to {message.to} is gone: another Redis server took over, and lacked it. Nobody has it any"
+        " more, unless it was read before. Send it again if it still counts."
+    )
+    return Notice(agent=message.sender, at=message.sent_at, code="message_lost", text=text)
