@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Self
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+LACKING = _FULL | {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EROFS, errno.EIO}
+"""What the machine lacks, wherever it is met (also while Python loads a module): no defect of ours."""
 
 
 def private_directory(path: str) -> str:

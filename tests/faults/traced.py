@@ -58,6 +58,11 @@ class Traced:
         )  # fmt: skip
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
+    def elsewhere(self) -> bool:
+        """Whether the injection met another call than it was meant for: how many modules Python opens is not always the same."""
+        hurt = [line for line in self.log.read_text(errors="replace").splitlines() if "(INJECTED)" in line]
+        return bool(hurt) and not any(str(self.shell.root) in line or " write(1<" in line for line in hurt)
+
     def calls(self) -> list[Call]:
         """What the last run did to files below our root and to standard output, in order."""
         found, counts = [], dict.fromkeys(CALLS, 0)

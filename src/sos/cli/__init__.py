@@ -58,6 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         output.forget_output()
         return 1
+    except OSError as error:
+        from sos import files  # loaded already by nearly all that opens files
+
+        if error.errno not in files.LACKING:
+            raise
+        return _refuse(files.translated(error, str(error.filename or "a file")), as_json=as_json)
     except KeyboardInterrupt:
         output.remark("")
         return 130

@@ -184,7 +184,10 @@ def forget_session(root: str, session: str) -> None:
 
 
 def _remove_old(run: str, now: Millis) -> None:
-    for name in os.listdir(run):
-        path = os.path.join(run, name)
-        if name.startswith(("session-", "q-")) and os.lstat(path).st_mtime < now / 1000 - SESSIONS_KEPT:
-            files.remove(path)
+    try:
+        for name in os.listdir(run):
+            path = os.path.join(run, name)
+            if name.startswith(("session-", "q-")) and os.lstat(path).st_mtime < now / 1000 - SESSIONS_KEPT:
+                files.remove(path)
+    except (OSError, SosError):
+        return  # another session removes it at the same time, or the disk refuses: no start waits for tidiness

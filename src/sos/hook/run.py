@@ -10,6 +10,7 @@ import os
 import sys
 import time
 
+from sos.files import LACKING, translated
 from sos.homes.resolver import session_name
 from sos.hook import answer
 from sos.hook.session import Event, Turn, begin, parse_event
@@ -67,6 +68,10 @@ def main(arguments: list[str]) -> int:
         _notice(settings, event, "the store did not answer in time")
     except SosError as error:
         _notice(settings, event, f"{error.message}. Next: {error.next_step}")
+    except OSError as error:
+        lacking = translated(error, str(error.filename or "a file"))
+        told = f"{lacking.message}. Next: {lacking.next_step}" if error.errno in LACKING else f"a defect of SOS ({error})"
+        _notice(settings, event, told)
     except Exception as error:  # noqa: BLE001  # process entry: a bug of ours must never break the agent's turn
         _notice(settings, event, f"a defect of SOS ({type(error).__name__}: {error})")
     finally:
