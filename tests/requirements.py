@@ -113,13 +113,8 @@ PROMISES: tuple[Promise, ...] = (
     # The envelope and its assurance
     Promise("MESSAGE-001", "Every message has a UUIDv7 made by its sender, and the envelope's fields come back as they were sent; a reply carries the thread and what it answers.", "§6", "kept"),
     Promise("MESSAGE-002", "The store sets the sender from the token; a sender claimed in the call has no effect.", "§6", "kept"),
-<<<<<<< HEAD
     Promise("MESSAGE-003", "Writing is strict: text over 64 KiB of UTF-8, an unknown kind or field, or a wrong type is refused with a code, and nothing is stored.", "§6", "kept"),
     Promise("MESSAGE-004", "A reply has one hop more than what it answers, and a message past 8 hops is refused, so that two auto-repliers die down.", "§6", "kept"),
-=======
-    Promise("MESSAGE-003", "Writing is strict: text over 64 KiB of UTF-8, an unknown kind or field, or a wrong type is refused with a code, and nothing is stored.", "§6", "open"),
-    Promise("MESSAGE-004", "A message past 8 hops is refused, so that two auto-repliers die down.", "§6", "open"),
->>>>>>> faults
     Promise("MESSAGE-005", "Reading understands the five older envelope formats.", "§6", "kept"),
     Promise("MESSAGE-006", "An entry that nobody understands is shown as such and holds up nothing behind it.", "§6", "kept"),
     Promise("MESSAGE-007", "Every message shows its assurance on every face: `same-user` embedded, `claimed` for a foreign entry.", "§6", "kept"),
