@@ -18,6 +18,7 @@ from sos.model.errors import InboxFull, TooManyHops
 from sos.model.ids import new_id
 from sos.model.messages import MAX_HOPS, Draft
 from sos.model.names import Slug
+from sos.model.tokens import AGENT_SCOPES
 from sos.stores.sqlite.store import SqliteStore
 from sos.testing.faults import acts
 from sos.testing.oracle import Log, judge
