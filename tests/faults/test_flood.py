@@ -100,7 +100,6 @@ def test_two_that_answer_everything_die_down_where_they_count_their_hops(world: 
 HANDLER = """
 import os, signal, sys
 from sos.model.times import Millis
-from sos.model.tokens import AGENT_SCOPES
 from sos.model.transitions import Ack
 from sos.testing.faults import acts
 store = acts.opened(sys.argv[1], sys.argv[2])
