@@ -111,7 +111,7 @@ class Group:
         try:
             if self._line is None:
                 self._line = self._server.line()
-            self._line.send(step.document())
+            self._line.send(step.words())
         except LINE_ERRORS:
             self._again()
 

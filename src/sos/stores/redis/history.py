@@ -18,8 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sos.model.messages import Message
-    from sos.model.parcels import Posted
+    from sos.model.parcels import Parcel, Posted
     from sos.stores.redis.server import Server
 
 REMEMBERED = 10_000
@@ -34,7 +33,7 @@ class History:
         self._tell = tell
         self._lock = threading.Lock()
         self._moves = server.moves
-        self._sent: deque[Message] = deque(maxlen=REMEMBERED)
+        self._sent: deque[Parcel] = deque(maxlen=REMEMBERED)
 
     def keep(self, posted: Sequence[Posted]) -> None:
         """These were acknowledged. Looks for the earlier ones first where the primary has changed."""
@@ -47,23 +46,23 @@ class History:
                 pass  # the messages are stored, and so their sender must hear; the next send looks again
             finally:
                 self._lock.release()
-        self._sent.extend(each.message for each in posted)
+        self._sent.extend(each.parcel for each in posted)
 
     def _look(self) -> None:
         moves, sent = self._server.moves, list(self._sent)
         found: list[bytes | None] = []
         for start in range(0, len(sent), 1000):
-            ids = [message.id for message in sent[start : start + 1000]]
+            ids = [parcel.draft.id for parcel in sent[start : start + 1000]]
             found += self._server.command("HMGET", keys.IDS, *ids)
-        for message, lines in zip(sent, found, strict=True):
-            if f" {keys.tag(message.sender)} ".encode() not in (lines or b""):
-                self._tell(_lost(message))
+        for parcel, lines in zip(sent, found, strict=True):
+            if f" {keys.tag(parcel.sender)} ".encode() not in (lines or b""):
+                self._tell(_lost(parcel))
         self._moves = moves
 
 
-def _lost(message: Message) -> Notice:
+def _lost(parcel: Parcel) -> Notice:
     text = (
-        f"Your message {message.id} to {message.to} is gone: another Redis server took over, and lacked it. Nobody has it any"
-        " more, unless it was read before. Send it again if it still counts."
+        f"Your message {parcel.draft.id} to {parcel.draft.to} is gone: another Redis server took over, and lacked it."
+        " Nobody has it any more, unless it was read before. Send it again if it still counts."
     )
-    return Notice(agent=message.sender, at=message.sent_at, code="message_lost", text=text)
+    return Notice(agent=parcel.sender, at=parcel.sent_at, code="message_lost", text=text)

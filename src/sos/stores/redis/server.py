@@ -245,9 +245,9 @@ class Line:
         """Whether another server has become the primary since."""
         return bool(getattr(self._connection, "is_astray", False))
 
-    def send(self, document: str) -> None:
+    def send(self, words: Sequence[Word]) -> None:
         """Send a step."""
-        self._connection.send_command(*self._words, document)
+        self._connection.send_command(*self._words, *words)
 
     def receive(self) -> Any:
         """The reply to the oldest step on its way."""
