@@ -63,7 +63,8 @@ class Group:
             if self._closed:
                 raise StoreUnreachable("the store is closed")
             self._waiting.append((parcel, future))
-            self._changed.notify_all()
+            if len(self._waiting) == 1:  # the thread waits for nothing else
+                self._changed.notify_all()
         return future
 
     def close(self) -> None:
