@@ -29,6 +29,7 @@ def main() -> None:
         middle = {name: sorted(each)[ROUNDS // 2] for name, each in rates.items()}
         say(f"{IN_FLIGHT} in flight", middle["flying"] / middle["benchmark"], "redis-benchmark -c 50 -P 1", 0.5, at_least=True)
         say("one at a time", middle["bare"] / middle["single"], "a bare client's XADD", 1.5)
+        say("idempotent sends", middle["single"] / middle["bare"], "plain XADD of the same client", 0.4, at_least=True)
         for name, rate in middle.items():
             print(f"  {name}: {rate:,.0f} per second")
         store.close()

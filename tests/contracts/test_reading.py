@@ -213,7 +213,7 @@ def test_in_any_interleaving_each_message_is_shown_once(steps: list[Any]) -> Non
     interleave(in_memory(), steps)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEPS, max_size=40))
 def test_in_any_interleaving_each_message_is_shown_once_on_a_server(steps: list[Any], ground: OnServer) -> None:
     interleave(ground.make(), steps)

@@ -63,7 +63,8 @@ class Group:
             if self._closed:
                 raise StoreUnreachable("the store is closed")
             self._waiting.append((parcel, future))
-            self._changed.notify_all()
+            if len(self._waiting) == 1:  # the thread waits for nothing else
+                self._changed.notify_all()
         return future
 
     def close(self) -> None:
@@ -111,7 +112,7 @@ class Group:
         try:
             if self._line is None:
                 self._line = self._server.line()
-            self._line.send(step.document())
+            self._line.send(step.words())
         except LINE_ERRORS:
             self._again()
 

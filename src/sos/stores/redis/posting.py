@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sos.model import transitions
 from sos.model.addresses import is_direct
 from sos.model.deliveries import INBOX_LIMIT, INBOX_RESERVE, Delivery, rank_of
@@ -24,6 +26,8 @@ _TYPES = {"ack": "ack", "broadcast": "broadcast"}
 """What older readers call a kind; everything else is `chat` to them."""
 _FRESH = [Delivery(recipient="", rank=rank) for rank in range(5)]
 _FRESH_VALUES = [rows.delivery_value(delivery) for delivery in _FRESH]
+_is_direct = lru_cache(1024)(is_direct)
+"""Few addresses are written to again and again, and reading one takes longer than all else of its message's entry."""
 MARK = "sos"
 """A field that only our own entries have: the kind of the message. It proves nothing; the index of ids does."""
 
@@ -61,10 +65,15 @@ class Post:
         return [
             int(self.optional), message.id, keys.tag(sender), keys.sent(sender), "" if sender == SYSTEM else limit,
             message.address, message.sha256, str(message.sent_at), "" if timer is None else timer, rank * keys.RANK,
-            int(message.kind == "request"), rows.message_value(message, self._durability), _FRESH_VALUES[rank],
+            int(message.kind == "request"), _FRESH_VALUES[rank],
             [] if message.assurance == "claimed" else readable(message), self.recipients,
             [[slug, rows.delivery_value(delivery), facts] for slug, (delivery, facts) in self._answered.items()],
         ]  # fmt: skip
+
+    def texts(self) -> tuple[str, str]:
+        """What is large, and so no part of the document: the message as it is kept, and the payload of its readable copy."""
+        message = self.message
+        return rows.message_value(message, self._durability), "" if message.assurance == "claimed" else _payload(message)
 
     def refusal(self, outcome: list[Any]) -> SosError:
         """The error that an outcome is."""
@@ -101,20 +110,20 @@ class Post:
 
 
 def readable(message: Message) -> list[str]:
-    """The entry in the stream, as the older envelope 1.0: what older readers and SDKs understand."""
-    source, when = f"agent:{message.sender}", iso(message.sent_at)
-    payload: dict[str, object] = {"text": message.text, "source": source, "timestamp": message.sent_at / SECOND}
-    more = {"kind": message.kind, "thread": message.thread, "in_reply_to": message.in_reply_to}
-    payload.update({name: value for name, value in more.items() if value is not None})
-    fields = {
-        "id": message.id,
-        "type": _TYPES.get(message.kind, "chat"),
-        "source": source,
-        "target": f"{'agent' if is_direct(message.address) else 'channel'}:{message.to}",
-        "payload": rows.dumps(payload),
-        "timestamp": when,
-        "version": "1.0",
-        "project": message.project,
-        MARK: message.kind,
-    }
-    return [text for pair in fields.items() for text in pair]
+    """The entry in the stream, as the older envelope 1.0: what older readers and SDKs understand. Its payload goes last."""
+    target = f"{'agent' if _is_direct(message.address) else 'channel'}:{message.to}"
+    return [
+        "id", message.id, "type", _TYPES.get(message.kind, "chat"), "source", f"agent:{message.sender}", "target", target,
+        "timestamp", iso(message.sent_at), "version", "1.0", "project", message.project, MARK, message.kind, "payload",
+    ]  # fmt: skip
+
+
+def _payload(message: Message) -> str:
+    payload: dict[str, object] = {
+        "text": message.text, "source": f"agent:{message.sender}", "timestamp": message.sent_at / SECOND, "kind": message.kind,
+    }  # fmt: skip
+    if message.thread is not None:
+        payload["thread"] = message.thread
+    if message.in_reply_to is not None:
+        payload["in_reply_to"] = message.in_reply_to
+    return rows.dumps(payload)

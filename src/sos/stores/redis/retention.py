@@ -33,9 +33,10 @@ class Retention:
     def after(self, posted: Sequence[Posted]) -> None:
         """One message in `EVERY` brings a step with it, once it is stored."""
         for each in posted:
-            if not each.duplicate and each.message.seq and each.message.seq % EVERY == 0:
+            # Not by its message, which is made anew each time that it is asked for.
+            if not each.duplicate and each.seq and each.seq % EVERY == 0:
                 try:
-                    self.step(each.message.sent_at, LOOKED_AT)
+                    self.step(each.parcel.sent_at, LOOKED_AT)
                 except StoreError:
                     return  # the message is stored, and so its sender must hear; the next one prunes
 

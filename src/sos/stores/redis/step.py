@@ -134,17 +134,19 @@ class Step:
             facts = "\n".join(rows.fact_value(message, fact) for fact in loaded.facts)
             self.write("ADDLINE", keys.part(loaded.box, "FACTS"), number, facts)
 
-    def document(self) -> str:
+    def words(self) -> list[str]:
         """All of it, as the script reads it. Empty where there is nothing to write."""
         for loaded in self._loaded.values():
             self._save(loaded)
         if not (self._operations or self.posts or self._quiet[0]):
-            return ""
+            return []
         # What only posts needs no mark of its own to be known again: a message has its id.
         nonce = os.urandom(12).hex() if self._operations else ""
         checks = [(key, field, "-" if value is None else b"=" + value) for (key, field), value in self._checks.items()]
         posts = [post.words() for post in self.posts]
-        return rows.dumps([nonce, "each" if self.each else "all", checks, self._operations, posts, self._quiet])
+        document = rows.dumps([nonce, "each" if self.each else "all", checks, self._operations, posts, self._quiet])
+        # Texts stand beside it: inside, they would be quoted here and taken apart there, letter by letter.
+        return [document, *(text for post in self.posts for text in post.texts())]
 
     def settle(self, reply: bytes, *, unsure: bool) -> bool:
         """Take the script's reply. False where something that was read has changed. Raises what a post was refused for.
@@ -164,10 +166,10 @@ class Step:
 
     def commit(self, *, unsure: bool = False) -> bool:
         """Write all of it, and `settle`."""
-        document = self.document()
-        if not document:
+        words = self.words()
+        if not words:
             return True
-        reply, again = self._server.tried_script("step", [document])
+        reply, again = self._server.tried_script("step", words)
         return self.settle(reply, unsure=unsure or again)
 
 

@@ -1,6 +1,7 @@
 -- One step: compare what was read, judge what is posted, then write all of it, or nothing.
--- ARGV: one JSON document: nonce (or empty), `all` or `each`, checks (key, field, and `-` or `=value`), operations (lists of words),
--- posts (named below), and where to look whether all is quiet (box or empty, and a number).
+-- ARGV: a JSON document: nonce (or empty), `all` or `each`, checks (key, field, and `-` or `=value`), operations (lists of words),
+-- posts (named below), and where to look whether all is quiet (box or empty, and a number); then for each post the message as it is
+-- kept, and the payload of its readable copy.
 -- Gives JSON: "conflict", or outcomes of the posts and whether it is quiet.
 -- Nothing may fail once writing has begun: the engine takes nothing back.
 local nonce, mode, checks, operations, sent, ask = unpack(cjson.decode(ARGV[2]))
@@ -23,12 +24,16 @@ for place, words in ipairs(sent) do
   local post = {}
   -- optional: dropped without a word where its recipient is not here · limit: live deliveries of a full inbox, or empty
   post.optional, post.id, post.tag, post.sent, post.limit, post.address, post.sha, post.sent_at, post.timer, post.base, post.open,
-    post.message, post.delivery, post.entry, post.to, post.answered = unpack(words)
+    post.delivery, post.entry, post.to, post.answered = unpack(words)
+  post.message = ARGV[2 * place + 1]
+  if #post.entry > 0 then
+    post.entry[#post.entry + 1] = ARGV[2 * place + 2]
+  end
   posts[place] = post
 end
 
--- Judging. `depths` and `new` hold what this very step has let in so far.
-local depths, new, open = {}, {}, {}
+-- Judging. `depths` and `new` hold what this very step has let in so far, `visits` how often it goes to a box.
+local depths, new, open, visits = {}, {}, {}, {}
 local function judge(post, place)
   -- What is here already is answered as before, whoever has left since.
   post.line = call('HGET', IDS, post.id)
@@ -64,6 +69,7 @@ local function judge(post, place)
   end
   for _, box in ipairs(post.boxes) do
     depths[box] = depths[box] + 1
+    visits[box] = (visits[box] or 0) + 1
   end
   new[post.tag .. post.id] = place
   return {'new', 0, deepest}
@@ -131,8 +137,9 @@ local rung = {}
 local function deliver(post, number, box, slug, delivery)
   local own = '{' .. post.address .. '}'
   local address = string.sub(box, 1, #own) == own and '' or post.address
-  gather('HSET', box .. DELIVERIES, number, address .. '\n' .. delivery)
-  gather('ZADD', box .. ALL, number, number)
+  local put = visits[box] > 1 and gather or call
+  put('HSET', box .. DELIVERIES, number, address .. '\n' .. delivery)
+  put('ZADD', box .. ALL, number, number)
   if not rung[slug] then
     rung[slug] = true
     call('PUBLISH', RING .. EPOCH .. ':' .. slug, '!')
@@ -146,8 +153,7 @@ local function store(post, number)
     local added = redis.pcall('XADD', post.address, '*', unpack(post.entry))
     entry = type(added) == 'string' and added or '-' -- the readable copy is for others: the message does not rest on it
   end
-  gather('HSET', beside(post.address), number, post.message)
-  gather('HSET', beside(post.address), number .. ' to', table.concat(post.boxes, ' '))
+  call('HSET', beside(post.address), number, post.message, number .. ' to', table.concat(post.boxes, ' '))
   local line = table.concat({number, post.tag, entry, post.address}, ' ')
   -- Another post of this step may have used the id in another sender's name.
   local kept = taken[post.id] or post.line
@@ -166,8 +172,9 @@ local function store(post, number)
     if over then
       gather('HSET', box .. FACTS, number, over[3])
     else
-      gather('ZADD', box .. LIVE, place, number)
-      gather('ZADD', box .. UNREAD, place, number)
+      local put = visits[box] > 1 and gather or call
+      put('ZADD', box .. LIVE, place, number)
+      put('ZADD', box .. UNREAD, place, number)
       if post.open == 1 then
         gather('ZADD', box .. OPEN, place, number)
       end
