@@ -356,6 +356,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("FAULT-002", "`sos faults --seed N` breaks fresh stores beside the user's own, which it never opens, without root: the same seed plans the same faults, a table says what was lost, and it ends with 1 where anything was.", "§14", "kept"),
     Promise("FAULT-003", "For each zero of the fault tests a defect is planted that the same check finds and names: at least 20 of them, and each check passes without its defect.", "§14", "kept"),
     Promise("FAULT-004", "An error of a sync is never a receipt, and no later receipt rests on what was written before that sync: it is written again.", "§6", "kept"),
+    Promise("FAULT-005", "One command writes the evidence page: trials and what was broken, each zero with its 3/n bound, every planted defect and whether it was caught, what was skipped, and the machine without its name.", "§14", "kept"),
 
     # Numbers, on a machine with 2 cores; each is a command that prints the ratio, the limit of the same run, and the goal
     Promise("PERF-001", "The hook at a tool batch without mail costs at most 1.5 × `sh -c :`, p50 ≤ 1.5 ms, p99 ≤ 3 ms, whole process, embedded.", "§14", "kept", "bench/hook_quiet.py"),

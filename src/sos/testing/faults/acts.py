@@ -27,6 +27,8 @@ CONTEXT = Slug("bb")
 """Reads as a hook does: print, flush, mark."""
 HANDLER = Slug("dd")
 """Works on what it leases; its effect is a reply, and the reply closes the message in the same step."""
+PATIENCE = 30.0
+"""Seconds after which a handler that cannot empty its inbox is a finding."""
 LEASE = 30
 """Milliseconds of a lease: a killed handler's message must come back within the trial."""
 
@@ -95,8 +97,10 @@ def answer_id(message: MessageId) -> MessageId:
 
 def handle(say: Say, path: str, run: str, name: str, once: bool) -> None:
     """Lease, answer, acknowledge; what was closed by its answer needs no ack, and a lost lease must refuse one."""
-    store = opened(path, run)
+    store, ends = opened(path, run), time.monotonic() + PATIENCE
     while True:
+        if once and time.monotonic() > ends:
+            raise TimeoutError(f"{store.mail.count(HANDLER, 'unread')} messages cannot be handled")
         at = now()
         store.mail.tick(at)
         taken = store.mail.lease(HANDLER, name, 3, Millis(at + LEASE), at)

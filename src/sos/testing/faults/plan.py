@@ -17,7 +17,7 @@ NAMES: dict[Kind, str] = {
     "torn": "files cut or changed, on copies",
 }
 _SHARES: dict[Kind, int] = {"kill": 5, "frozen": 1, "readers": 1, "clock": 1, "twice": 1, "torn": 1}
-ROUND = 40
+ROUND = 8
 """Trials in one store; the next round begins with a fresh one, so that judging stays cheap."""
 
 

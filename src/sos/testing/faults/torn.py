@@ -8,10 +8,14 @@ import shutil
 
 from sos.model.errors import SosError
 from sos.testing.faults import acts
+from sos.testing.faults.children import Child
 from sos.testing.oracle import Broken, Log
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sos.testing.faults.children import Say
+
 MESSAGES = 30
-PAGE = 4096
 
 
 def fill(place: tuple[str, str], log: Log) -> list[str]:
@@ -53,21 +57,29 @@ def trial(place: tuple[str, str], sent: list[str], chance: random.Random) -> lis
         with open(os.open(copy + each, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
             file.write(data)
     what = f"{how} in sos.db{suffix}"
-    try:
-        return [Broken("changed", f"{what}: {text}") for text in _wrong(copy, place[1], sent, log_only=suffix == "-wal")]
-    except SosError:
-        return []  # refused by name
-    except Exception as error:  # noqa: BLE001  # whatever escapes the doorway is the finding
-        return [Broken("failed", f"{what}: {type(error).__name__}: {error}")]
+    said = Child(_look, copy, place[1]).end()
+    if any(each["kind"] == "failed" for each in said):
+        return [Broken("failed", f"{what}: {said[-1]['error']}")]
+    if any(each["kind"] == "refused" for each in said):
+        return []
+    texts = [each["text"] for each in said]
+    return [Broken("changed", f"{what}: {text}") for text in _wrong(texts, sent, log_only=suffix == "-wal")]
 
 
-def _wrong(path: str, run: str, sent: list[str], *, log_only: bool) -> list[str]:
-    store = acts.opened(path, run)
+def _look(say: Say, path: str, run: str) -> None:
+    """A process of its own: a store that was refused half-way may stay open, and a fork must not carry it over."""
     try:
-        entries = store.mail.entries(acts.CONTEXT, "unread", len(sent) + 10)
-    finally:
-        store.close()
-    texts = [entry.message.text for entry in entries if not entry.damaged]
+        store = acts.opened(path, run)
+        entries = store.mail.entries(acts.CONTEXT, "unread", 2 * MESSAGES)
+    except SosError as error:
+        say("refused", code=error.code)
+        return
+    for entry in entries:
+        if not entry.damaged:
+            say("text", text=entry.message.text)
+
+
+def _wrong(texts: list[str], sent: list[str], *, log_only: bool) -> list[str]:
     wrong = [f"a text that nobody sent: {text[:40]!r}" for text in texts if text not in sent]
     if log_only and texts != sent[: len(texts)]:
         wrong.append(f"{len(texts)} messages with a gap in them")
