@@ -97,8 +97,8 @@ def answer_id(message: MessageId) -> MessageId:
 
 def handle(say: Say, path: str, run: str, name: str, once: bool) -> None:
     """Lease, answer, acknowledge; what was closed by its answer needs no ack, and a lost lease must refuse one."""
-    store, ends = opened(path, run), time.monotonic() + PATIENCE
-    while True:
+    store, ends, parent = opened(path, run), time.monotonic() + PATIENCE, os.getppid()
+    while os.getppid() == parent:  # whoever is idle says nothing, and would not notice that nobody listens
         if once and time.monotonic() > ends:
             raise TimeoutError(f"{store.mail.count(HANDLER, 'unread')} messages cannot be handled")
         at = now()
