@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sos.model.errors import NetworkFileSystem, StoreDamaged, StoreError, StoreUnreachable, UpgradeNeeded
+from sos.model.errors import NetworkFileSystem, StoreDamaged, StoreUnreachable, UpgradeNeeded
 from sos.stores.sqlite import database
 from sos.stores.sqlite.database import Database
 from sos.stores.sqlite.log import CAP_BYTES, CHECKPOINT_BYTES
@@ -122,19 +122,3 @@ def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "major", lambda _device: 0)
     with pytest.raises(NetworkFileSystem):
         database.refuse_network(str(tmp_path))
-
-
-@pytest.mark.promise("SQLITE-015")
-@pytest.mark.parametrize("data", [b"not a database at all" * 400, b"SQLite format 3\x00" + bytes(8000)])
-def test_a_store_that_is_refused_is_closed(home: Path, data: bytes) -> None:
-    path = home / ".sos" / "sos.db"
-    path.touch(mode=0o600)
-    path.write_bytes(data)
-    before, kept = len(os.listdir("/dev/fd")), list[object]()
-    for _ in range(5):
-        database = Database(str(path))
-        kept.append(database)
-        with pytest.raises(StoreError) as refused:
-            database.open(create=False)
-        kept.append(refused.value)
-    assert len(os.listdir("/dev/fd")) == before

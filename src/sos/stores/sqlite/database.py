@@ -74,18 +74,18 @@ class Database:
         refuse_network(folder)
         if not create and not os.path.exists(self.path):
             raise StoreError(f"there is no store at {self.path}")
+        self._connection = self._guarded(self._connect)
+        self._log = Log(self.path + "-wal", int(self.read("PRAGMA page_size")[0][0]))
+        if create and not self.read("SELECT 1 FROM sqlite_master LIMIT 1"):
+            schema.migrate(self)
         try:
-            self._guarded(self._connect)
-            self._log = Log(self.path + "-wal", int(self.read("PRAGMA page_size")[0][0]))
-            if create and not self.read("SELECT 1 FROM sqlite_master LIMIT 1"):
-                schema.migrate(self)
             if schema.check(self) < schema.newest():
                 schema.migrate(self)
         except StoreError:
             self.close()
             raise
 
-    def _connect(self) -> None:
+    def _connect(self) -> Any:
         # Closing any descriptor of a file drops all POSIX locks that this process has on it, SQLite's included; another process
         # then truncates the wal-index under us (SIGBUS). So nothing here ever opens the database or its -shm, except to make it.
         try:
@@ -94,7 +94,7 @@ class Database:
             check_private(self.path)
         except OSError as error:
             raise translated(error, self.path) from error
-        connection = self._connection = sqlite.connect(self.path, **_OPTIONS)
+        connection = sqlite.connect(self.path, **_OPTIONS)
         wanted = [("journal_mode", "wal"), ("synchronous", 2), ("wal_autocheckpoint", 0), ("journal_size_limit", CAP_BYTES)]
         if sys.platform == "darwin":
             wanted += [("fullfsync", 1), ("checkpoint_fullfsync", 1)]
@@ -105,6 +105,7 @@ class Database:
         connection.text_factory = _text
         connection.execute("PRAGMA trusted_schema = 0")
         connection.execute("PRAGMA cell_size_check = 1")
+        return connection
 
     def read(self, sql: str, values: object = ()) -> list[Row]:
         """Run one statement and return its rows. No read transaction outlives the call."""
