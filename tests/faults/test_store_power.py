@@ -50,6 +50,8 @@ def cut(root: Path, trials: Trials) -> list[Broken]:
         return [Broken("lost", f"the store does not open: {error.message}")]
     try:
         return judge(store, trials.log)
+    except SosError as error:
+        return [Broken("lost", f"the store cannot be read: {error.message}")]
     finally:
         store.close()
 
