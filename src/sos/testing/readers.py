@@ -175,7 +175,7 @@ class ReaderContract:
         places = [old.add(f"first in {place}", place) for place in range(13)]
         assert len(set(places)) == 1
         old.add("far ahead", 1, ago=-(10**12))
-        burst = [f"burst {number}" for number in range(300)]
+        burst = [f"burst {number}" for number in range(150)]
         for number, text in enumerate(burst):
             old.add(text, number % 3)
             if number % 40 == 0:
