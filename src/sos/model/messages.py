@@ -82,6 +82,16 @@ class Message(Record):
     #: SHA-256 over the fields that the sender set, hexadecimal.
     sha256: str
 
+    @property
+    def deadline_in(self) -> int | None:
+        """Milliseconds from sending until an answer was to be overdue: what its sender wrote."""
+        return None if self.deadline is None else self.deadline - self.sent_at
+
+    @property
+    def expires_in(self) -> int | None:
+        """Milliseconds from sending until it was not to be shown any more: what its sender wrote."""
+        return None if self.expires is None else self.expires - self.sent_at
+
 
 class Receipt(Record):
     """What a sender holds after a send: where the message is, and how its recipients are."""
@@ -179,20 +189,20 @@ def _utf8(text: str) -> bytes:
         raise InvalidInput(f"the text is not UTF-8 at character {error.start}", next_step=step) from error
 
 
-def digest(draft: Draft) -> bytes:
+def digest(content: Draft | Message) -> bytes:
     """SHA-256 over what the sender set, each field with its length, so that no two drafts share one form."""
     fields = (
-        draft.to,
-        draft.kind,
-        draft.text,
-        draft.content_type,
-        draft.thread or "",
-        draft.in_reply_to or "",
-        str(draft.priority),
-        "" if draft.deadline_in is None else str(draft.deadline_in),
-        "" if draft.expires_in is None else str(draft.expires_in),
-        str(draft.hops),
-        wire.dumps(dict(sorted(draft.headers.items()))) if draft.headers else "{}",
+        content.to,
+        content.kind,
+        content.text,
+        content.content_type,
+        content.thread or "",
+        content.in_reply_to or "",
+        str(content.priority),
+        "" if content.deadline_in is None else str(content.deadline_in),
+        "" if content.expires_in is None else str(content.expires_in),
+        str(content.hops),
+        wire.dumps(dict(sorted(content.headers.items()))) if content.headers else "{}",
     )
     text = "".join([f"{len(field)}:{field}" for field in fields])
     if text.isascii():  # then characters are bytes: nearly always so, and three times as fast

@@ -95,8 +95,8 @@ def draft_of(message: Message) -> Draft:
         thread=message.thread,
         in_reply_to=message.in_reply_to,
         priority=message.priority,
-        deadline_in=None if message.deadline is None else message.deadline - message.sent_at,
-        expires_in=None if message.expires is None else message.expires - message.sent_at,
+        deadline_in=message.deadline_in,
+        expires_in=message.expires_in,
         hops=message.hops,
         headers=message.headers,
     )

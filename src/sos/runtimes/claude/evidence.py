@@ -24,6 +24,8 @@ WINDOW = 64 * 1024
 MAX_READ = 256 * 1024
 """Bytes that one hook run reads (5 MB in one buffer cost 27 ms, in windows 11)."""
 MAX_LINE = 4 * 1024 * 1024
+_REQUEST, _SHOWN = b'"api-request"', b"[sos "
+"""What stands in the lines that can be evidence."""
 
 
 class Look(Record):
@@ -53,46 +55,61 @@ def look(path: str, offset: int, needles: list[str]) -> Look:
     length = size(path)
     if offset > length:
         offset = length
-    for start, line in _lines(path, offset):
-        offset = start + len(line)
-        if b'"api-request"' in line:
-            stamp = _request_time(line)
-            if stamp is not None:
-                asked_at, asked = stamp, f"api-request at byte {start}"
-        elif b"[sos " in line and needles:
-            where, text = _context(line)
-            for needle in needles:
-                if where and needle in text and needle not in arrived:
-                    arrived[needle] = f"{where} at byte {start}"
+    for begun, block in _blocks(path, offset):
+        offset = begun + len(block)
+        for start, line in _telling(begun, block):
+            if _REQUEST in line:
+                stamp = _request_time(line)
+                if stamp is not None:
+                    asked_at, asked = stamp, f"api-request at byte {start}"
+            elif needles:
+                where, text = _context(line)
+                for needle in needles:
+                    if where and needle in text and needle not in arrived:
+                        arrived[needle] = f"{where} at byte {start}"
     return Look(arrived=arrived, asked_at=asked_at, asked=asked, offset=offset)
 
 
-def _lines(path: str, offset: int) -> list[tuple[int, bytes]]:
+def _telling(start: int, block: bytes) -> list[tuple[int, bytes]]:
+    """The lines of a block that may be evidence. Most blocks have none, and are not cut into lines at all (0.4 ms of a run)."""
+    lines: list[tuple[int, bytes]] = []
+    if _REQUEST in block or _SHOWN in block:
+        for line in block.split(b"\n"):
+            if _REQUEST in line or _SHOWN in line:
+                lines.append((start, line))
+            start += len(line) + 1
+    return lines
+
+
+def _blocks(path: str, offset: int) -> list[tuple[int, bytes]]:
+    """What is new, in blocks of whole lines, each with its place."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would wait for its writer
     except OSError:
         return []
-    lines: list[tuple[int, bytes]] = []
+    blocks: list[tuple[int, bytes]] = []
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return []  # a device never ends
         rest, start, position = b"", offset, offset
-        while position - offset < MAX_READ or (not lines and len(rest) < MAX_LINE):
+        while position - offset < MAX_READ or (not blocks and len(rest) < MAX_LINE):
             window = os.pread(descriptor, WINDOW, position)
             if not window:
                 break
             position += len(window)
-            *whole, rest = (rest + window).split(b"\n")
-            for line in whole:
-                lines.append((start, line + b"\n"))
-                start += len(line) + 1
+            if ends := window.rfind(b"\n") + 1:
+                blocks.append((start, rest + window[:ends]))
+                start += len(blocks[-1][1])
+                rest = window[ends:]
+            else:
+                rest += window
     except OSError:
-        return lines
+        return blocks
     finally:
         os.close(descriptor)
-    if not lines and len(rest) >= MAX_LINE:
-        lines.append((start, rest))  # one line of over 4 MB: passed over, or nothing would ever be read again
-    return lines
+    if not blocks and len(rest) >= MAX_LINE:
+        blocks.append((start, rest))  # one line of over 4 MB: passed over, or nothing would ever be read again
+    return blocks
 
 
 def _request_time(line: bytes) -> Millis | None:

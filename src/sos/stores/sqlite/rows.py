@@ -9,7 +9,7 @@ from sos.model.deliveries import ARRIVALS, Delivery, Entry, withheld
 from sos.model.ids import loaded, stored
 from sos.model.messages import ASSURANCES, KINDS, Message, digest
 from sos.model.names import Slug
-from sos.model.parcels import draft_of, seal, seal_of
+from sos.model.parcels import seal, seal_of
 from sos.model.times import Millis
 from sos.model.transitions import is_live, timer_of
 
@@ -85,7 +85,7 @@ def message_of(row: Row) -> tuple[Message, bool]:
         assurance=ASSURANCES[row[17]],
         sha256="",
     )
-    message = message.replace(sha256=digest(draft_of(message)).hex())
+    message = message.replace(sha256=digest(message).hex())
     return message, seal(message) == row[18]
 
 
