@@ -35,7 +35,7 @@ class Monitor:
         connection = LocalConnection(self.world.store, agent, self.world.clock, SESSION, scopes=AGENT_SCOPES["bus"])
         monkeypatch.setattr(wait, "_bound", lambda _: connection)
         monkeypatch.setattr(wait, "_sleep", lambda _, seconds: self.rest("sleep", seconds))
-        monkeypatch.setattr(connection, "wait", lambda seconds: self.rest("wait", seconds))
+        monkeypatch.setattr(self.world.store, "wait", lambda _, seconds: self.rest("wait", seconds))
 
     def rest(self, how: str, seconds: float) -> None:
         self.rests.append((how, seconds))

@@ -37,6 +37,6 @@ def run(command: Command) -> int:
         raise InvalidInput(f"{command.arguments.to} is in no directory that exists", next_step=EXAMPLE)
     stamp = iso(connection.clock.now()).replace(":", "").replace(".", "")
     path = command.arguments.to or os.path.join(files.private_directory(folder), f"sos-{stamp}.db")
-    size = connection.store.copy(path)
+    size = connection.copy(path)
     command.out(f"copied to {path} ({size:,} bytes)", {"id": path, "bytes": size})
     return 0

@@ -54,7 +54,7 @@ class Command:
 
         freshen(self.settings)
         connection = connect(self.settings, self.arguments.as_agent)
-        connection.store.mail.tick(connection.clock.now())
+        connection.tick()
         for refused in drain_outbox(self.settings, connection):
             self.remark(f"sos: not sent, and never will be: {refused}")
         return connection

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from sos.cli import forms
-from sos.core.sending import hearing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
     from sos.cli.command import Command
-    from sos.core.connection import LocalConnection
-    from sos.model.agents import Agent
-    from sos.model.times import Millis
+    from sos.model.agents import Peer
 
 EXAMPLE = "sos peers --json"
 
@@ -24,21 +21,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(command: Command) -> int:
     """List."""
-    connection = command.connect()
-    now = connection.clock.now()
-    agents = [agent for agent in connection.peers() if command.arguments.all or agent.status == "open"]
-    values = [_form(connection, agent, now) for agent in agents]
+    peers = [peer for peer in command.connect().peers() if command.arguments.all or peer.agent.status == "open"]
+    values = [_form(peer) for peer in peers]
     lines = [_line(value) for value in values]
     command.out("\n".join(lines) or "no other agents: sos join --name NAME --role ROLE", {"peers": values})
     return 0
 
 
-def _form(connection: LocalConnection, agent: Agent, now: Millis) -> dict[str, object]:
-    store = connection.store
-    bodies = store.agents.bodies(agent.slug)
-    presence = "closed" if agent.status == "closed" else bodies[0].presence if bodies else "unknown"
-    skills = [skill.id for skill in connection.skills(agent.project, agent.slug) if skill.status == "active"]
-    return {**forms.agent(agent), "presence": presence, "hearing": hearing(store, agent.slug, now), "skills": skills}
+def _form(peer: Peer) -> dict[str, object]:
+    return {**forms.agent(peer.agent), "presence": peer.presence, "hearing": peer.hearing, "skills": list(peer.skills)}
 
 
 def _line(value: dict[str, object]) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 
 from sos import files
-from sos.core.access import allow_all, record_of
 from sos.homes import home as homes
-from sos.model.errors import Conflict, InvalidInput, NotFound, TokenDamaged
+from sos.model.errors import InvalidInput, NotFound, TokenDamaged
 from sos.model.times import iso
-from sos.model.tokens import ADMIN, AGENT_SERVICES, SERVICES, TokenRecord, mint, parse_token
+from sos.model.tokens import AGENT_SERVICES, SERVICES, TokenRecord, mint, parse_token
 from sos.wiring.local import who_am_i
 
 TYPE_CHECKING = False
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
     import argparse
 
     from sos.cli.command import Command
-    from sos.core.connection import LocalConnection
     from sos.model.tokens import Service, Token
+    from sos.ports.connection import Connection
 
 EXAMPLE = "sos token where"
 
@@ -89,20 +88,21 @@ def _line(record: TokenRecord) -> str:
     return f"{record.key_id}  {record.service:<9} {record.agent:<24} {state:<8} {iso(record.created_at)}"
 
 
-def _list(command: Command, connection: LocalConnection) -> int:
-    records = connection.store.tokens.of(None if ADMIN in connection.scopes else connection.me.slug)
+def _list(command: Command, connection: Connection) -> int:
+    records = connection.tokens()
     command.out("\n".join(_line(each) for each in records), {"tokens": [_form(each) for each in records]})
     return 0
 
 
-def _show(command: Command, connection: LocalConnection) -> int:
+def _show(command: Command, connection: Connection) -> int:
     service = _service(command)
-    records = [record for record in connection.store.tokens.of(connection.me.slug) if record.service == service]
+    mine = connection.me.slug
+    records = [record for record in connection.tokens() if record.service == service and record.agent == mine]
     command.out("\n".join(_line(each) for each in records) or "none", {"tokens": [_form(each) for each in records]})
     return 0
 
 
-def _mint(command: Command, connection: LocalConnection) -> int:
+def _mint(command: Command, connection: Connection) -> int:
     token = _new(connection, _service(command), command.arguments.scope)
     if command.arguments.out:
         files.write(command.arguments.out, (token.text + "\n").encode())
@@ -113,15 +113,13 @@ def _mint(command: Command, connection: LocalConnection) -> int:
     return 0
 
 
-def _new(connection: LocalConnection, service: Service, scopes: list[str] | None = None) -> Token:
-    allow_all(connection.scopes)
-    token, me, now = mint(SERVICES[service]), connection.me, connection.clock.now()
-    made = record_of(token, me.slug, me.project, now, scopes=None if scopes is None else tuple(scopes))
-    connection.store.tokens.add(made)
+def _new(connection: Connection, service: Service, scopes: list[str] | None = None) -> Token:
+    token = mint(SERVICES[service])
+    connection.add_token(token, scopes)
     return token
 
 
-def _rotate(command: Command, connection: LocalConnection) -> int:
+def _rotate(command: Command, connection: Connection) -> int:
     service = _service(command)
     path = homes.path_of(command.settings.home, connection.me.slug)
     with files.Lock(f"{path}/token.lock", 5.0):
@@ -130,38 +128,29 @@ def _rotate(command: Command, connection: LocalConnection) -> int:
         homes.save_token(path, token)
         command.connect()  # the new one is proven before the old one dies
         if before is not None:
-            connection.store.tokens.revoke(parse_token(before).key_id, connection.clock.now())
+            connection.revoke_token(parse_token(before).key_id)
     command.out(f"{service}: {token.key_id} from now on; the one before is revoked", {"id": token.key_id, "service": service})
     return 0
 
 
-def _revoke(command: Command, connection: LocalConnection) -> int:
+def _revoke(command: Command, connection: Connection) -> int:
     key = command.arguments.which
     if not key:
         raise InvalidInput("which token? It is named by its key id", next_step="sos token list")
-    allow_all(connection.scopes)
-    record = connection.store.tokens.by_key(key)
-    if record is None or (connection.me.slug != record.agent and ADMIN not in connection.scopes):
-        raise NotFound(f"no token {key!a}", next_step="sos token list")
-    live = connection.store.tokens.revoke(key, connection.clock.now())
+    live = connection.revoke_token(key)
     command.out(f"{key} {'is revoked' if live else 'was revoked before'}", {"id": key, "revoked": live})
     return 0
 
 
-def _import(command: Command, connection: LocalConnection) -> int:
+def _import(command: Command, connection: Connection) -> int:
     place = command.arguments.imported
     if not place:
         raise InvalidInput("which token?", next_step="sos token import --token-file PATH   (or '-' to read standard input)")
     data = sys.stdin.buffer.read(4096) if place == "-" else files.read(place, limit=4096)
     if data is None:
         raise NotFound(f"{place} is not there", next_step="name the file that holds the token")
-    allow_all(connection.scopes)
     token = parse_token(data.decode("ascii", "replace"))
-    known = connection.store.tokens.by_key(token.key_id)
-    if known is not None and (known.agent != connection.me.slug or known.revoked_at is not None):
-        why = "was revoked" if known.agent == connection.me.slug else f"is {known.agent}'s"
-        raise Conflict(f"the {token.service} token {token.key_id} {why}; nothing was changed", next_step="sos token list")
-    connection.store.tokens.add(record_of(token, connection.me.slug, connection.me.project, connection.clock.now()))
+    connection.add_token(token)
     homes.save_token(homes.path_of(command.settings.home, connection.me.slug), token)
     command.out(f"{token.service} token {token.key_id} is {connection.me.slug}'s now", {"id": token.key_id})
     return 0

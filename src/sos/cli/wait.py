@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import argparse
 
     from sos.cli.command import Command
-    from sos.core.connection import LocalConnection
+    from sos.ports.connection import Connection
 
 EXAMPLE = "sos wait --timeout 10m"
 SWEEP = 15.0
@@ -47,14 +47,7 @@ def run(command: Command) -> int:
         if unread or left <= 0:
             command.out(f"{unread} unread", {"id": connection.me.slug, "unread": unread})
             return 0 if unread else 1
-        connection.wait(_rest(connection, min(left, SWEEP)))
-        connection.store.mail.tick(connection.clock.now())
-
-
-def _rest(connection: LocalConnection, seconds: float) -> float:
-    """At most `seconds`, and no longer than until the next timer: an overdue request is told when it is overdue."""
-    timer = connection.store.mail.next_timer()
-    return seconds if timer is None else min(seconds, max((timer - connection.clock.now()) / 1000, 0.001))
+        connection.wait(min(left, SWEEP))
 
 
 def _lines(command: Command) -> int:
@@ -63,15 +56,15 @@ def _lines(command: Command) -> int:
         return 0  # an unbound session is left in peace
     parent, told = os.getppid(), 0
     while os.getppid() == parent and _lives(command.settings.session_pid):
-        connection.store.mail.tick(connection.clock.now())
-        attention = (connection.store.agents.agent(connection.me.slug) or connection.me).attention
+        connection.tick()
+        myself = connection.myself()
+        attention, body = myself.agent.attention, myself.body
         waiting = [entry for entry in connection.inbox("unread", 64) if attention.wakes(entry.delivery.rank)]
         newest = max((entry.message.seq for entry in waiting), default=0)
-        body = connection.store.agents.body(connection.session)
-        if newest <= told and connection.store.mail.count(connection.me.slug, "unread"):
+        if newest <= told and connection.count("unread"):
             _sleep(connection, BUSY)  # a wait for rings would end at once, for what was told already or wakes nobody
         elif newest <= told:
-            connection.wait(_rest(connection, SWEEP))
+            connection.wait(SWEEP)
         elif (body is not None and (not body.holder or body.presence == "working")) or attention.is_quiet(_minute()):
             _sleep(connection, BUSY)
         else:
@@ -82,12 +75,12 @@ def _lines(command: Command) -> int:
     return 0
 
 
-def _sleep(connection: LocalConnection, seconds: float) -> None:
+def _sleep(connection: Connection, seconds: float) -> None:
     """Rest without an ear for rings; what time makes due is still done within a second."""
     ends = time.monotonic() + seconds
     while (left := ends - time.monotonic()) > 0:
         time.sleep(min(left, SECOND))
-        connection.store.mail.tick(connection.clock.now())
+        connection.tick()
 
 
 def _lives(process: int | None) -> bool:
@@ -107,7 +100,7 @@ def _minute() -> int:
     return now.tm_hour * 60 + now.tm_min
 
 
-def _bound(command: Command) -> LocalConnection | None:
+def _bound(command: Command) -> Connection | None:
     """The session's connection; the monitor may start before the session's own hook has recorded it."""
     for _ in range(20):
         try:

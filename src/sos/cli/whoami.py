@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from sos.cli import forms
-from sos.core import readiness
 from sos.homes import home as homes
 from sos.model.times import iso
 
@@ -29,7 +28,7 @@ def run(command: Command) -> int:
 
     who = who_am_i(command.settings, command.arguments.as_agent)
     connection = command.connect()
-    answers = readiness.answers(connection.store, connection.me, guide_path(command.settings, connection.me))
+    answers = connection.answers(guide_path(command.settings, connection.me))
     good = all(each.good for each in answers)
     lines = [f"{who.slug}, because of {who.why}"]
     lines += [f"{'✔' if each.good else '!'} {each.question} {each.answer}" for each in answers]

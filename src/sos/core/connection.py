@@ -1,10 +1,11 @@
-"""One agent's connection to the bus: what every face (commands, hook, MCP, SDK) calls, over an embedded store."""
+"""The port `Connection` over a store in this process: what every face (commands, hook, MCP, SDK) calls."""
 
 from __future__ import annotations
 
 from sos.core import access
+from sos.model.agents import Myself, Peer
 from sos.model.deliveries import DAMAGED
-from sos.model.errors import Conflict, Forbidden, InvalidInput, UnknownMessage
+from sos.model.errors import Conflict, Forbidden, InvalidInput, NobodyHere, NotFound, UnknownMessage
 from sos.model.names import OPERATOR, Slug
 from sos.model.tokens import ADMIN
 from sos.model.transitions import Ack, Kill, Requeue, Surface
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
     from sos.model.addresses import GlobalSpelling
     from sos.model.agents import Agent
     from sos.model.deliveries import Entry, Story
+    from sos.model.findings import Answer
     from sos.model.ids import MessageId
-    from sos.model.messages import Draft, Receipt
+    from sos.model.messages import Assurance, Draft, Receipt
     from sos.model.skills import Skill
+    from sos.model.tokens import Token, TokenRecord
     from sos.ports import Clock, Store, View
 
 
@@ -39,9 +42,11 @@ class LocalConnection:
         scopes: tuple[str, ...],
         own: bool = True,
         spelling: GlobalSpelling = "agent",
+        assurance: Assurance = "same-user",
     ) -> None:
         self.store = store
-        self.spelling = spelling
+        self._spelling = spelling
+        self._assurance = assurance
         self.me = me
         self.scopes = scopes
         self.clock = clock
@@ -56,7 +61,7 @@ class LocalConnection:
 
         access.allow(self.scopes, "send:project", "send:any-project")
         now = self.clock.now()
-        parcel = sending.parcel_for(self.store, self.me, draft, now, self.spelling)
+        parcel = sending.parcel_for(self.store, self.me, draft, now, self._spelling).replace(assurance=self._assurance)
         if parcel.project != self.me.project and parcel.recipients != (OPERATOR,):
             access.allow(self.scopes, "send:any-project")
         return sending.send(self.store, parcel, now)
@@ -67,7 +72,8 @@ class LocalConnection:
 
         access.allow(self.scopes, ADMIN if squad == sending.EVERYWHERE else "broadcast:project")
         now = self.clock.now()
-        return sending.send(self.store, sending.broadcast_parcel(self.store, self.me, draft, now, squad), now)
+        parcel = sending.broadcast_parcel(self.store, self.me, draft, now, squad).replace(assurance=self._assurance)
+        return sending.send(self.store, parcel, now)
 
     def reply(self, answered: MessageId, draft: Draft, sender: str | None = None) -> Receipt:
         """Answer a message of the own inbox; that closes a request. `draft.to` is filled here. Raises TooManyHops."""
@@ -129,9 +135,18 @@ class LocalConnection:
             self.store.mail.apply(self.me.slug, [(entry.message.seq, ended if entry.damaged else shown) for entry in entries])
 
     def wait(self, seconds: float) -> bool:
-        """Wait for mail; see `ports.Store.wait`."""
+        """Wait until mail may have come, or a time has made something due, which is done then; at most `seconds`."""
         access.allow(self.scopes, "inbox:self")
-        return self.store.wait(self.me.slug, seconds)
+        timer = self.store.mail.next_timer()
+        if timer is not None:
+            seconds = min(seconds, max((timer - self.clock.now()) / 1000, 0.001))
+        rung = self.store.wait(self.me.slug, seconds)
+        self.tick()
+        return rung
+
+    def tick(self) -> None:
+        """Do what time has made due. See `ports.Mailbox.tick`."""
+        self.store.mail.tick(self.clock.now())
 
     def dead(self, limit: int) -> list[Entry]:
         """The own inbox's dead letters."""
@@ -167,9 +182,37 @@ class LocalConnection:
     def _mine(self, story: Story) -> bool:
         return story.message.sender != self.me.slug or story.message.sent_at >= self.me.joined_at
 
-    def peers(self) -> list[Agent]:
-        """The other agents."""
-        return [agent for agent in self.store.agents.agents() if agent.slug != self.me.slug]
+    def peers(self) -> list[Peer]:
+        """The other agents, those that have left as well."""
+        from sos.core.sending import hearing
+
+        now, found = self.clock.now(), []
+        for agent in self.store.agents.agents():
+            if agent.slug == self.me.slug:
+                continue
+            bodies = self.store.agents.bodies(agent.slug)
+            presence = "closed" if agent.status == "closed" else bodies[0].presence if bodies else "unknown"
+            skills = tuple(skill.id for skill in self.skills(agent.project, agent.slug) if skill.status == "active")
+            found.append(Peer(agent=agent, presence=presence, hearing=hearing(self.store, agent.slug, now), skills=skills))
+        return found
+
+    def myself(self) -> Myself:
+        """The own record as it stands now, and the body of this session."""
+        body = self.store.agents.body(self.session) if self.session else None
+        return Myself(agent=self.store.agents.agent(self.me.slug) or self.me, body=body)
+
+    def answers(self, guide: str | None) -> list[Answer]:
+        """The four questions. `guide`: the path of the installed guide, if it can be read."""
+        from sos.core import readiness
+
+        return readiness.answers(self.store, self.me, guide)
+
+    def take(self) -> None:
+        """Make this session the one that the inbox is shown in. Raises NobodyHere where it is no body of this agent."""
+        body = self.myself().body
+        if body is None or body.agent != self.me.slug:
+            raise NobodyHere("only a running session that is bound to an agent can hold its inbox")
+        self.store.agents.hold(self.session)
 
     def skills(self, project: str | None = None, owner: Slug | None = None) -> list[Skill]:
         """Skills that can be seen."""
@@ -181,6 +224,37 @@ class LocalConnection:
             raise Forbidden("the operator cannot leave")
         access.allow_all(self.scopes)
         self.store.agents.close(self.me.slug, self.clock.now())
+
+    # --- tokens and the store -----------------------------------------------------------------------------------------
+
+    def tokens(self) -> list[TokenRecord]:
+        """What is known of the own tokens; of all agents' for the operator."""
+        return self.store.tokens.of(None if ADMIN in self.scopes else self.me.slug)
+
+    def add_token(self, token: Token, scopes: Sequence[str] | None = None) -> None:
+        """Make a token that was minted or found count as this agent's. Its secret stays here: the store gets a digest.
+
+        Raises InvalidInput for a scope that it cannot have, Conflict where it is another's or was revoked.
+        """
+        access.allow_all(self.scopes)
+        known = self.store.tokens.by_key(token.key_id)
+        if known is not None and (known.agent != self.me.slug or known.revoked_at is not None):
+            why = "was revoked" if known.agent == self.me.slug else f"is {known.agent}'s"
+            raise Conflict(f"the {token.service} token {token.key_id} {why}; nothing was changed", next_step="sos token list")
+        narrowed = None if scopes is None else tuple(scopes)
+        self.store.tokens.add(access.record_of(token, self.me.slug, self.me.project, self.clock.now(), scopes=narrowed))
+
+    def revoke_token(self, key: str) -> bool:
+        """Revoke a token by its key id; whether it was live. Raises NotFound for what is not the agent's."""
+        access.allow_all(self.scopes)
+        record = self.store.tokens.by_key(key)
+        if record is None or (self.me.slug != record.agent and ADMIN not in self.scopes):
+            raise NotFound(f"no token {key!a}", next_step="sos token list")
+        return self.store.tokens.revoke(key, self.clock.now())
+
+    def copy(self, path: str) -> int:
+        """Copy the store to a new file; its bytes. See `ports.Store.copy`."""
+        return self.store.copy(path)
 
     def _require_own(self) -> None:
         access.allow(self.scopes, "inbox:self")

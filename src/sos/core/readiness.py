@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from sos.model.findings import Finding
-from sos.model.record import Record
+from sos.model.findings import Answer, Finding
 from sos.model.times import iso
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sos.model.agents import Agent
     from sos.ports import Store
-
-
-class Answer(Record):
-    """One question, its answer, and what to do where the answer is not good."""
-
-    question: str
-    good: bool
-    answer: str
-    next_step: str = ""
 
 
 def answers(store: Store, agent: Agent, guide: str | None) -> list[Answer]:

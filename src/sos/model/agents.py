@@ -79,6 +79,24 @@ class Body(Record):
     hook_outcome: str = ""
 
 
+class Peer(Record):
+    """An agent as others see it."""
+
+    agent: Agent
+    presence: Presence
+    #: hearing, late, deaf or unknown.
+    hearing: str
+    #: Ids of its active skills.
+    skills: tuple[str, ...]
+
+
+class Myself(Record):
+    """An agent's own record as it stands now, and the body that asks, where a session asks."""
+
+    agent: Agent
+    body: Body | None
+
+
 class Joining(Record):
     """What an agent says of itself when it joins."""
 

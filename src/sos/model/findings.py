@@ -31,3 +31,12 @@ class Notice(Record):
     at: Millis
     code: str
     text: str
+
+
+class Answer(Record):
+    """One of the four questions, its answer, and what to do where the answer is not good."""
+
+    question: str
+    good: bool
+    answer: str
+    next_step: str = ""

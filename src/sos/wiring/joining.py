@@ -31,8 +31,8 @@ from sos.wiring.local import SystemClock, facts, guide_path, make_operator, open
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sos.core.readiness import Answer
     from sos.model.agents import Agent, Enrolment
+    from sos.model.findings import Answer
     from sos.model.tokens import Service, Token
     from sos.settings import Settings
     from sos.stores.sqlite.store import SqliteStore

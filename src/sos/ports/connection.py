@@ -1,0 +1,147 @@
+"""What every face calls: the bus as one agent sees it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sos.model.agents import Agent, Myself, Peer
+    from sos.model.deliveries import Entry, Story
+    from sos.model.findings import Answer
+    from sos.model.ids import MessageId
+    from sos.model.messages import Draft, Receipt
+    from sos.model.names import Slug
+    from sos.model.skills import Skill
+    from sos.model.tokens import Token, TokenRecord
+    from sos.ports import Clock, View
+
+
+class Connection(Protocol):
+    """The bus as one agent sees it, whether its store is in this process or behind a server.
+
+    What the token shown has no scope for raises ScopeMissing. Every call may raise StoreUnreachable: nothing is known then of
+    what it would have changed, and it may be done again, since a message has its id.
+    """
+
+    @property
+    def me(self) -> Agent:
+        """The agent as it was when the connection was made."""
+        ...
+
+    @property
+    def session(self) -> str:
+        """The body that acts; empty for a terminal of the operator's."""
+        ...
+
+    @property
+    def own(self) -> bool:
+        """Whether this is the agent's own body. Only that changes a delivery; anybody else looks."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that ages are told by."""
+        ...
+
+    def send(self, draft: Draft) -> Receipt:
+        """Send to one agent. Raises UnknownAgent (with the nearest names), InvalidInput, IdConflict, InboxFull."""
+        ...
+
+    def broadcast(self, draft: Draft, squad: str | None = None) -> Receipt:
+        """Send to everybody of the project, or of a squad of it, or (`*`, the operator) of all projects. Raises NoRecipients."""
+        ...
+
+    def reply(self, answered: MessageId, draft: Draft, sender: str | None = None) -> Receipt:
+        """Answer a message of the own inbox; that closes a request. Whom it goes to is filled in. Raises TooManyHops."""
+        ...
+
+    def ack(self, ids: Sequence[MessageId], sender: str | None = None) -> list[Entry]:
+        """Acknowledge messages of the own inbox. Raises UnknownMessage; Conflict where several senders used the id."""
+        ...
+
+    def inbox(self, view: View, limit: int) -> list[Entry]:
+        """List without marking anything."""
+        ...
+
+    def count(self, view: View) -> int:
+        """How many entries a view holds."""
+        ...
+
+    def read(self, ids: Sequence[MessageId], limit: int = 20) -> list[Entry]:
+        """Whole messages, by id or all unread. Marks nothing: call `mark_read` after they were shown and flushed."""
+        ...
+
+    def mark_read(self, entries: Sequence[Entry]) -> None:
+        """Mark what was shown in the agent's own body; does nothing in another."""
+        ...
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until mail may have come, or a time has made something due, which is done then; at most `seconds`."""
+        ...
+
+    def tick(self) -> None:
+        """Do what time has made due, where nobody else does."""
+        ...
+
+    def dead(self, limit: int) -> list[Entry]:
+        """The own inbox's dead letters."""
+        ...
+
+    def requeue(self, ids: Sequence[MessageId]) -> list[Entry]:
+        """Give dead letters another life."""
+        ...
+
+    def drop(self, ids: Sequence[MessageId]) -> list[Entry]:
+        """End messages for good; their senders are told."""
+        ...
+
+    def trace(self, identifier: MessageId) -> Story:
+        """Everything known of one message that this agent sent or received. Raises UnknownMessage."""
+        ...
+
+    def sent(self, limit: int) -> list[Story]:
+        """Where everything stands that this agent sent, the newest first."""
+        ...
+
+    def peers(self) -> list[Peer]:
+        """The other agents, those that have left as well."""
+        ...
+
+    def myself(self) -> Myself:
+        """The own record as it stands now, and the body of this session."""
+        ...
+
+    def answers(self, guide: str | None) -> list[Answer]:
+        """The four questions. `guide`: the path of the installed guide, if it can be read."""
+        ...
+
+    def take(self) -> None:
+        """Make this session the one that the inbox is shown in. Raises NobodyHere where it is no body of this agent."""
+        ...
+
+    def skills(self, project: str | None = None, owner: Slug | None = None) -> list[Skill]:
+        """Skills that can be seen."""
+        ...
+
+    def leave(self) -> None:
+        """Give the slug back. The record stays."""
+        ...
+
+    def tokens(self) -> list[TokenRecord]:
+        """What is known of the own tokens; of all agents' for the operator."""
+        ...
+
+    def add_token(self, token: Token, scopes: Sequence[str] | None = None) -> None:
+        """Make a token count as this agent's. Its secret is not handed over: a digest is. Raises InvalidInput, Conflict."""
+        ...
+
+    def revoke_token(self, key: str) -> bool:
+        """Revoke a token by its key id; whether it was live. Raises NotFound for what is not the agent's."""
+        ...
+
+    def copy(self, path: str) -> int:
+        """Copy the store to a new file; its bytes. Raises Conflict where it is not in this process."""
+        ...
