@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sos.model.addresses import GlobalSpelling
 
 STORE_PREFIX = "sqlite://"
+REDIS_PREFIXES = ("redis://", "rediss://", "unix://", "redis+")
 
 
 class Settings(Record):
@@ -23,8 +24,13 @@ class Settings(Record):
     home: str
     #: The store's file: `SOS_STORE=sqlite:///path`, default `sos.db` beside the homes.
     store: str | None = None
+    #: `SOS_STORE=redis://…` (also `rediss://`, `unix://`, `redis+sentinel://`): the store of `sos serve`, which alone opens it.
+    redis: str | None = None
     #: `SOS_URL`: a server in front of the store.
     url: str | None = None
+    #: `SOS_HOST`, `SOS_PORT`: where `sos serve` listens, default 127.0.0.1:7690.
+    host: str = "127.0.0.1"
+    port: int = 7690
     #: `SOS_AGENT`: the agent of a session that is being started.
     agent: str | None = None
     #: The running runtime session, where there is one: `CLAUDE_CODE_SESSION_ID`.
@@ -52,7 +58,10 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         home=os.path.normpath(home),
         store=_store_path(environment.get("SOS_STORE")),
+        redis=_redis_url(environment.get("SOS_STORE")),
         url=environment.get("SOS_URL") or None,
+        host=environment.get("SOS_HOST") or "127.0.0.1",
+        port=_port(environment.get("SOS_PORT") or "7690"),
         agent=environment.get("SOS_AGENT") or None,
         session=environment.get("CLAUDE_CODE_SESSION_ID") or None,
         session_pid=int(pid) if pid.isdigit() and pid.isascii() else 0,
@@ -70,8 +79,18 @@ def _spelling(value: str) -> GlobalSpelling:
     return known[value]
 
 
+def _port(value: str) -> int:
+    if not (value.isdigit() and value.isascii() and len(value) <= 5 and int(value) < 65536):
+        raise InvalidInput(f"SOS_PORT={value[:40]!a} is no port", next_step="use 1 to 65535")
+    return int(value)
+
+
+def _redis_url(value: str | None) -> str | None:
+    return value if value and value.startswith(REDIS_PREFIXES) else None
+
+
 def _store_path(value: str | None) -> str | None:
-    if not value:
+    if not value or value.startswith(REDIS_PREFIXES):
         return None
     if not value.startswith(STORE_PREFIX + "/"):
         raise InvalidInput(f"SOS_STORE={value.split(':')[0]}:… is not a store that this program opens",

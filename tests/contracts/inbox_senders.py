@@ -35,8 +35,8 @@ from sos.testing.clock import FakeClock
 from tests.contracts.inbox_model import Copy, Holder, Letter, Mesh, Refusal
 
 if TYPE_CHECKING:
+    from sos.model.deliveries import View
     from sos.model.messages import MessageKind
-    from sos.ports import View
 
 LIMIT, RESERVE = 12, 4
 #: What the stores do on their own account and in their own order is not this machine's: see sos.testing.keeping.

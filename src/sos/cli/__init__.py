@@ -38,6 +38,7 @@ COMMANDS: dict[str, str] = {
     "connect": "connect a runtime: sos connect claude",
     "disconnect": "remove what connect wrote",
     "hook": "what a runtime runs at its events",
+    "serve": "serve registry, squad and bus over HTTP",
     "backup": "copy the store to a file, or list copies",
     "faults": "break fresh stores on purpose, and see what is lost",
     "completion": "completion for bash, zsh or fish",

@@ -115,7 +115,7 @@ def _mint(command: Command, connection: Connection) -> int:
 
 def _new(connection: Connection, service: Service, scopes: list[str] | None = None) -> Token:
     token = mint(SERVICES[service])
-    connection.add_token(token, scopes)
+    connection.add_token(token.known, scopes)
     return token
 
 
@@ -150,7 +150,7 @@ def _import(command: Command, connection: Connection) -> int:
     if data is None:
         raise NotFound(f"{place} is not there", next_step="name the file that holds the token")
     token = parse_token(data.decode("ascii", "replace"))
-    connection.add_token(token)
+    connection.add_token(token.known)
     homes.save_token(homes.path_of(command.settings.home, connection.me.slug), token)
     command.out(f"{token.service} token {token.key_id} is {connection.me.slug}'s now", {"id": token.key_id})
     return 0

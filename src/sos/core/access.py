@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sos.model.names import Slug
     from sos.model.times import Millis
-    from sos.model.tokens import Service, Token
+    from sos.model.tokens import KnownToken, Service, Token
     from sos.ports import Store
 
 CLOCK_SKEW = 60_000
@@ -34,6 +34,13 @@ def identify(store: Store, text: str, service: Service, now: Millis) -> TokenRec
     return record
 
 
+def embedded_scopes(record: TokenRecord) -> tuple[str, ...]:
+    """What a bus token allows where the store is in the same process: all that the agent's three tokens do, unless narrowed."""
+    whole = all(scope in record.scopes for scope in AGENT_SCOPES["bus"])
+    others = (*AGENT_SCOPES["registry"], *AGENT_SCOPES["squad"]) if whole else ("peers:read",)
+    return (*record.scopes, *others)
+
+
 def allow(scopes: tuple[str, ...], *wanted: str) -> None:
     """Refuse what none of these scopes is for. Raises ScopeMissing."""
     if not any(scope in scopes for scope in wanted):
@@ -48,7 +55,7 @@ def allow_all(scopes: tuple[str, ...]) -> None:
 
 
 def record_of(
-    token: Token,
+    token: Token | KnownToken,
     agent: Slug,
     project: str,
     now: Millis,

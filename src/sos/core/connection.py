@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from sos.model.addresses import GlobalSpelling
     from sos.model.agents import Agent
-    from sos.model.deliveries import Entry, Story
+    from sos.model.deliveries import Entry, Story, View
     from sos.model.findings import Answer
     from sos.model.ids import MessageId
     from sos.model.messages import Assurance, Draft, Receipt
     from sos.model.skills import Skill
-    from sos.model.tokens import Token, TokenRecord
-    from sos.ports import Clock, Store, View
+    from sos.model.tokens import KnownToken, TokenRecord
+    from sos.ports import Clock, Store
 
 
 class LocalConnection:
@@ -129,10 +129,17 @@ class LocalConnection:
         A damaged message is ended instead, and its sender told.
         """
         if self.own and entries:
-            now = self.clock.now()
-            shown = Surface(at=now, body=self.session, turn=self.me.turn)
-            ended = Kill(at=now, body=self.session, reason=DAMAGED)
-            self.store.mail.apply(self.me.slug, [(entry.message.seq, ended if entry.damaged else shown) for entry in entries])
+            sound = [entry.message.seq for entry in entries if not entry.damaged]
+            self.mark(sound, [entry.message.seq for entry in entries if entry.damaged])
+
+    def mark(self, shown: Sequence[int], damaged: Sequence[int]) -> None:
+        """`mark_read`, by the messages' numbers."""
+        self._require_own()
+        now = self.clock.now()
+        surfaced = Surface(at=now, body=self.session, turn=self.me.turn)
+        ended = Kill(at=now, body=self.session, reason=DAMAGED)
+        changes = [*((number, surfaced) for number in shown), *((number, ended) for number in damaged)]
+        self.store.mail.apply(self.me.slug, changes)
 
     def wait(self, seconds: float) -> bool:
         """Wait until mail may have come, or a time has made something due, which is done then; at most `seconds`."""
@@ -186,13 +193,15 @@ class LocalConnection:
         """The other agents, those that have left as well."""
         from sos.core.sending import hearing
 
+        access.allow(self.scopes, "peers:read")
         now, found = self.clock.now(), []
         for agent in self.store.agents.agents():
             if agent.slug == self.me.slug:
                 continue
             bodies = self.store.agents.bodies(agent.slug)
             presence = "closed" if agent.status == "closed" else bodies[0].presence if bodies else "unknown"
-            skills = tuple(skill.id for skill in self.skills(agent.project, agent.slug) if skill.status == "active")
+            listed = self.store.skills.list(agent.project, agent.slug)
+            skills = tuple(skill.id for skill in listed if skill.status == "active")
             found.append(Peer(agent=agent, presence=presence, hearing=hearing(self.store, agent.slug, now), skills=skills))
         return found
 
@@ -209,6 +218,7 @@ class LocalConnection:
 
     def take(self) -> None:
         """Make this session the one that the inbox is shown in. Raises NobodyHere where it is no body of this agent."""
+        self._require_own()
         body = self.myself().body
         if body is None or body.agent != self.me.slug:
             raise NobodyHere("only a running session that is bound to an agent can hold its inbox")
@@ -222,21 +232,22 @@ class LocalConnection:
         """Give the slug back. The record stays."""
         if self.me.slug == OPERATOR:
             raise Forbidden("the operator cannot leave")
-        access.allow_all(self.scopes)
+        access.allow(self.scopes, "enrol:self")
         self.store.agents.close(self.me.slug, self.clock.now())
 
     # --- tokens and the store -----------------------------------------------------------------------------------------
 
     def tokens(self) -> list[TokenRecord]:
         """What is known of the own tokens; of all agents' for the operator."""
+        access.allow(self.scopes, "enrol:self", "peers:read")
         return self.store.tokens.of(None if ADMIN in self.scopes else self.me.slug)
 
-    def add_token(self, token: Token, scopes: Sequence[str] | None = None) -> None:
-        """Make a token that was minted or found count as this agent's. Its secret stays here: the store gets a digest.
+    def add_token(self, token: KnownToken, scopes: Sequence[str] | None = None) -> None:
+        """Make a token that was minted or found count as this agent's. Whoever has it keeps its secret.
 
         Raises InvalidInput for a scope that it cannot have, Conflict where it is another's or was revoked.
         """
-        access.allow_all(self.scopes)
+        access.allow(self.scopes, "enrol:self")
         known = self.store.tokens.by_key(token.key_id)
         if known is not None and (known.agent != self.me.slug or known.revoked_at is not None):
             why = "was revoked" if known.agent == self.me.slug else f"is {known.agent}'s"
@@ -246,7 +257,7 @@ class LocalConnection:
 
     def revoke_token(self, key: str) -> bool:
         """Revoke a token by its key id; whether it was live. Raises NotFound for what is not the agent's."""
-        access.allow_all(self.scopes)
+        access.allow(self.scopes, "enrol:self")
         record = self.store.tokens.by_key(key)
         if record is None or (self.me.slug != record.agent and ADMIN not in self.scopes):
             raise NotFound(f"no token {key!a}", next_step="sos token list")

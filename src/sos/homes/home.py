@@ -36,6 +36,14 @@ def path_of(root: str, slug: str) -> str:
     return os.path.join(root, OPERATOR) if slug == OPERATOR else os.path.join(root, "agents", slug)
 
 
+def private(root: str, slug: str) -> str:
+    """Make the directory of a home, and those that it stands in; its path. Raises HomeNotPrivate, StorageFull."""
+    path = path_of(root, slug)
+    for place in (root, os.path.dirname(path), path):
+        files.private_directory(place)
+    return path
+
+
 def save(root: str, agent: Agent, store: str, epoch: str) -> Home:
     """Write an agent's identity file. Raises HomeNotPrivate, StorageFull."""
     home = Home(
@@ -47,9 +55,7 @@ def save(root: str, agent: Agent, store: str, epoch: str) -> Home:
         store=store,
         epoch=epoch,
     )
-    files.private_directory(root)
-    files.private_directory(os.path.dirname(home.path))
-    files.private_directory(home.path)
+    private(root, agent.slug)
     _set_aside_outbox(root, home)
     lines = [f"{key} = {wire.dumps(value)}\n" for key, value in home.fields().items() if key != "path"]
     files.write(os.path.join(home.path, "agent.toml"), (_HEADER + "".join(lines)).encode())

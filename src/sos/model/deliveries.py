@@ -24,11 +24,15 @@ if TYPE_CHECKING:
     #: What is known of arrival: nothing to know yet, waiting for evidence, proven, disproven, or no evidence can exist.
     Arrival = Literal["unshown", "pending", "proven", "absent", "no evidence"]
     Ending = Literal["expired", "dead"]
+    #: unread: never surfaced · due: unread, or to be shown again at the agent's turn · open: requests without an answer ·
+    #: pending: waiting for evidence of arrival · dead: dead letters · recent: the newest, whatever their state
+    View = Literal["unread", "due", "open", "pending", "dead", "recent"]
 
 FACTS: tuple[FactKind, ...] = (
     "accepted", "stored", "surfaced", "in context", "not in context", "leased", "acked", "replied", "overdue",
     "expired", "dead", "requeued",
 )  # fmt: skip
+VIEWS: tuple[View, ...] = ("unread", "due", "open", "pending", "dead", "recent")
 ARRIVALS: tuple[Arrival, ...] = ("unshown", "pending", "proven", "absent", "no evidence")
 
 REMINDER_TURNS = (1, 5, 20)

@@ -75,6 +75,11 @@ class Record(metaclass=RecordType):
         inside = ", ".join(f"{field}={value!r}" for field, value in self.fields().items())
         return f"{type(self).__name__}({inside})"
 
+    @classmethod
+    def needed(cls) -> tuple[str, ...]:
+        """The fields without a default."""
+        return tuple(field for field in cls._fields if field not in cls._defaults)
+
     def fields(self) -> dict[str, Any]:
         """All fields by name, in the order of their declaration."""
         return {field: getattr(self, field) for field in self._fields}

@@ -74,6 +74,19 @@ class Token(Record):
         """What a store keeps: SHA-256 of the whole text, 32 bytes."""
         return sha256(self.text.encode())
 
+    @property
+    def known(self) -> KnownToken:
+        """What others may know of it."""
+        return KnownToken(key_id=self.key_id, digest=self.digest, service=self.service)
+
+
+class KnownToken(Record):
+    """What a token's owner hands over of it, so that it counts: all but its secret."""
+
+    key_id: str
+    digest: bytes
+    service: Service
+
 
 class TokenRecord(Record):
     """What a store knows of a token."""

@@ -8,12 +8,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future
+    from contextlib import AbstractContextManager
     from typing import Literal
 
     from sos.model.addresses import Address
     from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining
     from sos.model.attention import Attention
-    from sos.model.deliveries import Entry, Story
+    from sos.model.deliveries import Entry, Story, View
     from sos.model.findings import Notice
     from sos.model.ids import MessageId
     from sos.model.messages import Durability
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     from sos.model.times import Millis
     from sos.model.tokens import TokenRecord
     from sos.model.transitions import Action
-
-    #: unread: never surfaced · due: unread, or to be shown again at the agent's turn · open: requests without an answer ·
-    #: pending: waiting for evidence of arrival · dead: dead letters · recent: the newest, whatever their state
-    View = Literal["unread", "due", "open", "pending", "dead", "recent"]
 
 
 class Clock(Protocol):
@@ -259,6 +256,14 @@ class SkillStore(Protocol):
         ...
 
 
+class Listener(Protocol):
+    """One ear for the rings of all agents."""
+
+    def heard(self, seconds: float) -> set[str]:
+        """The agents that were rung since the last call, or that a new timer is for; empty after `seconds` without any."""
+        ...
+
+
 class Store(Protocol):
     """Everything that is kept."""
 
@@ -307,6 +312,10 @@ class Store(Protocol):
 
     def nudge(self, agent: Slug) -> bool:
         """End the waits for `agent`, so that who waits asks anew for the next timer. Whether anybody waits."""
+        ...
+
+    def listen(self) -> AbstractContextManager[Listener]:
+        """Hear every agent's ring, from now on until the end of the block: for who wakes many. A ring can be lost."""
         ...
 
     def close(self) -> None:

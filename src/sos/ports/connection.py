@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sos.model.agents import Agent, Myself, Peer
-    from sos.model.deliveries import Entry, Story
+    from sos.model.deliveries import Entry, Story, View
     from sos.model.findings import Answer
     from sos.model.ids import MessageId
     from sos.model.messages import Draft, Receipt
     from sos.model.names import Slug
     from sos.model.skills import Skill
-    from sos.model.tokens import Token, TokenRecord
-    from sos.ports import Clock, View
+    from sos.model.tokens import KnownToken, TokenRecord
+    from sos.ports import Clock
 
 
 class Connection(Protocol):
@@ -134,8 +134,8 @@ class Connection(Protocol):
         """What is known of the own tokens; of all agents' for the operator."""
         ...
 
-    def add_token(self, token: Token, scopes: Sequence[str] | None = None) -> None:
-        """Make a token count as this agent's. Its secret is not handed over: a digest is. Raises InvalidInput, Conflict."""
+    def add_token(self, token: KnownToken, scopes: Sequence[str] | None = None) -> None:
+        """Make a token count as this agent's. Its secret is not handed over. Raises InvalidInput, Conflict."""
         ...
 
     def revoke_token(self, key: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from sos.model.deliveries import VIEWS
 from sos.model.errors import IdConflict, StaleFence, UnknownMessage
 from sos.model.ids import new_id
 from sos.model.names import Slug
@@ -12,11 +13,6 @@ from sos.model.transitions import Ack, Arrive, Extend, Kill, Miss, Release, Requ
 from sos.testing.contracts import Contract, refused
 from sos.testing.world import SESSION
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sos.ports import View
-
-VIEWS: tuple[View, ...] = ("unread", "due", "open", "pending", "dead", "recent")
 BB = Slug("bb")
 
 
@@ -128,6 +124,22 @@ class ViewContract(Contract):
         world.send()
         waiter.join(30)
         assert woken == [True]
+
+    def test_one_who_listens_hears_the_rings_of_all_agents_and_of_new_timers(self) -> None:
+        world = self.world()
+        with world.store.listen() as listener:
+            assert listener.heard(0.01) == set()
+            world.send(to="bb")
+            world.send(to="cc")
+            heard: set[str] = set()
+            while heard < {"bb", "cc"}:
+                more = listener.heard(10)
+                assert more, heard
+                heard |= more
+            assert listener.heard(0.01) == set()
+            assert world.store.nudge(BB) is True
+            assert listener.heard(10) == {"bb"}
+        assert world.store.nudge(BB) is False
 
     def test_readers_beside_a_writer_see_whole_steps(self) -> None:
         world = self.world()

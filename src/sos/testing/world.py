@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sos.model.agents import Enrolment
-    from sos.model.deliveries import Delivery, Entry
+    from sos.model.deliveries import Delivery, Entry, View
     from sos.model.ids import MessageId
     from sos.model.messages import MessageKind
     from sos.model.parcels import Posted
     from sos.model.transitions import Action
-    from sos.ports import Store, View
+    from sos.ports import Store
 
 SESSION = "session-of-b"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sos.core.access import identify
+from sos.core.access import embedded_scopes, identify
 from sos.homes import home as homes
 from sos.homes import resolver
 from sos.homes.resolver import Who
@@ -14,6 +14,7 @@ from sos.model.errors import (
     BusMismatch,
     HomeDamaged,
     HomeError,
+    InvalidInput,
     SosError,
     StoreDamaged,
     StoreMissing,
@@ -48,7 +49,11 @@ class SystemClock:
 
 
 def store_path(settings: Settings) -> str:
-    """Where the store of this environment is."""
+    """Where the store of this environment is. Raises InvalidInput where it is a server's: that takes sos serve."""
+    if settings.redis is not None:
+        raise InvalidInput(
+            "SOS_STORE names a Redis server, which only sos serve opens", next_step="export SOS_URL=… of that server"
+        )
     return settings.store or os.path.join(settings.home, "sos.db")
 
 
@@ -198,7 +203,7 @@ def admitted(store: SqliteStore, settings: Settings, home: Home) -> tuple[Agent,
     agent = store.agents.agent(record.agent)
     if agent is None or agent.slug != home.slug:
         raise TokenRefused(f"the bus token of {home.path} is the token of {record.agent}", next_step="sos token where")
-    return agent, record.scopes
+    return agent, embedded_scopes(record)
 
 
 def make_operator(settings: Settings) -> None:

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sos.model.agents import Body
+    from sos.model.deliveries import View
     from sos.model.ids import MessageId
     from sos.model.messages import Message
     from sos.model.names import Slug
     from sos.model.parcels import Parcel
     from sos.model.times import Millis
     from sos.model.transitions import Action
-    from sos.ports import View
     from sos.stores.memory.store import State
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 
 from sos.model.agents import Agent, enrolled
 from sos.model.errors import Conflict, IdConflict, ProjectChanged, SlugTaken, StoreUnreachable
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from sos.model.tokens import TokenRecord
 
 TOLD_FOR = 30 * DAY
+_OF_NO_STEP = ("lock", "depth", "waiting", "nudges", "listeners")
 
 
 class State:
@@ -57,6 +59,7 @@ class State:
         self.cursors: dict[tuple[str, Address], Cursor] = {}
         #: Threads that wait for an agent, and how often they were asked to look at the clock. Not of a step.
         self.waiting: dict[str, int] = {}
+        self.listeners: list[SimpleQueue[set[str]]] = []
         self.nudges: dict[str, int] = {}
 
     @contextmanager
@@ -75,12 +78,17 @@ class State:
             finally:
                 self.depth -= 1
             if outer and self.changed:
-                self.lock.notify_all()
+                rung, self.changed = self.changed, set()
+                self.ring(rung)
+
+    def ring(self, agents: set[str]) -> None:
+        """Wake who waits."""
+        for listener in self.listeners:
+            listener.put(agents)
+        self.lock.notify_all()
 
     def _copy(self) -> dict[str, Any]:
-        kept = {
-            name: copy.copy(value) for name, value in self.__dict__.items() if name not in {"lock", "depth", "waiting", "nudges"}
-        }
+        kept = {name: copy.copy(value) for name, value in self.__dict__.items() if name not in _OF_NO_STEP}
         kept["facts"] = {key: list(facts) for key, facts in self.facts.items()}
         return kept
 
@@ -314,6 +322,23 @@ class MemorySkills:
         return [skill for skill in found if project in {None, skill.project} and owner in {None, skill.owner}]
 
 
+class MemoryListener:
+    """The port `Listener`."""
+
+    def __init__(self, rings: SimpleQueue[set[str]]) -> None:
+        self._rings = rings
+
+    def heard(self, seconds: float) -> set[str]:
+        """See `ports.Listener.heard`."""
+        found: set[str] = set()
+        try:
+            found |= self._rings.get(timeout=seconds)
+            while True:
+                found |= self._rings.get_nowait()
+        except Empty:
+            return found
+
+
 class MemoryStore:
     """The port `Store` in memory."""
 
@@ -345,8 +370,20 @@ class MemoryStore:
         """See `ports.Store.nudge`."""
         with self._state.lock:
             self._state.nudges[agent] = self._state.nudges.get(agent, 0) + 1
-            self._state.lock.notify_all()
-            return self._state.waiting.get(agent, 0) > 0
+            self._state.ring({agent})
+            return self._state.waiting.get(agent, 0) > 0 or bool(self._state.listeners)
+
+    @contextmanager
+    def listen(self) -> Iterator[MemoryListener]:
+        """See `ports.Store.listen`."""
+        rings: SimpleQueue[set[str]] = SimpleQueue()
+        with self._state.lock:
+            self._state.listeners.append(rings)
+        try:
+            yield MemoryListener(rings)
+        finally:
+            with self._state.lock:
+                self._state.listeners.remove(rings)
 
     def copy(self, path: str) -> int:
         """See `ports.Store.copy`: what is in memory has no file."""

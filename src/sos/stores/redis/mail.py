@@ -20,12 +20,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sos.model.agents import Body
-    from sos.model.deliveries import Entry
+    from sos.model.deliveries import Entry, View
     from sos.model.ids import MessageId
     from sos.model.names import Slug
     from sos.model.parcels import Parcel, Posted
     from sos.model.transitions import Action
-    from sos.ports import View
     from sos.stores.redis.agents import RedisDirectory
     from sos.stores.redis.history import History
     from sos.stores.redis.server import Server

@@ -8,6 +8,7 @@ from sos.model.errors import Conflict, StoreMissing
 from sos.stores.redis import keys, settings
 from sos.stores.redis.agents import RedisDirectory
 from sos.stores.redis.history import History
+from sos.stores.redis.listener import listening
 from sos.stores.redis.mail import RedisMailbox
 from sos.stores.redis.posting import Post
 from sos.stores.redis.reader import RedisReader
@@ -19,8 +20,11 @@ from sos.stores.redis.tokens import RedisSkills, RedisTokens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from sos.model.messages import Durability
     from sos.model.names import Slug
+    from sos.stores.redis.listener import RedisListener
 
 
 class RedisStore:
@@ -97,6 +101,10 @@ class RedisStore:
     def nudge(self, agent: Slug) -> bool:
         """See `ports.Store.nudge`."""
         return self._ring.nudge(agent)
+
+    def listen(self) -> AbstractContextManager[RedisListener]:
+        """See `ports.Store.listen`."""
+        return listening(self._server)
 
     def close(self) -> None:
         """See `ports.Store.close`."""

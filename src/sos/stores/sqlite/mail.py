@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sos.model.agents import Body
+    from sos.model.deliveries import View
     from sos.model.ids import MessageId
     from sos.model.messages import Message
     from sos.model.names import Slug
     from sos.model.parcels import Parcel, Posted
     from sos.model.transitions import Action
-    from sos.ports import View
     from sos.stores.sqlite.agents import SqliteDirectory
     from sos.stores.sqlite.ballast import Ballast
     from sos.stores.sqlite.database import Database, Row

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from sos.stores.sqlite.database import Database
+    from sos.stores.sqlite.database import Database, Row
 
 MAX_SOCKET_PATH = 103
 """Bytes of a socket's path that every system takes (bind fails from 108 on Linux)."""
@@ -26,10 +26,14 @@ SWEEP_SECONDS = 2.0
 """A ring can be lost: its writer may be killed between the commit and the ring. So a reader looks again this often at least."""
 NUDGE = b"t"
 """What is sent to a reader that shall look at the clock; a ring for mail is `!`."""
+EVERYBODY = "*"
+"""In the place of an agent: who hears all rings, each with the names that it is for."""
+MAX_NAMES = 1000
+"""In one datagram: 64 kB of the 208 kB that a Linux socket takes."""
 _ADD = "INSERT OR REPLACE INTO waiter (path, agent) VALUES (?, ?)"
 _REMOVE = "DELETE FROM waiter WHERE path = ?"
-_FIND_ONE = "SELECT path FROM waiter WHERE agent = ?"
-_FIND = "SELECT path FROM waiter WHERE agent IN (SELECT value FROM json_each(?))"
+_FIND_ONE = "SELECT path, agent FROM waiter WHERE agent IN (?, '*')"
+_FIND = "SELECT path, agent FROM waiter WHERE agent IN (SELECT value FROM json_each(?))"
 
 
 class Ring:
@@ -68,20 +72,22 @@ class Ring:
         Who waits is looked up inside the transaction: a reader registers under the lock and only then checks for mail, so that
         whoever comes later sees what is committed here.
         """
-        sql, values = (_FIND_ONE, tuple(agents)) if len(agents) == 1 else (_FIND, (wire.dumps(sorted(agents)),))
-        paths = [row[0] for row in self._database.read(sql, values)]
-        if paths:
-            self._database.after_commit(lambda: self._wake(paths))
-        return bool(paths)
+        several = len(agents) != 1
+        sql, values = (_FIND, (wire.dumps([EVERYBODY, *sorted(agents)]),)) if several else (_FIND_ONE, tuple(agents))
+        waiters = self._database.read(sql, values)
+        if waiters:
+            self._database.after_commit(lambda: self._wake(waiters, agents))
+        return bool(waiters)
 
-    def _wake(self, paths: list[str]) -> None:
+    def _wake(self, waiters: list[Row], agents: set[str]) -> None:
         import socket
 
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.setblocking(False)
-            for path in paths:
+            for path, waits_for in waiters:
                 try:
-                    sender.sendto(b"!", path)
+                    for ring in _rings(agents) if waits_for == EVERYBODY else (b"!",):
+                        sender.sendto(ring, path)
                 except BlockingIOError:
                     continue  # its queue is full: it has been woken already
                 except OSError:
@@ -102,9 +108,9 @@ class Ring:
         reached = False
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.setblocking(False)
-            for row in self._database.read(_FIND, (wire.dumps([agent]),)):
+            for path, waits_for in self._database.read(_FIND_ONE, (agent,)):
                 try:
-                    sender.sendto(NUDGE, row[0])
+                    sender.sendto(f"!{agent}".encode() if waits_for == EVERYBODY else NUDGE, path)
                 except BlockingIOError:
                     pass  # its queue is full: it is woken already
                 except OSError:
@@ -133,6 +139,16 @@ class Ring:
             return True
         finally:
             self._idle.setdefault(agent, []).append(receiver)
+
+    def listener(self) -> Listener:
+        """One who hears all rings."""
+        return Listener(self._register(EVERYBODY))
+
+    def dismiss(self, listener: Listener) -> None:
+        """End one."""
+        with self._database.write():
+            self._forget(listener.receiver.getsockname())
+        listener.receiver.close()
 
     def _receiver(self, agent: str) -> socket.socket:
         try:
@@ -163,10 +179,29 @@ class Ring:
             receiver.close()
 
 
+class Listener:
+    """The port `Listener`."""
+
+    def __init__(self, receiver: socket.socket) -> None:
+        self.receiver = receiver
+
+    def heard(self, seconds: float) -> set[str]:
+        """See `ports.Listener.heard`."""
+        found: set[str] = set()
+        while len(found) < MAX_NAMES and (ring := _rung(self.receiver, 0.0 if found else seconds)):
+            found.update(ring[1:].decode("ascii", "replace").split(" "))
+        return found
+
+
+def _rings(agents: set[str]) -> list[bytes]:
+    names = sorted(agents)
+    return [b"!" + " ".join(names[at : at + MAX_NAMES]).encode() for at in range(0, len(names), MAX_NAMES)]
+
+
 def _rung(receiver: socket.socket, seconds: float) -> bytes:
     receiver.settimeout(max(seconds, 0.001))
     try:
-        return receiver.recv(16)
+        return receiver.recv(1 << 17)
     except TimeoutError:
         return b""
 

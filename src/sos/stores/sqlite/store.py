@@ -16,6 +16,21 @@ if TYPE_CHECKING:
     from sos.model.messages import Durability
     from sos.model.names import Slug
     from sos.stores.sqlite.foreign import SqliteStreams
+    from sos.stores.sqlite.ring import Listener
+
+
+class Listening:
+    """`with` it, one listens. (A generator's context manager would cost every hook an import.)"""
+
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+
+    def __enter__(self) -> Listener:
+        self._listener = self._ring.listener()
+        return self._listener
+
+    def __exit__(self, *_: object) -> None:
+        self._ring.dismiss(self._listener)
 
 
 class SqliteStore:
@@ -74,6 +89,10 @@ class SqliteStore:
     def nudge(self, agent: Slug) -> bool:
         """See `ports.Store.nudge`."""
         return self._ring.nudge(agent)
+
+    def listen(self) -> Listening:
+        """See `ports.Store.listen`."""
+        return Listening(self._ring)
 
     def close(self) -> None:
         """See `ports.Store.close`."""

@@ -1,0 +1,90 @@
+"""What a connection can be asked over a wire: one table for the server, the client, the OpenAPI document and the tests.
+
+Each operation is a method of the port `Connection`, with the types of its arguments and of its result as `model.plain` reads
+them. What it may do is decided behind it, where the method itself is (core/connection.py).
+"""
+
+from __future__ import annotations
+
+from sos.model.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    from sos.model.tokens import Service
+
+    Verb = Literal["GET", "POST"]
+
+SESSION_HEADER = "SOS-Session"
+"""The agent's own body that asks: a runtime's session, or `-` for a process without one. Without it: a look."""
+NO_SESSION = "-"
+MAX_BODY = 1 << 20
+"""Bytes of a request: a text of 64 KiB in the longest spelling that JSON has for it, and what goes with it."""
+MAX_WAIT = 30.0
+"""Seconds that one request waits for mail; who wants to wait longer asks again."""
+
+
+class Operation(Record):
+    """One operation. A GET changes nothing and takes its arguments in the query; a POST takes a JSON object."""
+
+    name: str
+    verb: Verb
+    path: str
+    #: Whose token it takes.
+    service: Service
+    says: str
+    arguments: dict[str, str]
+    result: str
+    defaults: dict[str, Any] = {}  # a Record's default is never changed
+
+
+def _get(path: str, service: Service, name: str, says: str, result: str, /, **arguments: str) -> Operation:
+    return _made("GET", path, service, name, says, result, arguments)
+
+
+def _post(path: str, service: Service, name: str, says: str, result: str, /, **arguments: str) -> Operation:
+    return _made("POST", path, service, name, says, result, arguments)
+
+
+def _made(verb: Verb, path: str, service: Service, name: str, says: str, result: str, arguments: dict[str, str]) -> Operation:
+    pairs = {key: kind.partition(" = ") for key, kind in arguments.items()}
+    defaults = {key: None if default == "None" else int(default) for key, (_, _, default) in pairs.items() if default}
+    kinds = {key: kind for key, (kind, _, _) in pairs.items()}
+    return Operation(
+        name=name, verb=verb, path=path, service=service, says=says, arguments=kinds, result=result, defaults=defaults
+    )
+
+
+_IDS, _SENDER = "list[MessageId]", "str | None = None"
+
+OPERATIONS: tuple[Operation, ...] = (
+    _post("/v1/messages", "bus", "send", "Send to one agent.", "Receipt", draft="Draft"),
+    _post("/v1/broadcasts", "bus", "broadcast", "Send to everybody of the project, or of a squad of it.", "Receipt",
+          draft="Draft", squad="str | None = None"),
+    _post("/v1/replies", "bus", "reply", "Answer a message of the own inbox.", "Receipt",
+          answered="MessageId", draft="Draft", sender=_SENDER),
+    _get("/v1/messages/sent", "bus", "sent", "Where everything stands that this agent sent.", "list[Story]", limit="int"),
+    _get("/v1/messages/trace", "bus", "trace", "Everything known of one message.", "Story", identifier="MessageId"),
+    _get("/v1/inbox", "bus", "inbox", "List without marking anything.", "list[Entry]", view="View", limit="int"),
+    _get("/v1/inbox/count", "bus", "count", "How many entries a view holds.", "int", view="View"),
+    _get("/v1/inbox/messages", "bus", "read", "Whole messages, by id or all unread. Marks nothing.", "list[Entry]",
+         ids=_IDS, limit="int = 20"),
+    _post("/v1/inbox/ack", "bus", "ack", "Acknowledge messages.", "list[Entry]", ids=_IDS, sender=_SENDER),
+    _post("/v1/inbox/shown", "bus", "mark", "Mark what was shown in the agent's own body, by number.", "None",
+          shown="list[int]", damaged="list[int]"),
+    _post("/v1/inbox/requeue", "bus", "requeue", "Give dead letters another life.", "list[Entry]", ids=_IDS),
+    _post("/v1/inbox/drop", "bus", "drop", "End messages for good.", "list[Entry]", ids=_IDS),
+    _post("/v1/inbox/take", "bus", "take", "Make this session the one that the inbox is shown in.", "None"),
+    _get("/v1/inbox/wait", "bus", "wait", "Wait until mail may have come.", "bool", seconds="float"),
+    _get("/v1/me", "bus", "myself", "The own record, and the body of this session.", "Myself"),
+    _get("/v1/answers", "registry", "answers", "The four questions.", "list[Answer]", guide="str | None = None"),
+    _get("/v1/peers", "registry", "peers", "The other agents.", "list[Peer]"),
+    _post("/v1/leave", "registry", "leave", "Give the slug back.", "None"),
+    _get("/v1/tokens", "registry", "tokens", "What is known of the own tokens.", "list[TokenRecord]"),
+    _post("/v1/tokens", "registry", "add_token", "Make a token count as this agent's; its secret stays with the agent.", "None",
+          token="KnownToken", scopes="list[str] | None = None"),
+    _post("/v1/tokens/revoke", "registry", "revoke_token", "Revoke a token by its key id.", "bool", key="str"),
+    _get("/v1/skills", "squad", "skills", "Skills that can be seen.", "list[Skill]",
+         project="str | None = None", owner="Slug | None = None"),
+)  # fmt: skip

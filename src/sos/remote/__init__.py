@@ -1,0 +1,1 @@
+"""The port `Connection` over HTTP, with the standard library alone."""

@@ -1,0 +1,243 @@
+"""A server's bus as one agent sees it: each method of the port is one request of the table in model/operations.py."""
+
+from __future__ import annotations
+
+import time
+
+from sos.model import errors, wire
+from sos.model.errors import Conflict, InvalidInput, SosError, StoreError, StoreUnreachable, TokenRefused
+from sos.model.operations import MAX_WAIT, NO_SESSION, OPERATIONS, SESSION_HEADER
+from sos.model.plain import made, plain
+from sos.remote.http import Server, quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from sos.model.agents import Agent, Myself, Peer
+    from sos.model.deliveries import Entry, Story, View
+    from sos.model.findings import Answer
+    from sos.model.ids import MessageId
+    from sos.model.messages import Draft, Receipt
+    from sos.model.names import Slug
+    from sos.model.operations import Operation
+    from sos.model.skills import Skill
+    from sos.model.tokens import KnownToken, Service, TokenRecord
+    from sos.ports import Clock
+
+CALL_SECONDS = 5.0
+"""How long one call may take, waiting apart."""
+MARGIN = 5.0
+"""Seconds that the answer to a wait may be late."""
+_TABLE = {operation.name: operation for operation in OPERATIONS}
+
+
+class HttpConnection:
+    """The port `Connection` over HTTP. `urls` and `tokens`: of each service; what has none is refused before it is asked."""
+
+    def __init__(
+        self,
+        urls: Mapping[Service, str],
+        tokens: Mapping[Service, str],
+        clock: Clock,
+        session: str = "",
+        *,
+        own: bool = True,
+        call_seconds: float = CALL_SECONDS,
+    ) -> None:
+        servers: dict[str, Server] = {}
+        self._servers = {service: servers.setdefault(url, Server(url)) for service, url in urls.items()}
+        self._tokens = tokens
+        self._me: Agent | None = None
+        self._seconds = call_seconds
+        self.clock = clock
+        self.session = session
+        self.own = own
+
+    @property
+    def me(self) -> Agent:
+        """The agent whose bus token this is, as it was when it was first asked for."""
+        if self._me is None:
+            self._me = self.myself().agent
+        return self._me
+
+    def _ask(self, name: str, seconds: float = 0.0, /, **arguments: object) -> Any:
+        operation = _TABLE[name]
+        token = self._tokens.get(operation.service)
+        if token is None:
+            raise TokenRefused(f"there is no {operation.service} token here", next_step="sos token where")
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        if self.own:
+            headers[SESSION_HEADER] = self.session or NO_SESSION
+        target, body = operation.path, b""
+        if operation.verb == "GET":
+            target += _query(arguments)
+        else:
+            headers["Content-Type"] = "application/json"
+            body = wire.dumps(plain(arguments)).encode()
+        server = self._servers[operation.service]
+        answer = server.request(operation.verb, target, headers, body, self._seconds + seconds)
+        if answer.status != 200:
+            raise _refusal(server.url, answer.status, answer.body)
+        return _understood(operation, server.url, answer.body)
+
+    # --- out ----------------------------------------------------------------------------------------------------------
+
+    def send(self, draft: Draft) -> Receipt:
+        """See `ports.Connection.send`."""
+        return self._ask("send", draft=draft)  # type: ignore[no-any-return]  # the table says what each one gives
+
+    def broadcast(self, draft: Draft, squad: str | None = None) -> Receipt:
+        """See `ports.Connection.broadcast`."""
+        return self._ask("broadcast", draft=draft, squad=squad)  # type: ignore[no-any-return]
+
+    def reply(self, answered: MessageId, draft: Draft, sender: str | None = None) -> Receipt:
+        """See `ports.Connection.reply`."""
+        return self._ask("reply", answered=answered, draft=draft, sender=sender)  # type: ignore[no-any-return]
+
+    def ack(self, ids: Sequence[MessageId], sender: str | None = None) -> list[Entry]:
+        """See `ports.Connection.ack`."""
+        return self._ask("ack", ids=ids, sender=sender)  # type: ignore[no-any-return]
+
+    # --- in -----------------------------------------------------------------------------------------------------------
+
+    def inbox(self, view: View, limit: int) -> list[Entry]:
+        """See `ports.Connection.inbox`."""
+        return self._ask("inbox", view=view, limit=limit)  # type: ignore[no-any-return]
+
+    def count(self, view: View) -> int:
+        """See `ports.Connection.count`."""
+        return self._ask("count", view=view)  # type: ignore[no-any-return]
+
+    def read(self, ids: Sequence[MessageId], limit: int = 20) -> list[Entry]:
+        """See `ports.Connection.read`."""
+        return self._ask("read", ids=ids, limit=limit)  # type: ignore[no-any-return]
+
+    def mark_read(self, entries: Sequence[Entry]) -> None:
+        """See `ports.Connection.mark_read`."""
+        if self.own and entries:
+            sound = [entry.message.seq for entry in entries if not entry.damaged]
+            self._ask("mark", shown=sound, damaged=[entry.message.seq for entry in entries if entry.damaged])
+
+    def wait(self, seconds: float) -> bool:
+        """See `ports.Connection.wait`. A server that is away for a while is waited for as well. Raises what refuses a token."""
+        span, begun = min(seconds, MAX_WAIT), time.monotonic()
+        try:
+            return self._ask("wait", span + MARGIN, seconds=span)  # type: ignore[no-any-return]
+        except StoreUnreachable:
+            time.sleep(max(0.0, min(span, 1.0) - (time.monotonic() - begun)))  # who asks again at once would spin
+            raise
+
+    def tick(self) -> None:
+        """The server watches the time."""
+
+    def dead(self, limit: int) -> list[Entry]:
+        """See `ports.Connection.dead`."""
+        return self.inbox("dead", limit)
+
+    def requeue(self, ids: Sequence[MessageId]) -> list[Entry]:
+        """See `ports.Connection.requeue`."""
+        return self._ask("requeue", ids=ids)  # type: ignore[no-any-return]
+
+    def drop(self, ids: Sequence[MessageId]) -> list[Entry]:
+        """See `ports.Connection.drop`."""
+        return self._ask("drop", ids=ids)  # type: ignore[no-any-return]
+
+    # --- stories and people -------------------------------------------------------------------------------------------
+
+    def trace(self, identifier: MessageId) -> Story:
+        """See `ports.Connection.trace`."""
+        return self._ask("trace", identifier=identifier)  # type: ignore[no-any-return]
+
+    def sent(self, limit: int) -> list[Story]:
+        """See `ports.Connection.sent`."""
+        return self._ask("sent", limit=limit)  # type: ignore[no-any-return]
+
+    def peers(self) -> list[Peer]:
+        """See `ports.Connection.peers`."""
+        return self._ask("peers")  # type: ignore[no-any-return]
+
+    def myself(self) -> Myself:
+        """See `ports.Connection.myself`."""
+        return self._ask("myself")  # type: ignore[no-any-return]
+
+    def answers(self, guide: str | None) -> list[Answer]:
+        """See `ports.Connection.answers`."""
+        return self._ask("answers", guide=guide)  # type: ignore[no-any-return]
+
+    def take(self) -> None:
+        """See `ports.Connection.take`."""
+        self._ask("take")
+
+    def skills(self, project: str | None = None, owner: Slug | None = None) -> list[Skill]:
+        """See `ports.Connection.skills`."""
+        return self._ask("skills", project=project, owner=owner)  # type: ignore[no-any-return]
+
+    def leave(self) -> None:
+        """See `ports.Connection.leave`."""
+        self._ask("leave")
+
+    # --- tokens and the store -----------------------------------------------------------------------------------------
+
+    def tokens(self) -> list[TokenRecord]:
+        """See `ports.Connection.tokens`."""
+        return self._ask("tokens")  # type: ignore[no-any-return]
+
+    def add_token(self, token: KnownToken, scopes: Sequence[str] | None = None) -> None:
+        """See `ports.Connection.add_token`."""
+        self._ask("add_token", token=token, scopes=scopes)
+
+    def revoke_token(self, key: str) -> bool:
+        """See `ports.Connection.revoke_token`."""
+        return self._ask("revoke_token", key=key)  # type: ignore[no-any-return]
+
+    def copy(self, path: str) -> int:
+        """Refused: a server's store is copied where the server is."""
+        raise Conflict(f"the store is behind {self._servers['bus'].url}: nothing was written to {path}",
+                       next_step="run sos backup where sos serve runs")  # fmt: skip
+
+    def close(self) -> None:
+        """Close idle connections."""
+        for server in self._servers.values():
+            server.close()
+
+
+def _query(arguments: Mapping[str, object]) -> str:
+    pairs = []
+    for name, value in arguments.items():
+        several = value if isinstance(value, (list, tuple)) else [] if value is None else [value]
+        pairs += [f"{name}={quoted(str(each))}" for each in several]
+    return "?" + "&".join(pairs) if pairs else ""
+
+
+def _understood(operation: Operation, url: str, body: bytes) -> Any:
+    try:
+        return made(operation.result, wire.loads(body), operation.name)
+    except InvalidInput as error:
+        raise StoreUnreachable(f"the answer of {url} cannot be understood: {error.message}") from error
+
+
+def _refusal(url: str, status: int, body: bytes) -> SosError:
+    """The error that a problem document (RFC 9457) of ours stands for; what is none of ours is a server that cannot serve."""
+    try:
+        problem = wire.loads(body)
+        code, said, step = (str(problem[field]) for field in ("code", "detail", "next"))
+    except (InvalidInput, KeyError, TypeError):
+        return StoreUnreachable(f"{url} answered with status {status}, and not as SOS does")
+    known = _CODES.get(code)
+    if known is None:
+        return (
+            StoreUnreachable(f"{url}: {said}", next_step=step) if status >= 500 else StoreError(f"{url}: {said}", next_step=step)
+        )
+    return known(said, next_step=step)
+
+
+def _codes(error: type[SosError]) -> dict[str, type[SosError]]:
+    found = {error.code: error}
+    for each in error.__subclasses__():
+        found |= _codes(each)
+    return found
+
+
+_CODES = _codes(errors.SosError)

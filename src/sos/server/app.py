@@ -1,0 +1,112 @@
+"""The services of one process as one ASGI application, over a store that is open."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+
+from sos.model.errors import SosError
+from sos.server import openapi
+from sos.server.api import Api
+from sos.server.clockwork import Clockwork
+from sos.server.guard import LOOPBACK, Guard
+from sos.server.hub import Hub
+from sos.server.metrics import CONTENT_TYPE, Metrics
+from sos.server.problems import status_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Sequence
+
+    from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
+
+    from sos.model.addresses import GlobalSpelling
+    from sos.model.tokens import Service
+    from sos.ports import Clock, Store
+
+SERVICES: tuple[Service, ...] = ("registry", "squad", "bus")
+WORKERS = 64
+"""Threads that are in the store at once: concurrent sends are committed together."""
+
+
+class Services:
+    """Registry, squad and bus, or some of them. `app` is the application; it begins and ends with its lifespan."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        services: Sequence[Service] = SERVICES,
+        hosts: Iterable[str] = LOOPBACK,
+        spelling: GlobalSpelling = "agent",
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="sos-worker")
+        self.hub = Hub(store)
+        self._metrics = Metrics(lambda: self.hub.parked)
+        self._clockwork = Clockwork(store, clock)
+        self._services = services
+        api = Api(store, clock, self.hub, self._workers, self._metrics, services=services, spelling=spelling)
+        routes = [
+            Route("/healthz", self._healthz),
+            Route("/readyz", self._readyz),
+            Route("/metrics", self._metrics_text),
+            Route("/openapi.json", self._openapi),
+            Mount("/", app=_whole_path(api)),
+        ]
+        self.app = Guard(Starlette(routes=routes, lifespan=self._lifespan), hosts)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        self.hub.start()
+        self._clockwork.start()
+        yield
+        self.stop_waiting()
+        self._clockwork.stop()
+        await asyncio.to_thread(self.hub.join)
+        await asyncio.to_thread(self._workers.shutdown)
+
+    def stop_waiting(self) -> None:
+        """Answer who waits: the server is about to stop, and another process may go on."""
+        self.hub.stop()
+
+    def stop_waiting_soon(self) -> None:
+        """The same, from another thread."""
+        self.hub.stop_soon()
+
+    async def _healthz(self, _: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def _readyz(self, _: Request) -> Response:
+        """Whether the store answers, now."""
+        if self.hub.stopping:
+            return JSONResponse({"ready": False, "code": "stopping", "detail": "this process is about to stop"}, 503)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._workers, self._store.mail.head)
+        except SosError as error:
+            return JSONResponse({"ready": False, "code": error.code, "detail": error.message}, max(status_of(error), 500))
+        return JSONResponse({"ready": True, "durability": self._store.durability, "services": list(self._services)})
+
+    async def _metrics_text(self, _: Request) -> Response:
+        return Response(self._metrics.text(), media_type=CONTENT_TYPE)
+
+    async def _openapi(self, _: Request) -> Response:
+        return JSONResponse(openapi.document(self._services))
+
+
+class _whole_path:  # noqa: N801  # used as a function
+    """An application below `/` that sees paths as they were asked for."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._api(scope, receive, send)

@@ -1,0 +1,131 @@
+"""`sos serve`: the composition root of the server side. It alone opens a Redis store."""
+
+from __future__ import annotations
+
+import signal
+import socket
+
+import uvicorn
+
+from sos.core.access import record_of
+from sos.homes import home as homes
+from sos.model.agents import Joining
+from sos.model.errors import InvalidInput, TokenDamaged
+from sos.model.names import OPERATOR
+from sos.model.tokens import mint, parse_token
+from sos.server import log
+from sos.server.app import SERVICES, Services
+from sos.server.guard import LOOPBACK
+from sos.wiring.local import SystemClock, open_store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sos.model.tokens import Service
+    from sos.ports import Store
+    from sos.settings import Settings
+
+DRAIN_SECONDS = 10
+"""How long requests that run may take to their end once the server stops."""
+KEEP_ALIVE_SECONDS = 75
+BACKLOG = 4096
+
+
+def serve(settings: Settings, only: Sequence[Service], hosts: Sequence[str], ready: Callable[[str], None]) -> int:
+    """Serve until SIGTERM or SIGINT; `ready` gets the URL once it is open. Raises store errors, InvalidInput."""
+    store = _store(settings)
+    try:
+        _operator(settings, store)
+        named = (*LOOPBACK, settings.host, *hosts)
+        services = Services(store, SystemClock(), services=only or SERVICES, hosts=named, spelling=settings.global_stream)
+        with _bound(settings.host, settings.port) as bound:
+            Serving(services, bound, ready).run(sockets=[bound])
+    finally:
+        store.close()
+    return 0
+
+
+def _store(settings: Settings) -> Store:
+    if settings.redis is None:
+        return open_store(settings)
+    try:
+        from sos.stores.redis.store import RedisStore
+    except ImportError as error:
+        raise InvalidInput(
+            "a Redis store needs the extra redis", next_step="uv tool install 'sos-lifeline[server,redis]'"
+        ) from error
+    return RedisStore(settings.redis, create=True)
+
+
+def _operator(settings: Settings, store: Store) -> None:
+    """Enrol the operator, and keep its administrator's token in its home; both once."""
+    now = SystemClock().now()
+    joining = Joining(slug=OPERATOR, name=OPERATOR, role="human", label="operator", project="default")
+    agent = store.agents.agent(OPERATOR) or store.agents.enrol(joining, now).agent
+    place = homes.path_of(settings.home, OPERATOR)
+    try:
+        kept = homes.load_token(place, "admin")
+        token = None if kept is None else parse_token(kept)
+    except TokenDamaged:
+        token = None
+    if token is None:
+        token = mint("adm")
+        homes.save_token(homes.private(settings.home, OPERATOR), token)
+        log.say("admin_token", path=homes.token_path(place, "admin"), id=token.key_id)
+    store.tokens.add(record_of(token, agent.slug, agent.project, now))
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        step = "stop what listens there, or set SOS_PORT" if port else "set SOS_HOST to an address of this machine"
+        raise InvalidInput(f"{host}:{port} cannot be listened on: {error.strerror}", next_step=step) from error
+    return made
+
+
+class Serving(uvicorn.Server):
+    """As uvicorn has it, and who waits is answered first when it stops."""
+
+    def __init__(self, services: Services, bound: socket.socket, ready: Callable[[str], None]) -> None:
+        config = uvicorn.Config(
+            services.app,
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+            backlog=BACKLOG,
+        )
+        super().__init__(config)
+        self._services = services
+        self._ready = ready
+        host, port = bound.getsockname()[:2]
+        self._url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready(self._url)
+
+    def stop(self) -> None:
+        """Stop, asked from another thread."""
+        self._services.stop_waiting_soon()
+        self.should_exit = True
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """Stop: whoever waits is answered now, what runs may end, a second signal ends it at once."""
+        log.say("stopping", signal=signal.Signals(sig).name)
+        self._services.stop_waiting()
+        super().handle_exit(sig, frame)  # type: ignore[arg-type]  # a frame
