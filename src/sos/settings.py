@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sos.model.addresses import GlobalSpelling
+    from sos.model.tokens import Service
 
+_SERVICES: tuple[Service, ...] = ("registry", "squad", "bus", "admin")
 STORE_PREFIX = "sqlite://"
 REDIS_PREFIXES = ("redis://", "rediss://", "unix://", "redis+")
 
@@ -39,9 +41,12 @@ class Settings(Record):
     session_pid: int = 0
     #: `CLAUDE_CONFIG_DIR`, default `~/.claude`: where Claude Code keeps its files.
     claude_home: str = ""
-    #: Path of a file with the bus token (`SOS_BUS_TOKEN_FILE`), and the token itself (`SOS_BUS_TOKEN`).
-    bus_token: str | None = None
-    bus_token_file: str | None = None
+    #: Where a service is that is not at SOS_URL: `SOS_REGISTRY_URL`, `SOS_SQUAD_URL`, `SOS_BUS_URL`.
+    urls: dict[Service, str] = {}  # a Record's default is never changed
+    #: The token for a service: `SOS_BUS_TOKEN`, `SOS_REGISTRY_TOKEN`, `SOS_SQUAD_TOKEN`, `SOS_ADMIN_TOKEN`.
+    tokens: dict[Service, str] = {}
+    #: Path of a file with it: `SOS_BUS_TOKEN_FILE`, `SOS_REGISTRY_TOKEN_FILE`, `SOS_SQUAD_TOKEN_FILE`, `SOS_ADMIN_TOKEN_FILE`.
+    token_files: dict[Service, str] = {}
     #: `SOS_GLOBAL_STREAM`: how the stream of an agent without a project is spelled: `agent` (default) or `global`.
     global_stream: GlobalSpelling = "agent"
     # Not of the environment: the bus token that was given to this command (`--token-file`).
@@ -66,10 +71,15 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         session=environment.get("CLAUDE_CODE_SESSION_ID") or None,
         session_pid=int(pid) if pid.isdigit() and pid.isascii() else 0,
         claude_home=environment.get("CLAUDE_CONFIG_DIR") or os.path.join(user_home, ".claude"),
-        bus_token=environment.get("SOS_BUS_TOKEN") or None,
         global_stream=_spelling(environment.get("SOS_GLOBAL_STREAM") or "agent"),
-        bus_token_file=environment.get("SOS_BUS_TOKEN_FILE") or None,
+        urls=_by_service(environment, "URL"),
+        tokens=_by_service(environment, "TOKEN"),
+        token_files=_by_service(environment, "TOKEN_FILE"),
     )
+
+
+def _by_service(environment: Mapping[str, str], what: str) -> dict[Service, str]:
+    return {service: value for service in _SERVICES if (value := environment.get(f"SOS_{service.upper()}_{what}"))}
 
 
 def _spelling(value: str) -> GlobalSpelling:

@@ -9,7 +9,7 @@ from sos.homes import home as homes
 from sos.model.errors import InvalidInput, NotFound, TokenDamaged
 from sos.model.times import iso
 from sos.model.tokens import AGENT_SERVICES, SERVICES, TokenRecord, mint, parse_token
-from sos.wiring.local import who_am_i
+from sos.wiring.local import token_places, who_am_i
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ def _where(command: Command) -> int:
     home = homes.path_of(settings.home, slug)
     rows: list[dict[str, object]] = []
     for service in AGENT_SERVICES:
-        places = [(homes.token_path(home, service), homes.load_token(home, service))]
-        if service == "bus":
-            places = homes.bus_tokens(home, settings.bus_token, settings.bus_token_file, settings.token)
+        places = token_places(settings, home, service)
         used = next((place for place, token in places if token), None)
         rows += [{"service": service, "place": at, "id": _key(token), "used": at == used} for at, token in places]
     lines = ["the first place that holds a token counts; one service's token is never another's"]

@@ -26,9 +26,19 @@ class Home(Record):
     name: str
     project: str
     role: str
-    #: The store's file, and the epoch of its history when this agent last looked.
+    #: The bus: the store's file, or the URL of a server; and the epoch of its history when this agent last looked.
     store: str
     epoch: str
+
+    @property
+    def remote(self) -> bool:
+        """Whether the bus is behind a server."""
+        return is_url(self.store)
+
+
+def is_url(bus: str) -> bool:
+    """Whether a bus is named by the URL of its server, and not by the path of its store."""
+    return bus.startswith(("http://", "https://"))
 
 
 def path_of(root: str, slug: str) -> str:
@@ -119,7 +129,7 @@ def slugs(root: str) -> list[str]:
 
 def token_path(home: str, service: Service) -> str:
     """Where a home keeps its token for a service."""
-    return os.path.join(home, f"token.{service}")
+    return os.path.join(home, "token.adm" if service == "admin" else f"token.{service}")
 
 
 def save_token(home: str, token: Token) -> None:
@@ -133,18 +143,19 @@ def load_token(home: str, service: Service) -> str | None:
     return None if data is None else data.decode("ascii", "replace").strip()
 
 
-def bus_tokens(home: str, value: str | None, file: str | None, given: str | None = None) -> list[tuple[str, str | None]]:
-    """The places of the bus token in their order, each with the token that stands there: the first one counts.
+def token_places(
+    home: str, service: Service, value: str | None, file: str | None, given: str | None = None
+) -> list[tuple[str, str | None]]:
+    """The places of a service's token in their order, each with the token that stands there: the first one counts.
 
-    `given` was given to this command; `value` and `file` are what `SOS_BUS_TOKEN` and `SOS_BUS_TOKEN_FILE` say. Raises
+    `given` was given to this command; `value` and `file` are what `SOS_…_TOKEN` and `SOS_…_TOKEN_FILE` say. Raises
     HomeNotPrivate, HomeDamaged.
     """
+    variable = f"SOS_{service.upper()}_TOKEN"
     asked = file if file and not value and not given else None
     data = files.read(asked, limit=4096) if asked else None
     if asked and data is None:
-        raise HomeDamaged(
-            f"{file} (SOS_BUS_TOKEN_FILE) is not there", next_step="unset SOS_BUS_TOKEN_FILE, or put the file there"
-        )
+        raise HomeDamaged(f"{file} ({variable}_FILE) is not there", next_step=f"unset {variable}_FILE, or put the file there")
     filed = None if data is None else data.decode("ascii", "replace").strip()
-    variables = [("--token-file", given), ("SOS_BUS_TOKEN", value), ("SOS_BUS_TOKEN_FILE", filed)]
-    return [*variables, (token_path(home, "bus"), load_token(home, "bus"))]
+    variables = [("--token-file", given), (variable, value), (f"{variable}_FILE", filed)]
+    return [*variables, (token_path(home, service), load_token(home, service))]

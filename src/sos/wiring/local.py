@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sos.homes.home import Home
     from sos.model.agents import Agent
     from sos.model.messages import Draft
+    from sos.model.tokens import Service
     from sos.settings import Settings
 
 
@@ -193,8 +194,7 @@ def open_home_store(settings: Settings, home: Home, *, lock_seconds: float = 5.0
 
 def admitted(store: SqliteStore, settings: Settings, home: Home) -> tuple[Agent, tuple[str, ...]]:
     """The agent that the home's bus token is, and its scopes. The token is the identity; the home only selects it."""
-    places = homes.bus_tokens(home.path, settings.bus_token, settings.bus_token_file, settings.token)
-    text = next((token for _, token in places if token), None)
+    text = token_of(settings, home.path, "bus")
     if text is None:
         from sos.core.readiness import shell_word
 
@@ -204,6 +204,17 @@ def admitted(store: SqliteStore, settings: Settings, home: Home) -> tuple[Agent,
     if agent is None or agent.slug != home.slug:
         raise TokenRefused(f"the bus token of {home.path} is the token of {record.agent}", next_step="sos token where")
     return agent, embedded_scopes(record)
+
+
+def token_of(settings: Settings, home: str, service: Service) -> str | None:
+    """The token that counts for a service, or None where no place has one."""
+    return next((token for _, token in token_places(settings, home, service) if token), None)
+
+
+def token_places(settings: Settings, home: str, service: Service) -> list[tuple[str, str | None]]:
+    """The places where a service's token may be, in their order, each with what stands there."""
+    given = settings.token if service == "bus" else None
+    return homes.token_places(home, service, settings.tokens.get(service), settings.token_files.get(service), given)
 
 
 def make_operator(settings: Settings) -> None:
