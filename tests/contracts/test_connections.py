@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 class TestLocal(ConnectionContract):
     assurance = "same-user"
+    sees_all = True
 
     def make_store(self) -> Store:
         return MemoryStore()
@@ -47,6 +48,7 @@ class OverHttp(ConnectionContract):
     """Each world has a server of its own; a fixture ends them."""
 
     assurance = "token"
+    sees_all = False
 
     @pytest.fixture(autouse=True)
     def _servers(self) -> Iterator[None]:

@@ -174,7 +174,7 @@ def printing(scene: Scene) -> set[str]:
     settings = load({"HOME": str(scene.home), "SOS_HOME": str(scene.home / ".sos")}).replace(agent="bb")
     for name in ("aa", "bb"):
         join(settings, name, "builder", "demo")
-    log, connection = Log(), local.connect(settings, "aa")
+    log, connection = Log(), local.connect_here(settings, "aa")
     log.begin("aa", ["bb"], "01a20b4a-b6d8-7455-aa1d-000000000001", "hello")
     connection.send(Draft(id="01a20b4a-b6d8-7455-aa1d-000000000001", to="bb", text="hello"))  # type: ignore[arg-type]
     log.told("aa", "01a20b4a-b6d8-7455-aa1d-000000000001")
@@ -257,7 +257,7 @@ def drained(scene: Scene) -> set[str]:
     outbox.put(home, outbox.Queued(draft=draft, squad=None, broadcast=False))
     log.begin("aa", ["bb"], draft.id, draft.text)
     log.told("aa", draft.id)
-    connection = local.connect(settings, "aa")
+    connection = local.connect_here(settings, "aa")
     scene.plant()
     post = connection.store.mail.post
     connection.store.mail.post = lambda parcels: _unreachable()  # type: ignore[method-assign]

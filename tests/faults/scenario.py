@@ -19,7 +19,7 @@ from sos.runtimes.claude import plugin
 from sos.settings import Settings, load
 from sos.stores.sqlite.store import SqliteStore
 from sos.wiring.joining import join
-from sos.wiring.local import connect, open_store
+from sos.wiring.local import connect_here, open_store
 from tests.faults.disk import MODES, Disk, Record
 from tests.shell import Shell
 
@@ -146,7 +146,7 @@ def judge(cut: Cut) -> list[str]:
             if not all(step.ok or (step.name == "hook" and not connected) for step in made.steps):
                 wrong.append(f"{slug} cannot finish its join: {made.steps}")
     for slug in ("aa", "bb", "cc"):
-        connect(settings, slug).store.close()  # token, home and enrolment agree
+        connect_here(settings, slug).store.close()  # token, home and enrolment agree
     store = open_store(settings)
     try:
         if store._database.read("PRAGMA integrity_check") != [("ok",)]:

@@ -12,7 +12,7 @@ from sos.model.errors import SosError
 from sos.model.ids import new_id
 from sos.model.messages import Draft
 from sos.settings import load
-from sos.wiring.local import connect, open_store
+from sos.wiring.local import connect_here, open_store
 from tests.faults.conftest import Recording
 from tests.shell import Shell
 
@@ -25,7 +25,7 @@ def root(home: Path) -> Path:
     shell = Shell(home)
     shell.join("aa")
     shell.join("bb")
-    connection = connect(load(), "aa")
+    connection = connect_here(load(), "aa")
     for text in SENT:
         connection.send(Draft(id=new_id(connection.clock.now()), to="bb", text=text))
     connection.store.close()
@@ -48,7 +48,7 @@ def inbox() -> tuple[str, list[str], int]:
     store = None
     try:
         store = open_store(load())
-        connection = connect(load(), "bb")
+        connection = connect_here(load(), "bb")
         entries = connection.inbox("unread", 1000)
         connection.store.close()
     except SosError as error:
@@ -128,7 +128,7 @@ def test_a_log_cut_or_changed_anywhere_leaves_what_was_committed_before(
     home: Path, root: Path, count: int, record: Recording
 ) -> None:
     """SQLite believes its log up to the first frame that does not add up: what is left is a beginning, with no gap in it."""
-    connection = connect(load(), "aa")
+    connection = connect_here(load(), "aa")
     sent = list(SENT)
     for number in range(20):
         sent.append(f"in the log {number}")

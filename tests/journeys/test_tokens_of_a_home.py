@@ -169,7 +169,7 @@ def test_what_a_token_has_no_scope_for_is_refused_and_changes_nothing(shell: She
         "send:any-project": [["send", "bb", "x"], ["send", "far", "x"]],
         "broadcast:project": [["broadcast", "x"]],
         "inbox:self": [["inbox"], ["read"], ["sent"], ["wait", "--timeout", "1ms"], ["dead", "list"], ["trace", identifier]],
-        "none of these": [["broadcast", "--everywhere", "x"], ["skill", "add", "s"], ["squad", "add", "s", "aa"],
+        "none of these": [["broadcast", "--everywhere", "x"], ["skill", "add", "skill-x"], ["squad", "add", "squad-x", "aa"],
                           ["token", "mint", "bus"], ["token", "rotate", "bus"], ["token", "revoke", key], ["leave", "--yes"],
                           ["join"]],
     }  # fmt: skip

@@ -28,7 +28,7 @@ from sos.stores.sqlite.store import SqliteStore
 from sos.testing.world import World
 world = World(SqliteStore(sys.argv[1] + "/sos.db", sys.argv[1] + "/run"))
 if sys.argv[2] == "silent":
-    world.store._ring._wake = lambda paths: None
+    world.store._ring._wake = lambda *_: None
 world.send("from another process")
 """
 

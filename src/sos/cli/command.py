@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import NoReturn
 
-    from sos.core.connection import LocalConnection
     from sos.model.ids import MessageId
     from sos.model.messages import Draft
+    from sos.model.tokens import Service
+    from sos.ports.connection import Connection
 
 MAX_INPUT = 16 << 20
 """Bytes that are read of a standard input without end."""
@@ -47,7 +48,7 @@ class Command:
         """Whether one stable JSON object (or lines of them) is wanted."""
         return bool(self.arguments.json)
 
-    def connect(self) -> LocalConnection:
+    def connect(self) -> Connection:
         """The connection of whoever acts here."""
         from sos.wiring.launchers import freshen
         from sos.wiring.local import connect, drain_outbox
@@ -58,6 +59,14 @@ class Command:
         for refused in drain_outbox(self.settings, connection):
             self.remark(f"sos: not sent, and never will be: {refused}")
         return connection
+
+    def token_in(self, place: str, service: Service) -> str:
+        """The token in a file, or on standard input (`-`), checked offline. Raises NotFound, TokenDamaged, TokenWrongKind."""
+        from sos.model.tokens import parse_token, require_kind
+
+        token = parse_token(_token_in(place))
+        require_kind(token, service)
+        return token.text
 
     def send(
         self,

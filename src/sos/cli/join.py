@@ -24,6 +24,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--project", help="the project that it works in (default: as before, or default)")
     parser.add_argument("--skill", action="append", default=[], help="something it can do (may be repeated)")
     parser.add_argument("--squad", action="append", default=[], help="a squad that it belongs to (may be repeated)")
+    parser.add_argument("--url", help="the server whose bus it joins (default: SOS_URL, or the store on this machine)")
+    parser.add_argument("--invite", metavar="PATH", help="the file with its invitation, which a server asks for; - reads it")
     parser.add_argument("--runtime", choices=["claude"], help="connect this runtime as well")
 
 
@@ -36,7 +38,10 @@ def run(command: Command) -> int:
     given = command.arguments
     if given.name is None and given.token_file is None:
         raise InvalidInput("sos join needs a name", next_step=EXAMPLE)
-    joined = join(command.settings, given.name, given.role, given.project, tuple(given.skill), tuple(given.squad), given.runtime)
+    settings = command.settings if given.url is None else command.settings.replace(url=given.url)
+    invitation = None if given.invite is None else command.token_in(given.invite, "join")
+    joined = join(settings, given.name, given.role, given.project, tuple(given.skill), tuple(given.squad), given.runtime,
+                  invitation=invitation)  # fmt: skip
     command.out(_text(joined), _json(joined))
     return 0
 

@@ -52,7 +52,7 @@ def said(receipt: Receipt) -> str:
             lines.append(f"  {slug}: {state} (no hook run of it lately; it will be shown at its next turn)")
     if receipt.deadline is not None:
         span = left(receipt.deadline - time.time_ns() // 1_000_000)
-        how = ", by the sos wait that runs for you" if receipt.told == "within a second" else ""
+        how = ", where something of yours waits for mail" if receipt.told == "within a second" else ""
         lines.append(f"  an answer is due within {span}; if none comes, you are told {receipt.told}{how}")
     lines.append(f"  follow it: sos trace {receipt.id}")
     return "\n".join(lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sos.core.access import allow_all
 from sos.model import wire
 from sos.model.errors import InvalidInput
 from sos.model.skills import STATUSES, checked, declared
@@ -41,9 +40,8 @@ def run(command: Command) -> int:
         raise InvalidInput(f"sos skill {given.what} needs a word", next_step=EXAMPLE)
     connection = command.connect()
     if given.what == "add":
-        allow_all(connection.scopes)
         made = declared(given.text, connection.me.slug, connection.me.project)
-        connection.store.skills.put([checked(made.replace(**_given(given)))])
+        connection.put_skills([checked(made.replace(**_given(given)))])
     found = [skill for skill in connection.skills() if given.what == "list" or _matches(skill, given.text)]
     lines = [f"{skill.id:<24} {skill.owner:<24} {skill.project:<12} {skill.description}" for skill in found]
     values = [{**skill.fields(), "labels": list(skill.labels), "keywords": list(skill.keywords)} for skill in found]

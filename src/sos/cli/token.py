@@ -6,6 +6,7 @@ import sys
 
 from sos import files
 from sos.homes import home as homes
+from sos.model.addresses import DEFAULT_PROJECT
 from sos.model.errors import InvalidInput, NotFound, TokenDamaged
 from sos.model.times import iso
 from sos.model.tokens import AGENT_SERVICES, SERVICES, TokenRecord, mint, parse_token
@@ -25,8 +26,11 @@ EXAMPLE = "sos token where"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `sos token`."""
     parser.add_argument("what", choices=["where", "list", "show", "mint", "rotate", "revoke", "import"])
-    parser.add_argument("which", metavar="SERVICE|KEYID", nargs="?", help="registry, squad or bus; for revoke a key id")
+    parser.add_argument("which", metavar="SERVICE|KEYID", nargs="?", help="registry, squad or bus; mint: join; revoke: a key id")
     parser.add_argument("--token-file", metavar="PATH", help="where the token is that is imported, or shown; - reads it")
+    parser.add_argument("--name", help="mint join: whom the invitation is for")
+    parser.add_argument("--role", default="", help="mint join: as what")
+    parser.add_argument("--project", help="mint join: in which project")
     parser.add_argument("--scope", action="append", help="mint: only this of its scopes (may be repeated)")
     parser.add_argument("--out", metavar="PATH", help="mint: write the token to this file (0600) instead of printing it")
 
@@ -101,14 +105,25 @@ def _show(command: Command, connection: Connection) -> int:
 
 
 def _mint(command: Command, connection: Connection) -> int:
-    token = _new(connection, _service(command), command.arguments.scope)
-    if command.arguments.out:
+    given = command.arguments
+    token = _invitation(connection, given) if given.which == "join" else _new(connection, _service(command), given.scope)
+    if given.out:
         files.write(command.arguments.out, (token.text + "\n").encode())
         command.out(f"{token.service} token {token.key_id} is in {command.arguments.out}", {"id": token.key_id})
         return 0
     command.remark("this token is shown once; keep it in a file with mode 0600")
     command.out(token.text, {"id": token.key_id, "token": token.text})
     return 0
+
+
+def _invitation(connection: Connection, given: argparse.Namespace) -> Token:
+    """A join token, for one use within 15 minutes."""
+    if not given.name:
+        step = "sos token mint join --name mumega.codecheck --role code-reviewer --project sos --out FILE"
+        raise InvalidInput("an invitation is for somebody", next_step=step)
+    token = mint("join")
+    connection.invite(token.known, given.name, given.role, given.project or DEFAULT_PROJECT)
+    return token
 
 
 def _new(connection: Connection, service: Service, scopes: list[str] | None = None) -> Token:

@@ -8,6 +8,9 @@ from sos.model.tokens import AGENT_SCOPES, TokenRecord, parse_token, require_kin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sos.model.agents import Agent
     from sos.model.names import Slug
     from sos.model.times import Millis
     from sos.model.tokens import KnownToken, Service, Token
@@ -41,6 +44,19 @@ def embedded_scopes(record: TokenRecord) -> tuple[str, ...]:
     return (*record.scopes, *others)
 
 
+def grantable(store: Store, agent: Agent, service: Service, *, embedded: bool) -> tuple[str, ...]:
+    """What a new token of an agent may carry: what its own tokens for that service do, else what each agent is given.
+
+    Embedded, every agent may send to any project; over a server the operator grants that.
+    """
+    most = scopes_of(service, operator=agent.slug == OPERATOR)
+    if embedded or agent.slug == OPERATOR:
+        return most
+    live = [record for record in store.tokens.of(agent.slug) if record.service == service and record.revoked_at is None]
+    held = {scope for record in live for scope in record.scopes}
+    return tuple(scope for scope in most if (scope in held if held else scope != "send:any-project"))
+
+
 def allow(scopes: tuple[str, ...], *wanted: str) -> None:
     """Refuse what none of these scopes is for. Raises ScopeMissing."""
     if not any(scope in scopes for scope in wanted):
@@ -60,7 +76,7 @@ def record_of(
     project: str,
     now: Millis,
     expires_at: Millis | None = None,
-    scopes: tuple[str, ...] | None = None,
+    scopes: Sequence[str] | None = None,
 ) -> TokenRecord:
     """What the store keeps of a token for an agent; `scopes`: narrower than all that it may have. Raises InvalidInput."""
     most = scopes_of(token.service, operator=agent == OPERATOR)

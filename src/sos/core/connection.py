@@ -5,8 +5,8 @@ from __future__ import annotations
 from sos.core import access
 from sos.model.agents import Myself, Peer
 from sos.model.deliveries import DAMAGED
-from sos.model.errors import Conflict, Forbidden, InvalidInput, NobodyHere, NotFound, UnknownMessage
-from sos.model.names import OPERATOR, Slug
+from sos.model.errors import Conflict, Forbidden, InvalidInput, NobodyHere, NotFound, ScopeMissing, UnknownMessage
+from sos.model.names import OPERATOR, Slug, label
 from sos.model.tokens import ADMIN
 from sos.model.transitions import Ack, Kill, Requeue, Surface
 
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sos.model.addresses import GlobalSpelling
-    from sos.model.agents import Agent
+    from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining
+    from sos.model.attention import Attention
     from sos.model.deliveries import Entry, Story, View
     from sos.model.findings import Answer
     from sos.model.ids import MessageId
     from sos.model.messages import Assurance, Draft, Receipt
     from sos.model.skills import Skill
+    from sos.model.times import Millis
     from sos.model.tokens import KnownToken, TokenRecord
+    from sos.model.turns import Look, Mark
     from sos.ports import Clock, Store
 
 
@@ -53,6 +56,11 @@ class LocalConnection:
         self.session = session
         self.own = own
 
+    @property
+    def slug(self) -> Slug:
+        """The agent's."""
+        return self.me.slug
+
     # --- out ----------------------------------------------------------------------------------------------------------
 
     def send(self, draft: Draft) -> Receipt:
@@ -61,10 +69,19 @@ class LocalConnection:
 
         access.allow(self.scopes, "send:project", "send:any-project")
         now = self.clock.now()
-        parcel = sending.parcel_for(self.store, self.me, draft, now, self._spelling).replace(assurance=self._assurance)
+        parcel = sending.parcel_for(self.store, self.me, draft, now, self._spelling, self._sees_over_a_wire)
         if parcel.project != self.me.project and parcel.recipients != (OPERATOR,):
             access.allow(self.scopes, "send:any-project")
-        return sending.send(self.store, parcel, now)
+        return sending.send(self.store, parcel.replace(assurance=self._assurance), now)
+
+    def _sees_over_a_wire(self, agent: Agent) -> bool:
+        """Who shares the store's file knows who is in it; anybody else must not tell a foreign agent from an absent one."""
+        return self._assurance == "same-user" or self._sees(agent)
+
+    def _sees(self, agent: Agent) -> bool:
+        """Whether this agent may know of another: of its own project, the operator, or with the right to send to any project."""
+        near = agent.project == self.me.project or OPERATOR in {agent.slug, self.me.slug}
+        return near or "send:any-project" in self.scopes or ADMIN in self.scopes
 
     def broadcast(self, draft: Draft, squad: str | None = None) -> Receipt:
         """Send to everybody of the project, or of a squad of it, or (`EVERYWHERE`) of all projects."""
@@ -77,6 +94,8 @@ class LocalConnection:
 
     def reply(self, answered: MessageId, draft: Draft, sender: str | None = None) -> Receipt:
         """Answer a message of the own inbox; that closes a request. `draft.to` is filled here. Raises TooManyHops."""
+        from sos.core import sending
+
         access.allow(self.scopes, "inbox:self")
         entry = self._meant(answered, sender)
         found = entry.message
@@ -86,7 +105,12 @@ class LocalConnection:
             raise InvalidInput("the sender of that message is only claimed: there is nobody sure to answer to")
         # One hop more than what it answers, whoever answers: so two that answer each other by themselves die down.
         filled = {"to": found.sender, "in_reply_to": answered, "thread": found.thread, "hops": found.hops + 1}
-        return self.send(draft.replace(kind="reply", **filled))
+        answer = draft.replace(kind="reply", **filled)
+        access.allow(self.scopes, "send:project", "send:any-project")
+        now = self.clock.now()
+        # Whoever wrote may be answered, whatever project it is of.
+        parcel = sending.parcel_for(self.store, self.me, answer, now, self._spelling)
+        return sending.send(self.store, parcel.replace(assurance=self._assurance), now)
 
     def ack(self, ids: Sequence[MessageId], sender: str | None = None) -> list[Entry]:
         """Acknowledge messages of the own inbox."""
@@ -171,6 +195,26 @@ class LocalConnection:
         action = Kill(at=self.clock.now(), body=self.session, reason="dropped by its recipient")
         return self.store.mail.apply(self.me.slug, [(self._meant(each).message.seq, action) for each in ids])
 
+    # --- a hook run over a wire ---------------------------------------------------------------------------------------
+
+    def look(self, *, begins: bool, epoch: str, seen: int) -> Look:
+        """Everything that a hook run may show. See `core.turns.look`."""
+        from sos.core import turns
+
+        self._require_own()
+        self.tick()
+        return turns.look(self.store, self.myself().agent, self.session, self.clock.now(), begins=begins, epoch=epoch, seen=seen)
+
+    def settle(
+        self, body: Body, turn: int, marks: Sequence[Mark], told: Millis | None, proven: str | None, *, lost: bool
+    ) -> bool:
+        """End a hook run. See `core.turns.settle`."""
+        from sos.core import turns
+
+        self._require_own()
+        now = self.clock.now()
+        return turns.settle(self.store, self.me, self.session, body, turn, marks, told, proven, now, lost=lost)
+
     # --- stories and people -------------------------------------------------------------------------------------------
 
     def trace(self, identifier: MessageId) -> Story:
@@ -196,7 +240,7 @@ class LocalConnection:
         access.allow(self.scopes, "peers:read")
         now, found = self.clock.now(), []
         for agent in self.store.agents.agents():
-            if agent.slug == self.me.slug:
+            if agent.slug == self.me.slug or not self._sees(agent):
                 continue
             bodies = self.store.agents.bodies(agent.slug)
             presence = "closed" if agent.status == "closed" else bodies[0].presence if bodies else "unknown"
@@ -208,13 +252,21 @@ class LocalConnection:
     def myself(self) -> Myself:
         """The own record as it stands now, and the body of this session."""
         body = self.store.agents.body(self.session) if self.session else None
-        return Myself(agent=self.store.agents.agent(self.me.slug) or self.me, body=body)
+        agent = self.store.agents.agent(self.me.slug) or self.me
+        return Myself(agent=agent, body=body, epoch=self.store.epoch, head=self.store.mail.head())
+
+    def join_again(self, joining: Joining, tokens: Sequence[KnownToken]) -> Enrolment:
+        """See `core.enrolling.again`."""
+        from sos.core import enrolling
+
+        access.allow(self.scopes, "enrol:self")
+        return enrolling.again(self.store, self.me, joining, tokens, self.clock.now())
 
     def answers(self, guide: str | None) -> list[Answer]:
         """The four questions. `guide`: the path of the installed guide, if it can be read."""
         from sos.core import readiness
 
-        return readiness.answers(self.store, self.me, guide)
+        return readiness.answers(self.store, self.myself().agent, guide)
 
     def take(self) -> None:
         """Make this session the one that the inbox is shown in. Raises NobodyHere where it is no body of this agent."""
@@ -226,7 +278,68 @@ class LocalConnection:
 
     def skills(self, project: str | None = None, owner: Slug | None = None) -> list[Skill]:
         """Skills that can be seen."""
-        return self.store.skills.list(project, owner)
+        found = self.store.skills.list(project, owner)
+        near = {self.me.project} | {agent.project for agent in self.store.agents.agents() if self._sees(agent)}
+        return [skill for skill in found if skill.project in near]
+
+    def squad(self, squad: str, project: str | None = None) -> list[Slug]:
+        """The members of a squad; of the own project where none is named."""
+        access.allow(self.scopes, "peers:read")
+        members = self.store.agents.squad(project or self.me.project, label(squad, "squad"))
+        return [slug for slug in members if (agent := self.store.agents.agent(slug)) is not None and self._sees(agent)]
+
+    def change_squad(self, squad: str, agents: Sequence[str], *, member: bool, project: str | None = None) -> list[Slug]:
+        """Put agents into a squad or out of it; its members then. Raises UnknownAgent, InvalidInput."""
+        from sos.core import squads
+
+        access.allow(self.scopes, "skills:self")
+        if project not in {None, self.me.project}:
+            access.allow(self.scopes, "send:any-project", ADMIN)
+        return squads.change(self.store, project or self.me.project, squad, agents, member=member, sees=self._sees)
+
+    def put_skills(self, skills: Sequence[Skill]) -> None:
+        """Declare skills of one's own, or replace them. Raises Forbidden for another's, InvalidInput, Conflict."""
+        from sos.model.skills import checked
+
+        access.allow(self.scopes, "skills:self")
+        for skill in skills:
+            if (skill.owner, skill.project) != (self.me.slug, self.me.project):
+                raise Forbidden(f"{self.me.slug} declares skills of its own, in its own project")
+            checked(skill)
+        self.store.skills.put(skills)
+
+    def canary(self, identifier: MessageId, nonce: str | None = None) -> Entry | None:
+        """A test message to oneself as it stands in the inbox; with a nonce it is sent first unless it is there.
+
+        None: it is not there, or the id is that of another agent's.
+        """
+        from sos.core import canary
+
+        access.allow(self.scopes, "inbox:self")
+        if nonce is None:
+            return canary.find(self.store, self.me, identifier)
+        if not (0 < len(nonce) <= 64 and nonce.isalnum() and nonce.isascii()):
+            raise InvalidInput("a nonce is 1 to 64 letters and digits")
+        return canary.send(self.store, self.me, identifier, nonce, self.clock.now(), self._spelling, self._assurance)
+
+    def canary_came_back(self, identifier: MessageId) -> None:
+        """The test message was read back whole: acknowledge it, and write down that this inbox is tested."""
+        from sos.core import canary
+
+        self._require_own()
+        entry = canary.find(self.store, self.me, identifier)
+        if entry is None:
+            raise UnknownMessage(f"no test message {identifier}")
+        canary.came_back(self.store, self.me, entry, self.clock.now())
+
+    def attend(self, attention: Attention, bodies: Bodies) -> Agent:
+        """Set who may wake this agent and what a hook may put into its context."""
+        from sos.model.attention import attention_of
+
+        access.allow(self.scopes, "enrol:self")
+        rules = attention_of(attention, attention.wake, f"{attention.every}ms", attention.quiet)
+        self.store.agents.attend(self.me.slug, rules, bodies)
+        return self.myself().agent
 
     def leave(self) -> None:
         """Give the slug back. The record stays."""
@@ -252,8 +365,13 @@ class LocalConnection:
         if known is not None and (known.agent != self.me.slug or known.revoked_at is not None):
             why = "was revoked" if known.agent == self.me.slug else f"is {known.agent}'s"
             raise Conflict(f"the {token.service} token {token.key_id} {why}; nothing was changed", next_step="sos token list")
-        narrowed = None if scopes is None else tuple(scopes)
-        self.store.tokens.add(access.record_of(token, self.me.slug, self.me.project, self.clock.now(), scopes=narrowed))
+        most = access.grantable(self.store, self.me, token.service, embedded=self._assurance == "same-user")
+        record = access.record_of(token, self.me.slug, self.me.project, self.clock.now(), scopes=scopes or most)
+        if not set(record.scopes) <= set(most):
+            raise ScopeMissing(
+                f"{self.me.slug} has no right to {', '.join(sorted({*record.scopes} - {*most}))}, so no token of it has"
+            )
+        self.store.tokens.add(record)
 
     def revoke_token(self, key: str) -> bool:
         """Revoke a token by its key id; whether it was live. Raises NotFound for what is not the agent's."""
@@ -262,6 +380,13 @@ class LocalConnection:
         if record is None or (self.me.slug != record.agent and ADMIN not in self.scopes):
             raise NotFound(f"no token {key!a}", next_step="sos token list")
         return self.store.tokens.revoke(key, self.clock.now())
+
+    def invite(self, token: KnownToken, name: str, role: str, project: str) -> None:
+        """Make an invitation count: for 15 minutes, one installation, this name, role and project."""
+        from sos.core import enrolling
+
+        access.allow(self.scopes, ADMIN)
+        self.store.tokens.add(enrolling.invitation(token, name, role, project, self.clock.now()))
 
     def copy(self, path: str) -> int:
         """Copy the store to a new file; its bytes. See `ports.Store.copy`."""

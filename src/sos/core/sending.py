@@ -10,11 +10,15 @@ from sos.model.parcels import Parcel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sos.model.addresses import Address, GlobalSpelling
     from sos.model.agents import Agent
     from sos.model.messages import Draft, Told
     from sos.model.times import Millis
     from sos.ports import Store
+
+    Sees = Callable[[Agent], bool]
 
 
 EVERYWHERE = "*"
@@ -26,12 +30,19 @@ def address_of(recipient: Agent, spelling: GlobalSpelling = "agent") -> Address:
     return inbox_address(recipient.slug, None if recipient.slug == OPERATOR else recipient.project, spelling)
 
 
-def parcel_for(store: Store, me: Agent, draft: Draft, now: Millis, spelling: GlobalSpelling = "agent") -> Parcel:
-    """A direct message as a parcel. Raises UnknownAgent (with the nearest names), InvalidInput, TextTooLong."""
+def parcel_for(
+    store: Store, me: Agent, draft: Draft, now: Millis, spelling: GlobalSpelling = "agent", sees: Sees = lambda _: True
+) -> Parcel:
+    """A direct message as a parcel. `sees`: whom the sender may know of; to anybody else it is as if they were not there.
+
+    Raises UnknownAgent (with the nearest names), InvalidInput, TextTooLong.
+    """
     _require_member(me)
     recipient = store.agents.agent(address_name(draft.to))
+    if recipient is not None and not sees(recipient):
+        recipient = None
     if recipient is None or (recipient.status != "open" and not _sent_before(store, me, draft)):
-        raise unknown(store, draft.to, left=recipient is not None)
+        raise unknown(store, draft.to, left=recipient is not None, sees=sees)
     draft = _understood(checked(draft.replace(to=recipient.slug)))
     return Parcel(
         draft=draft,
@@ -132,10 +143,10 @@ def hearing(store: Store, slug: str, now: Millis) -> str:
     return "hearing" if now - max(seen) < 15 * 60_000 else "late"
 
 
-def unknown(store: Store, name: str, *, left: bool = False) -> UnknownAgent:
+def unknown(store: Store, name: str, *, left: bool = False, sees: Sees = lambda _: True) -> UnknownAgent:
     """The error for a recipient that is not there, with the names that come nearest."""
     wanted = set(name.lower())
-    slugs = [agent.slug for agent in store.agents.agents() if agent.status == "open"]
+    slugs = [agent.slug for agent in store.agents.agents() if agent.status == "open" and sees(agent)]
     near = sorted(slugs, key=lambda slug: (not slug.startswith(name[:3].lower()), -len(wanted & set(slug)), slug))[:3]
     gone = "has left" if left else "is not here"
     hint = f"; nearest: {', '.join(near)}" if near else ""

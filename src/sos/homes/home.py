@@ -6,9 +6,10 @@ import os
 
 from sos import files
 from sos.model import wire
-from sos.model.errors import HomeDamaged, SosError
+from sos.model.errors import HomeDamaged, SosError, TokenDamaged
 from sos.model.names import OPERATOR, Slug
 from sos.model.record import Record
+from sos.model.tokens import parse_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,6 +142,16 @@ def load_token(home: str, service: Service) -> str | None:
     """The text of a home's token, or None where there is none. Raises HomeNotPrivate."""
     data = files.read(token_path(home, service), limit=4096)
     return None if data is None else data.decode("ascii", "replace").strip()
+
+
+def sound_token(home: str, service: Service) -> Token | None:
+    """A home's token where it is sound and of this service."""
+    try:
+        text = load_token(home, service)
+        token = parse_token(text) if text is not None else None
+    except (HomeDamaged, TokenDamaged):
+        return None  # replaced by a fresh one; the damaged one opens nothing
+    return token if token is not None and token.service == service else None
 
 
 def token_places(

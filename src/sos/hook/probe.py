@@ -5,13 +5,12 @@ Its id is `sos-probe-` and the id of the canary (`wiring/probing.py`). No body i
 
 from __future__ import annotations
 
-from sos.core import inbox, rendering
+from sos.core import rendering
 from sos.homes import home as homes
 from sos.homes import resolver
-from sos.model.agents import Body
 from sos.model.errors import UnknownMessage
 from sos.model.ids import MessageId
-from sos.wiring.local import SystemClock, admitted, open_home_store
+from sos.wiring.local import SystemClock, connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,12 +28,10 @@ def run(settings: Settings, event: Event, show: Callable[[str], None]) -> None:
     home = homes.load(settings.home, who.slug) if who is not None else None
     if home is None:
         return  # nobody's session, like any other
-    store = open_home_store(settings, home, lock_seconds=0.2)
-    (agent, _), now = admitted(store, settings, home), SystemClock().now()
-    (entry,) = store.mail.find(agent.slug, [MessageId(event.session.removeprefix(PREFIX))])
-    if entry.message.kind != "system" or entry.damaged:
+    connection = connect(settings)
+    entry = connection.canary(MessageId(event.session.removeprefix(PREFIX)))
+    if entry is None or entry.damaged:
         raise UnknownMessage("a probe shows canaries alone")
-    rendered = rendering.batch([entry], agent, now, "probe", total=1)
+    rendered = rendering.batch([entry], connection.me, SystemClock().now(), "probe", total=1)
     show(rendered.text)
-    body = Body(session=event.session, agent=agent.slug, runtime="claude", started_at=now, seen_at=now)
-    store.mail.apply(agent.slug, inbox.surfaced(rendered, body, "", agent.turn, SystemClock().now(), provable=False))
+    connection.mark_read([entry])

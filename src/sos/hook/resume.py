@@ -11,8 +11,11 @@ from sos.model.times import iso
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sos.model.agents import Agent, Body
     from sos.ports import Store
+    from sos.ports.connection import Connection
     from sos.settings import Settings
 
 MAX_CHARACTERS = 1800
@@ -21,13 +24,13 @@ LISTED = 3
 MAX_PLACE = 160
 
 
-def unfinished(settings: Settings, store: Store, agent: Agent, home: str) -> list[str]:
+def unfinished(settings: Settings, connect: Callable[[], Connection], home: str) -> list[str]:
     """What its join left undone and what this run could not do either, a line each."""
     if not os.path.lexists(undone.path_of(home)):
         return []
     from sos.wiring import resuming
 
-    left = resuming.resume(settings, store, agent, home)
+    left = resuming.resume(settings, connect(), home)
     return [f"- Left undone by your join ({each.step}): {escape(each.what)[:MAX_PLACE]} → {each.next_step}" for each in left]
 
 

@@ -20,16 +20,21 @@ from sos.wiring.local import SystemClock, admitted, guide_path, open_home_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sos.files import Lock
     from sos.model.agents import Agent
     from sos.model.ids import MessageId
     from sos.model.transitions import Action
+    from sos.ports import Store
+    from sos.ports.connection import Connection
     from sos.settings import Settings
-    from sos.stores.sqlite.store import SqliteStore
 
 _READ = ("hook_event_name", "session_id", "source", "cwd", "transcript_path")
 MAX_FIELD = 4096
 LOCK_SECONDS = 0.2
+SEEN_LATELY = 15 * 60_000
+"""Milliseconds after which a session is gone whose process cannot be looked at: on another machine, or unknown."""
 STALE_LOCK = 2.0
 """Seconds after which another hook's lock is ignored: its own deadline is long over."""
 
@@ -140,22 +145,36 @@ def begin(settings: Settings, event: Event) -> Turn | None:
     home = homes.load(settings.home, who.slug)
     if home is None:
         raise HomeDamaged(f"the home of {who.slug} is gone", next_step=f"sos join --name {who.slug} --role ROLE")
-    store = open_home_store(settings, home, lock_seconds=LOCK_SECONDS)
-    agent, scopes = admitted(store, settings, home)
-    allow(scopes, "inbox:self")
+    store: Store
+    if home.remote:
+        from sos.wiring import remote
+
+        begins = event.name in {"UserPromptSubmit", "Stop"}
+        store, agent, connect = remote.turn(settings, home, who, event.session, begins=begins)
+    else:
+        store = opened = open_home_store(settings, home, lock_seconds=LOCK_SECONDS)
+        agent, scopes = admitted(opened, settings, home)
+        allow(scopes, "inbox:self")
+
+        def connect() -> Connection:
+            from sos.core.connection import LocalConnection  # on a rare day only
+
+            spelling = settings.global_stream
+            return LocalConnection(opened, agent, SystemClock(), event.session, scopes=scopes, spelling=spelling)
+
     if event.name == "SessionStart":
         resolver.record_session(settings.home, event.session, who, SystemClock().now())
-    return Turn(settings, event, store, agent, scopes, home.path, resolver.original(who))
+    return Turn(settings, event, store, agent, connect, home.path, resolver.original(who))
 
 
 class Turn:
     """One hook run in a bound session."""
 
     def __init__(
-        self, settings: Settings, event: Event, store: SqliteStore, agent: Agent, scopes: tuple[str, ...], home: str, why: str
+        self, settings: Settings, event: Event, store: Store, agent: Agent, connect: Callable[[], Connection], home: str, why: str
     ) -> None:
         self._settings = settings
-        self._scopes = scopes
+        self._connect = connect
         self._event = event
         self._store = store
         self._home = home
@@ -212,7 +231,7 @@ class Turn:
 
                 self._body = self._body.replace(presence="idle", spent=0)
                 path = guide_path(self._settings, self.agent, keep=True)
-                left = resume.unfinished(self._settings, self._store, self.agent, self._home)
+                left = resume.unfinished(self._settings, self._connect, self._home)
                 return resume.packet(self._store, self.agent, self._why, self._holder(), left, path)
             case "UserPromptSubmit":
                 self._new_turn()
@@ -232,12 +251,9 @@ class Turn:
     def _drain_outbox(self) -> None:
         """What this agent could not send before goes now; what is refused for good stays listed by `sos outbox`."""
         if os.path.isdir(os.path.join(self._home, "outbox")) and os.listdir(os.path.join(self._home, "outbox")):
-            from sos.core.connection import LocalConnection
             from sos.wiring.local import drain_outbox
 
-            session, spelling = self._event.session, self._settings.global_stream
-            connection = LocalConnection(self._store, self.agent, SystemClock(), session, scopes=self._scopes, spelling=spelling)
-            drain_outbox(self._settings, connection)
+            drain_outbox(self._settings, self._connect())
 
     def _new_turn(self) -> None:
         self._turn += 1
@@ -316,10 +332,10 @@ class Turn:
 
 
 def _alive(body: Body, now: Millis) -> bool:
-    if body.presence == "closed" or body.host != os.uname().nodename:
+    if body.presence == "closed":
         return False
-    if body.pid == 0:
-        return now - body.seen_at < 15 * 60_000
+    if body.pid == 0 or body.host != os.uname().nodename:
+        return now - body.seen_at < SEEN_LATELY
     try:
         os.kill(body.pid, 0)
     except ProcessLookupError:

@@ -95,6 +95,9 @@ class Myself(Record):
 
     agent: Agent
     body: Body | None
+    #: The history that the store has, and the newest number in it: by these a restore is noticed.
+    epoch: str
+    head: int
 
 
 class Joining(Record):

@@ -180,6 +180,13 @@ class NobodyHere(Unauthenticated):
     next_step = "sos connect claude --as SLUG   (or name the agent: --as SLUG)"
 
 
+class InvitationNeeded(Unauthenticated):
+    """A bus behind a server is joined by an invitation the first time."""
+
+    code = "invitation_needed"
+    next_step = "the operator makes one: sos token mint join --name NAME --role ROLE --out FILE; then: sos join … --invite FILE"
+
+
 class WrongAgent(Unauthenticated):
     """Inside a session, another agent's home was asked for."""
 

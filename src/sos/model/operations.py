@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SESSION_HEADER = "SOS-Session"
 """The agent's own body that asks: a runtime's session, or `-` for a process without one. Without it: a look."""
+AGENT_HEADER = "SOS-Agent"
+"""Whose token it must be: a home that holds another agent's is found out."""
 NO_SESSION = "-"
 MAX_BODY = 1 << 20
 """Bytes of a request: a text of 64 KiB in the longest spelling that JSON has for it, and what goes with it."""
@@ -77,14 +79,33 @@ OPERATIONS: tuple[Operation, ...] = (
     _post("/v1/inbox/drop", "bus", "drop", "End messages for good.", "list[Entry]", ids=_IDS),
     _post("/v1/inbox/take", "bus", "take", "Make this session the one that the inbox is shown in.", "None"),
     _get("/v1/inbox/wait", "bus", "wait", "Wait until mail may have come.", "bool", seconds="float"),
+    _post("/v1/turns/look", "bus", "look", "Everything that a hook run may show.", "Look",
+          begins="bool", epoch="str", seen="int"),
+    _post("/v1/turns/settle", "bus", "settle", "End a hook run: what was shown, and the body's new state.", "bool",
+          body="Body", turn="int", marks="list[Mark]", told="Millis | None", proven="str | None", lost="bool"),
     _get("/v1/me", "bus", "myself", "The own record, and the body of this session.", "Myself"),
     _get("/v1/answers", "registry", "answers", "The four questions.", "list[Answer]", guide="str | None = None"),
     _get("/v1/peers", "registry", "peers", "The other agents.", "list[Peer]"),
+    _post("/v1/canary", "bus", "canary", "A test message to oneself: sent unless it is there, and as it stands.", "Entry | None",
+          identifier="MessageId", nonce="str | None = None"),
+    _post("/v1/canary/back", "bus", "canary_came_back", "The test message was read back whole.", "None", identifier="MessageId"),
+    _post("/v1/attention", "registry", "attend", "Who may wake this agent, and what a hook may show it.", "Agent",
+          attention="Attention", bodies="Bodies"),
     _post("/v1/leave", "registry", "leave", "Give the slug back.", "None"),
     _get("/v1/tokens", "registry", "tokens", "What is known of the own tokens.", "list[TokenRecord]"),
     _post("/v1/tokens", "registry", "add_token", "Make a token count as this agent's; its secret stays with the agent.", "None",
           token="KnownToken", scopes="list[str] | None = None"),
     _post("/v1/tokens/revoke", "registry", "revoke_token", "Revoke a token by its key id.", "bool", key="str"),
+    _post("/v1/enrolments", "join", "enrol", "Enrol whom an invitation is for.", "Enrolment",
+          joining="Joining", tokens="list[KnownToken]", install="str"),
+    _post("/v1/enrolments/again", "registry", "join_again", "The same agent joins again.", "Enrolment",
+          joining="Joining", tokens="list[KnownToken]"),
+    _post("/v1/invitations", "admin", "invite", "Make an invitation count.", "None",
+          token="KnownToken", name="str", role="str", project="str"),
     _get("/v1/skills", "squad", "skills", "Skills that can be seen.", "list[Skill]",
          project="str | None = None", owner="Slug | None = None"),
+    _get("/v1/squads", "registry", "squad", "The members of a squad.", "list[Slug]", squad="str", project="str | None = None"),
+    _post("/v1/squads", "squad", "change_squad", "Put agents into a squad or out of it.", "list[Slug]",
+          squad="str", agents="list[str]", member="bool", project="str | None = None"),
+    _post("/v1/skills", "squad", "put_skills", "Declare skills of one's own, or replace them.", "None", skills="list[Skill]"),
 )  # fmt: skip

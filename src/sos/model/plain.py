@@ -5,16 +5,16 @@ A type is written as in an annotation: `str`, `int | None`, `list[Entry]`, `dict
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from sos.model.agents import Agent, Body, Enrolment, Joining, Myself, Peer
+from sos.model.attention import Attention
 from sos.model.deliveries import ARRIVALS, FACTS, VIEWS, Delivery, Entry, Fact, Story
 from sos.model.errors import InvalidInput
-from sos.model.findings import Answer
+from sos.model.findings import Answer, Notice
 from sos.model.messages import ASSURANCES, KINDS, Draft, Message, Receipt
 from sos.model.record import Record
 from sos.model.skills import STATUSES, Skill
 from sos.model.tokens import SERVICES, KnownToken, TokenRecord
+from sos.model.turns import Look, Mark
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ RECORDS: dict[str, type[Record]] = {
     record.__name__: record
     for record in (
         Agent, Body, Peer, Myself, Joining, Enrolment, Draft, Message, Receipt, Delivery, Fact, Entry, Story, Skill, Answer,
-        KnownToken, TokenRecord,
+        KnownToken, TokenRecord, Attention, Notice, Look, Mark,
     )
 }  # fmt: skip
 """What crosses a wire. No token in hand is among them."""
@@ -92,8 +92,18 @@ def split(kind: str, separator: str) -> list[str]:
     return [*parts, kind[begun:]]
 
 
-@lru_cache(None)
+_READERS: dict[str, Reader] = {}
+"""By type: as many as our records and operations name."""
+
+
 def _reader(kind: str) -> Reader:
+    found = _READERS.get(kind)
+    if found is None:
+        found = _READERS[kind] = _made_reader(kind)
+    return found
+
+
+def _made_reader(kind: str) -> Reader:
     either = split(kind, " | ")
     if len(either) == 2 and either[1] == "None":
         inner = _reader(either[0])

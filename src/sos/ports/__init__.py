@@ -77,6 +77,14 @@ class Mailbox(Protocol):
         """Entries by id, in the order of `ids`. Raises UnknownMessage where one is not in this inbox."""
         ...
 
+    def lost(self, agent: Slug) -> list[int]:
+        """Numbers of unread deliveries whose message another hand took away, where the store shows them no other way."""
+        ...
+
+    def forget_lost(self, agent: Slug) -> None:
+        """Remove them, after it was said."""
+        ...
+
     def apply(self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]]) -> list[Entry]:
         """Apply actions to deliveries of this agent and tell senders what they must know. Raises UnknownMessage, StaleFence.
 

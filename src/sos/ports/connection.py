@@ -8,7 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sos.model.agents import Agent, Myself, Peer
+    from sos.model.agents import Agent, Bodies, Myself, Peer
+    from sos.model.attention import Attention
     from sos.model.deliveries import Entry, Story, View
     from sos.model.findings import Answer
     from sos.model.ids import MessageId
@@ -29,6 +30,11 @@ class Connection(Protocol):
     @property
     def me(self) -> Agent:
         """The agent as it was when the connection was made."""
+        ...
+
+    @property
+    def slug(self) -> Slug:
+        """The agent's, known without asking."""
         ...
 
     @property
@@ -126,6 +132,33 @@ class Connection(Protocol):
         """Skills that can be seen."""
         ...
 
+    def squad(self, squad: str, project: str | None = None) -> list[Slug]:
+        """The members of a squad; of the own project where none is named."""
+        ...
+
+    def change_squad(self, squad: str, agents: Sequence[str], *, member: bool, project: str | None = None) -> list[Slug]:
+        """Put agents into a squad or out of it; its members then. Raises UnknownAgent, InvalidInput."""
+        ...
+
+    def put_skills(self, skills: Sequence[Skill]) -> None:
+        """Declare skills of one's own, or replace them. Raises Forbidden for another's, InvalidInput, Conflict."""
+        ...
+
+    def canary(self, identifier: MessageId, nonce: str | None = None) -> Entry | None:
+        """A test message to oneself as it stands in the inbox; with a nonce it is sent first unless it is there.
+
+        None: it is not there, or the id is that of another agent's.
+        """
+        ...
+
+    def canary_came_back(self, identifier: MessageId) -> None:
+        """The test message was read back whole: acknowledge it, and write down that this inbox is tested."""
+        ...
+
+    def attend(self, attention: Attention, bodies: Bodies) -> Agent:
+        """Set who may wake this agent and what a hook may put into its context; its record then."""
+        ...
+
     def leave(self) -> None:
         """Give the slug back. The record stays."""
         ...
@@ -140,6 +173,10 @@ class Connection(Protocol):
 
     def revoke_token(self, key: str) -> bool:
         """Revoke a token by its key id; whether it was live. Raises NotFound for what is not the agent's."""
+        ...
+
+    def invite(self, token: KnownToken, name: str, role: str, project: str) -> None:
+        """Make an invitation count, for 15 minutes and one use. Raises InvalidInput, BadName."""
         ...
 
     def copy(self, path: str) -> int:

@@ -6,8 +6,10 @@ import time
 
 from sos.model import errors, wire
 from sos.model.errors import Conflict, InvalidInput, SosError, StoreError, StoreUnreachable, TokenRefused
-from sos.model.operations import MAX_WAIT, NO_SESSION, OPERATIONS, SESSION_HEADER
+from sos.model.names import Slug
+from sos.model.operations import AGENT_HEADER, MAX_WAIT, NO_SESSION, OPERATIONS, SESSION_HEADER
 from sos.model.plain import made, plain
+from sos.model.tokens import parse_token, require_kind
 from sos.remote.http import Server, quoted
 
 TYPE_CHECKING = False
@@ -15,15 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from sos.model.agents import Agent, Myself, Peer
+    from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining, Myself, Peer
+    from sos.model.attention import Attention
     from sos.model.deliveries import Entry, Story, View
     from sos.model.findings import Answer
     from sos.model.ids import MessageId
     from sos.model.messages import Draft, Receipt
-    from sos.model.names import Slug
     from sos.model.operations import Operation
     from sos.model.skills import Skill
+    from sos.model.times import Millis
     from sos.model.tokens import KnownToken, Service, TokenRecord
+    from sos.model.turns import Look, Mark
     from sos.ports import Clock
 
 CALL_SECONDS = 5.0
@@ -34,7 +38,10 @@ _TABLE = {operation.name: operation for operation in OPERATIONS}
 
 
 class HttpConnection:
-    """The port `Connection` over HTTP. `urls` and `tokens`: of each service; what has none is refused before it is asked."""
+    """The port `Connection` over HTTP. `urls` and `tokens`: of each service; what has none is refused before it is asked.
+
+    `agent`: whose the tokens must be; the server refuses another's.
+    """
 
     def __init__(
         self,
@@ -44,12 +51,14 @@ class HttpConnection:
         session: str = "",
         *,
         own: bool = True,
+        agent: str = "",
         call_seconds: float = CALL_SECONDS,
     ) -> None:
         servers: dict[str, Server] = {}
         self._servers = {service: servers.setdefault(url, Server(url)) for service, url in urls.items()}
         self._tokens = tokens
         self._me: Agent | None = None
+        self._agent = agent
         self._seconds = call_seconds
         self.clock = clock
         self.session = session
@@ -62,12 +71,21 @@ class HttpConnection:
             self._me = self.myself().agent
         return self._me
 
+    @property
+    def slug(self) -> Slug:
+        """The agent's: as it was said, else as the server says."""
+        return Slug(self._agent) if self._agent else self.me.slug
+
     def _ask(self, name: str, seconds: float = 0.0, /, **arguments: object) -> Any:
         operation = _TABLE[name]
-        token = self._tokens.get(operation.service)
-        if token is None:
+        text = self._tokens.get(operation.service)
+        if text is None:
             raise TokenRefused(f"there is no {operation.service} token here", next_step="sos token where")
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        token = parse_token(text)  # a typo, or another service's, is found before it is shown to anybody
+        require_kind(token, operation.service)
+        headers = {"Authorization": f"Bearer {token.text}", "Accept": "application/json"}
+        if self._agent:
+            headers[AGENT_HEADER] = self._agent
         if self.own:
             headers[SESSION_HEADER] = self.session or NO_SESSION
         target, body = operation.path, b""
@@ -118,7 +136,7 @@ class HttpConnection:
         """See `ports.Connection.mark_read`."""
         if self.own and entries:
             sound = [entry.message.seq for entry in entries if not entry.damaged]
-            self._ask("mark", shown=sound, damaged=[entry.message.seq for entry in entries if entry.damaged])
+            self.mark(sound, [entry.message.seq for entry in entries if entry.damaged])
 
     def wait(self, seconds: float) -> bool:
         """See `ports.Connection.wait`. A server that is away for a while is waited for as well. Raises what refuses a token."""
@@ -143,6 +161,22 @@ class HttpConnection:
     def drop(self, ids: Sequence[MessageId]) -> list[Entry]:
         """See `ports.Connection.drop`."""
         return self._ask("drop", ids=ids)  # type: ignore[no-any-return]
+
+    # --- a hook run ---------------------------------------------------------------------------------------------------
+
+    def look(self, *, begins: bool, epoch: str, seen: int) -> Look:
+        """See `core.turns.look`."""
+        return self._ask("look", begins=begins, epoch=epoch, seen=seen)  # type: ignore[no-any-return]
+
+    def settle(
+        self, body: Body, turn: int, marks: Sequence[Mark], told: Millis | None, proven: str | None, *, lost: bool
+    ) -> bool:
+        """See `core.turns.settle`."""
+        return self._ask("settle", body=body, turn=turn, marks=marks, told=told, proven=proven, lost=lost)  # type: ignore[no-any-return]
+
+    def mark(self, shown: Sequence[int], damaged: Sequence[int]) -> None:
+        """`mark_read`, by the messages' numbers."""
+        self._ask("mark", shown=shown, damaged=damaged)
 
     # --- stories and people -------------------------------------------------------------------------------------------
 
@@ -174,6 +208,30 @@ class HttpConnection:
         """See `ports.Connection.skills`."""
         return self._ask("skills", project=project, owner=owner)  # type: ignore[no-any-return]
 
+    def squad(self, squad: str, project: str | None = None) -> list[Slug]:
+        """See `ports.Connection.squad`."""
+        return self._ask("squad", squad=squad, project=project)  # type: ignore[no-any-return]
+
+    def change_squad(self, squad: str, agents: Sequence[str], *, member: bool, project: str | None = None) -> list[Slug]:
+        """See `ports.Connection.change_squad`."""
+        return self._ask("change_squad", squad=squad, agents=agents, member=member, project=project)  # type: ignore[no-any-return]
+
+    def put_skills(self, skills: Sequence[Skill]) -> None:
+        """See `ports.Connection.put_skills`."""
+        self._ask("put_skills", skills=skills)
+
+    def canary(self, identifier: MessageId, nonce: str | None = None) -> Entry | None:
+        """See `ports.Connection.canary`."""
+        return self._ask("canary", identifier=identifier, nonce=nonce)  # type: ignore[no-any-return]
+
+    def canary_came_back(self, identifier: MessageId) -> None:
+        """See `ports.Connection.canary_came_back`."""
+        self._ask("canary_came_back", identifier=identifier)
+
+    def attend(self, attention: Attention, bodies: Bodies) -> Agent:
+        """See `ports.Connection.attend`."""
+        return self._ask("attend", attention=attention, bodies=bodies)  # type: ignore[no-any-return]
+
     def leave(self) -> None:
         """See `ports.Connection.leave`."""
         self._ask("leave")
@@ -191,6 +249,18 @@ class HttpConnection:
     def revoke_token(self, key: str) -> bool:
         """See `ports.Connection.revoke_token`."""
         return self._ask("revoke_token", key=key)  # type: ignore[no-any-return]
+
+    def invite(self, token: KnownToken, name: str, role: str, project: str) -> None:
+        """See `ports.Connection.invite`."""
+        self._ask("invite", token=token, name=name, role=role, project=project)
+
+    def enrol(self, joining: Joining, tokens: Sequence[KnownToken], install: str) -> Enrolment:
+        """Enrol by the invitation that this connection has as its `join` token. See `core.enrolling.invited`."""
+        return self._ask("enrol", joining=joining, tokens=tokens, install=install)  # type: ignore[no-any-return]
+
+    def join_again(self, joining: Joining, tokens: Sequence[KnownToken]) -> Enrolment:
+        """Join again, by the registry token. See `core.enrolling.again`."""
+        return self._ask("join_again", joining=joining, tokens=tokens)  # type: ignore[no-any-return]
 
     def copy(self, path: str) -> int:
         """Refused: a server's store is copied where the server is."""

@@ -7,11 +7,12 @@ import os
 import traceback
 from urllib.parse import parse_qsl
 
+from sos.core import enrolling
 from sos.core.access import identify
 from sos.core.connection import LocalConnection
 from sos.model import wire
 from sos.model.errors import InvalidInput, SosError, TokenRefused
-from sos.model.operations import MAX_BODY, MAX_WAIT, NO_SESSION, OPERATIONS, SESSION_HEADER
+from sos.model.operations import AGENT_HEADER, MAX_BODY, MAX_WAIT, NO_SESSION, OPERATIONS, SESSION_HEADER
 from sos.model.plain import made, plain
 from sos.server import log
 from sos.server.problems import JSON, PROBLEM, Refused, of_error, problem
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
 
     from sos.model.addresses import GlobalSpelling
     from sos.model.operations import Operation
-    from sos.model.tokens import Service
+    from sos.model.tokens import Service, TokenRecord
     from sos.ports import Clock, Store
     from sos.server.hub import Hub
     from sos.server.metrics import Metrics
     from sos.server.problems import Headers
 
-_SESSION = SESSION_HEADER.lower().encode()
+_SESSION, _AGENT = SESSION_HEADER.lower().encode(), AGENT_HEADER.lower().encode()
 MAX_QUERY = 64 * 1024
 MAX_SESSION = 128
 MAX_LIST = 1000
@@ -61,7 +62,8 @@ class Api:
         self._spelling = spelling
         self._routes: dict[str, dict[str, Operation]] = {}
         for each in OPERATIONS:
-            if each.service in services:
+            # Who invites and who is invited asks the registry.
+            if each.service in services or (each.service in {"join", "admin"} and "registry" in services):
                 self._routes.setdefault(each.path, {})[each.verb] = each
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,14 +134,13 @@ class Api:
         return await loop.run_in_executor(self._workers, self._run, operation, headers, arguments)
 
     def _run(self, operation: Operation, headers: dict[bytes, bytes], arguments: dict[str, Any]) -> Any:
+        if operation.service == "join":
+            return enrolling.invited(self._store, self._record(operation, headers), **arguments, now=self._clock.now())
         return getattr(self._connection(operation, headers), operation.name)(**arguments)
 
     def _connection(self, operation: Operation, headers: dict[bytes, bytes]) -> LocalConnection:
         """The connection of whoever's token was shown. Raises TokenRefused and its kin."""
-        scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise TokenRefused(f"no token was shown; the {operation.service} needs one", next_step="sos token where")
-        record = identify(self._store, token, operation.service, self._clock.now())
+        record = self._record(operation, headers)
         agent = self._store.agents.agent(record.agent)
         if agent is None:
             raise TokenRefused(f"the agent of the token {record.key_id} is gone", next_step="sos join --name NAME")
@@ -154,6 +155,16 @@ class Api:
             spelling=self._spelling,
             assurance="token",
         )
+
+    def _record(self, operation: Operation, headers: dict[bytes, bytes]) -> TokenRecord:
+        scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise TokenRefused(f"no token was shown; the {operation.service} needs one", next_step="sos token where")
+        record = identify(self._store, token, operation.service, self._clock.now())
+        meant = headers.get(_AGENT, b"").decode("latin-1")
+        if meant and meant != record.agent:
+            raise TokenRefused(f"the {operation.service} token {record.key_id} is {record.agent}'s", next_step="sos token where")
+        return record
 
     async def _wait(self, connection: LocalConnection, seconds: float) -> bool:
         if not 0 <= seconds <= MAX_WAIT:

@@ -16,7 +16,7 @@ from sos.model.tokens import mint, parse_token
 from sos.server import log
 from sos.server.app import SERVICES, Services
 from sos.server.guard import LOOPBACK
-from sos.wiring.local import SystemClock, open_store
+from sos.wiring.local import SystemClock, make_operator, open_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def _store(settings: Settings) -> Store:
 
 def _operator(settings: Settings, store: Store) -> None:
     """Enrol the operator, and keep its administrator's token in its home; both once."""
+    if settings.redis is None:
+        make_operator(settings)
     now = SystemClock().now()
     joining = Joining(slug=OPERATOR, name=OPERATOR, role="human", label="operator", project="default")
     agent = store.agents.agent(OPERATOR) or store.agents.enrol(joining, now).agent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from sos.core.access import record_of
+from sos.model.attention import Attention
 from sos.model.errors import (
     Conflict,
     Forbidden,
@@ -46,6 +47,8 @@ class ConnectionContract(Contract):
 
     #: What stands on messages that were sent through it.
     assurance: Assurance
+    #: What the other projects are to it: over a wire they are not there.
+    sees_all: bool
 
     def connection(self, world: World, tokens: Tokens, session: str, *, own: bool) -> Connection:
         """A connection of whose tokens these are."""
@@ -199,9 +202,57 @@ class ConnectionContract(Contract):
         world.body(presence="idle", hook_at=world.clock.now())
         world.store.skills.put([declared("review", BB, "p")])
         found = {peer.agent.slug: peer for peer in self.of(world).peers()}
-        assert sorted(found) == ["bb", "cc", OPERATOR]
+        assert sorted(found) == (["bb", "cc", OPERATOR] if self.sees_all else ["bb", OPERATOR])
         assert (found[BB].presence, found[BB].hearing, found[BB].skills) == ("idle", "hearing", ("review",))
         assert [skill.id for skill in self.of(world).skills("p", BB)] == ["review"]
+
+    def test_of_another_project_nothing_can_be_told_from_nothing(self) -> None:
+        world = self.world()
+        world.store.skills.put([declared("secret", Slug("cc"), "q")])
+        world.store.agents.change_squad("q", "hidden", Slug("cc"), member=True)
+        connection = self.of(world)
+        seen = (len(connection.skills("q")), connection.squad("hidden", "q"))
+        assert seen == ((1, ["cc"]) if self.sees_all else (0, []))
+        if not self.sees_all:
+            absent = refused(UnknownAgent, lambda: connection.change_squad("qa", ["dd"], member=True))
+            foreign = refused(UnknownAgent, lambda: connection.change_squad("qa", ["cc"], member=True))
+            assert foreign.message.replace("cc", "dd") == absent.message
+
+    def test_a_squad_is_changed_and_read(self) -> None:
+        world = self.world()
+        assert self.of(world).change_squad("qa", ["bb", "aa"], member=True) == ["aa", "bb"]
+        assert self.of(world).change_squad("qa", ["aa"], member=False) == ["bb"]
+        assert self.of(world, "bb").squad("qa") == ["bb"]
+        refused(UnknownAgent, lambda: self.of(world).change_squad("qa", ["aa", "nobody"], member=True))
+        assert self.of(world).squad("qa") == ["bb"]
+
+    def test_skills_are_ones_own(self) -> None:
+        world = self.world()
+        self.of(world).put_skills([declared("review", AA, "p")])
+        assert [skill.id for skill in self.of(world, "bb").skills()] == ["review"]
+        refused(Forbidden, lambda: self.of(world).put_skills([declared("review", BB, "p")]))
+        refused(Forbidden, lambda: self.of(world).put_skills([declared("review", AA, "q")]))
+        refused(Conflict, lambda: self.of(world, "bb").put_skills([declared("review", BB, "p")]))
+
+    def test_a_canary_comes_back_once(self) -> None:
+        world = self.world()
+        connection, identifier = self.of(world, "bb"), new_id(world.clock.now())
+        assert connection.canary(identifier) is None
+        sent, again = connection.canary(identifier, "abc"), connection.canary(identifier, "abc")
+        assert sent is not None
+        assert again is not None
+        assert (sent.message.text, sent.message.sender, again.message.seq) == ("canary abc", "system", sent.message.seq)
+        connection.canary_came_back(identifier)
+        assert connection.myself().agent.canary_at == world.clock.now()
+        assert connection.count("unread") == 0
+
+    def test_attention_is_the_recipients(self) -> None:
+        world = self.world()
+        connection = self.of(world, "bb")
+        rules = Attention(wake="requests", every=60_000, quiet="22:00-07:00")
+        agent = connection.attend(rules, "headers")
+        assert (agent.attention, agent.bodies) == (rules, "headers")
+        refused(InvalidInput, lambda: connection.attend(rules.replace(every=1), "headers"))
 
     def test_the_own_record_is_as_it_stands_now(self) -> None:
         world = self.world()
@@ -236,8 +287,9 @@ class ConnectionContract(Contract):
         world = self.world()
         narrow = self.of(world, "bb", SESSION, scopes=("send:project",))
         assert narrow.send(self.draft(world, to="aa")).recipients == ("aa",)
-        for ask in (lambda: narrow.inbox("unread", 1), lambda: narrow.send(self.draft(world, to="cc")), lambda: narrow.wait(0)):
+        for ask in (lambda: narrow.inbox("unread", 1), lambda: narrow.wait(0), lambda: narrow.broadcast(self.draft(world))):
             refused(ScopeMissing, ask)
+        refused(ScopeMissing if self.sees_all else UnknownAgent, lambda: narrow.send(self.draft(world, to="cc")))
 
     def test_a_token_is_added_listed_and_revoked_and_then_opens_nothing(self) -> None:
         world = self.world()

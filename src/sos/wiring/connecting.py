@@ -61,22 +61,14 @@ def attend(
 ) -> Agent:
     """Set who may wake an agent and what a hook may put into its context; None leaves a rule as it was. Raises InvalidInput."""
     from sos.model.attention import attention_of
-    from sos.wiring.local import open_home_store
+    from sos.wiring.local import connect
 
-    home = homes.load(settings.home, slug)
-    if home is None:
-        raise UnknownAgent(f"no agent {slug!r} has a home here", next_step=f"sos join --name {slug}")
-    store = open_home_store(settings, home)
-    try:
-        agent = store.agents.agent(home.slug)
-        if agent is None:
-            raise UnknownAgent(f"the store does not know {slug!r}", next_step=f"sos join --name {slug}")
-        rules = attention_of(agent.attention, wake, every, quiet)
-        if (rules, bodies or agent.bodies) != (agent.attention, agent.bodies):
-            store.agents.attend(agent.slug, rules, bodies or agent.bodies)
-        return store.agents.agent(agent.slug) or agent
-    finally:
-        store.close()
+    connection = connect(settings.replace(session=None), slug)
+    agent = connection.myself().agent
+    rules = attention_of(agent.attention, wake, every, quiet)
+    if (rules, bodies or agent.bodies) == (agent.attention, agent.bodies):
+        return agent
+    return connection.attend(rules, bodies or agent.bodies)
 
 
 def _guide(settings: Settings) -> str:

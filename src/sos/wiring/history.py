@@ -4,42 +4,33 @@ from __future__ import annotations
 
 import time
 
+from sos.core import history
 from sos.homes import cursor
 from sos.homes import home as homes
-from sos.model.findings import Notice
 from sos.model.times import DAY, Millis
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sos.homes.home import Home
+    from sos.model.agents import Agent
     from sos.settings import Settings
     from sos.stores.sqlite.store import SqliteStore
-
-_RESTORED = (
-    "The store was restored or replaced (its history is now {epoch}): messages since its backup may be lost; "
-    "ask your peers to send again."
-)
-_BEHIND = (
-    "The store was put back to an older state: {count} numbers that you had seen are gone, and so is what was sent since; "
-    "ask your peers to send again."
-)
 
 
 def compare(settings: Settings, store: SqliteStore, home: Home, now: Millis) -> None:
     """Notice a restore by its epoch, or by a newest number below what was seen; tell the agent once."""
     seen = cursor.load(home.path)  # first: what somebody saw before now stands in the store by now
-    head, epoch = store.mail.head(), store.epoch
+    head, epoch = history.compare(store, home.slug, home.epoch, seen, now)
     if epoch != home.epoch:
-        notice = Notice(agent=home.slug, at=now, code="store_restored", text=_RESTORED.format(epoch=epoch[:8]))
-        store.agents.notify(notice)
-        agent = store.agents.agent(home.slug)
-        if agent is not None:
-            homes.save(settings.home, agent, home.store, epoch)
-    elif head < seen:
-        text = _BEHIND.format(count=seen - head)
-        store.agents.notify(Notice(agent=home.slug, at=now, code="store_behind", text=text))
+        remember(settings, home, epoch, store.agents.agent(home.slug))
     if head != seen:
         cursor.save(home.path, head)
+
+
+def remember(settings: Settings, home: Home, epoch: str, agent: Agent | None) -> None:
+    """The history that this agent knows from now on."""
+    if agent is not None:
+        homes.save(settings.home, agent, home.store, epoch)
 
 
 def check_after_boot(store: SqliteStore) -> None:

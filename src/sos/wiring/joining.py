@@ -18,7 +18,16 @@ from sos.homes.undone import Undone
 from sos.model import names
 from sos.model.addresses import DEFAULT_PROJECT
 from sos.model.agents import Joining
-from sos.model.errors import HomeDamaged, RuntimeConfigError, SosError, StoreError, TokenDamaged, WrongAgent
+from sos.model.errors import (
+    BadName,
+    BusMismatch,
+    HomeDamaged,
+    InvalidInput,
+    RuntimeConfigError,
+    SosError,
+    StoreError,
+    WrongAgent,
+)
 from sos.model.findings import Finding
 from sos.model.record import Record
 from sos.model.roles import UNKNOWN, role_of
@@ -27,15 +36,17 @@ from sos.model.tokens import AGENT_SERVICES, SERVICES, mint, parse_token
 from sos.recovery import guide
 from sos.runtimes.claude import plugin
 from sos.wiring import canary
-from sos.wiring.local import SystemClock, facts, guide_path, make_operator, open_store, store_path
+from sos.wiring.local import SystemClock, connection_of, facts, guide_path, make_operator, open_store, store_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sos.model.agents import Agent, Enrolment
     from sos.model.findings import Answer
-    from sos.model.tokens import Service, Token
+    from sos.model.tokens import Token
+    from sos.ports.connection import Connection
     from sos.settings import Settings
     from sos.stores.sqlite.store import SqliteStore
+    from sos.wiring.enrolling import OverServer
 
 
 class Step(Record):
@@ -65,13 +76,24 @@ def join(
     skills: tuple[str, ...] = (),
     squads: tuple[str, ...] = (),
     runtime: str | None = None,
+    *,
+    invitation: str | None = None,
 ) -> Joined:
     """Join, or join again: a role or project that is not named stays as it was, so that the name alone makes an agent whole.
 
-    Its token alone (`settings.token`) does as well. Raises BadName, ReservedName, SlugTaken, ProjectChanged, token, store and
-    home errors.
+    Its token alone (`settings.token`) does as well. `invitation`: the text of a join token, for a bus behind a server. Raises
+    BadName, ReservedName, SlugTaken, ProjectChanged, token, store and home errors.
     """
-    name = (_name_of(settings, name) if settings.token is not None else name or "").strip()
+    url = _server(settings, name)
+    if url is None and invitation is not None:
+        raise InvalidInput("an invitation is for a bus behind a server", next_step="add --url URL, or set SOS_URL")
+    if url is not None:
+        from sos.wiring.enrolling import OverServer
+
+        way: Embedded | OverServer = OverServer(settings, url, invitation)
+    else:
+        way = Embedded(settings)
+    name = (way.name_of(name) if settings.token is not None else name or "").strip()
     slug = names.OPERATOR if name == names.OPERATOR else names.slug(name)
     if slug == names.OPERATOR:
         role = project = None  # it is what the first command made of it; joining again only makes it whole
@@ -85,52 +107,98 @@ def join(
     )
     for skill in skills:
         declared(skill, slug, asked.project)  # refused before anything is written
-    make_operator(settings)
+    way.prepare()
     files.private_directory(settings.home)
     with files.Lock(os.path.join(settings.home, "join.lock"), 10.0):
-        store = open_store(settings)
-        known = store.agents.agent(slug)
-        if known is not None and known.name == name:
-            label = role or known.label
-            asked = asked.replace(project=asked.project if project else known.project, label=label, role=role_of(label)[0])
+        asked = way.completed(asked, role, project)
         had_home = os.path.lexists(homes.path_of(settings.home, slug))
-        enrolment = store.agents.enrol(asked, SystemClock().now())
+        enrolment = way.enrol(asked)
         try:
-            return _Join(settings, store, asked, enrolment).run(skills, runtime)
+            connection, tokens = way.settle(enrolment.agent)
+            return _Join(settings, connection, asked, enrolment, tokens, way.bus).run(skills, runtime)
         except (SosError, OSError):
-            _take_back(settings, store, enrolment, had_home=had_home)
+            # A join that failed leaves nothing half-made: neither record nor tokens nor home.
+            way.take_back(enrolment)
+            if enrolment.outcome == "new" and not had_home:
+                homes.remove(settings.home, slug)
             raise
 
 
-def _name_of(settings: Settings, named: str | None) -> str:
-    """The name of the agent whose token was given."""
-    store = open_store(settings)
-    record = identify(store, settings.token or "", "bus", SystemClock().now())
-    allow_all(record.scopes)
-    agent = store.agents.agent(record.agent)
-    store.close()
-    if agent is None or (named is not None and named.strip() != agent.name):
-        raise WrongAgent(f"the token given is {record.agent}'s", next_step="leave out --name, or give the other token")
-    return agent.name
+def _server(settings: Settings, name: str | None) -> str | None:
+    """The server whose bus is joined, if it is one: named by SOS_URL, or by the home that is there already."""
+    try:
+        slug = names.OPERATOR if name == names.OPERATOR else names.slug(name or "")
+        home = homes.load(settings.home, slug)
+    except (BadName, HomeDamaged):
+        home = None
+    if settings.url is not None and home is not None and home.store != settings.url:
+        raise BusMismatch(f"SOS_URL names {settings.url}, but {home.slug} joined {home.store}")
+    if settings.url is None and home is None and not os.path.exists(store_path(settings)):
+        for other in homes.slugs(settings.home):
+            known = homes.load(settings.home, other)
+            if known is not None and known.remote:
+                raise InvalidInput(f"the agents here are on the bus of {known.store}", next_step=f"add --url {known.store}")
+    return home.store if home is not None and home.remote else settings.url
 
 
-def _take_back(settings: Settings, store: SqliteStore, enrolment: Enrolment, *, had_home: bool) -> None:
-    """A join that failed leaves nothing half-made: neither record nor tokens nor home."""
-    slug = enrolment.agent.slug
-    if enrolment.outcome == "new":
-        store.agents.withdraw(slug, SystemClock().now())
-    elif enrolment.outcome == "returned":
-        store.agents.close(slug, SystemClock().now())
-    if enrolment.outcome == "new" and not had_home:
-        homes.remove(settings.home, slug)
+class Embedded:
+    """Joining the store on this machine."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.bus = store_path(settings)
+
+    def name_of(self, named: str | None) -> str:
+        """The name of the agent whose token was given."""
+        store = open_store(self._settings)
+        record = identify(store, self._settings.token or "", "bus", SystemClock().now())
+        allow_all(record.scopes)
+        agent = store.agents.agent(record.agent)
+        store.close()
+        if agent is None or (named is not None and named.strip() != agent.name):
+            raise WrongAgent(f"the token given is {record.agent}'s", next_step="leave out --name, or give the other token")
+        return agent.name
+
+    def prepare(self) -> None:
+        """The operator comes first."""
+        make_operator(self._settings)
+
+    def completed(self, asked: Joining, role: str | None, project: str | None) -> Joining:
+        """What was not said stays as it was."""
+        self._store = open_store(self._settings)
+        known = self._store.agents.agent(asked.slug)
+        if known is None or known.name != asked.name:
+            return asked
+        label = role or known.label
+        return asked.replace(project=asked.project if project else known.project, label=label, role=role_of(label)[0])
+
+    def enrol(self, asked: Joining) -> Enrolment:
+        """Enrol."""
+        return self._store.agents.enrol(asked, SystemClock().now())
+
+    def settle(self, agent: Agent) -> tuple[Connection, list[Token]]:
+        """Home and tokens, and the agent's connection."""
+        tokens = settle_home(self._settings, self._store, agent)
+        return connection_of(self._settings, self._store, agent), tokens
+
+    def take_back(self, enrolment: Enrolment) -> None:
+        """As if it had not been."""
+        if enrolment.outcome == "new":
+            self._store.agents.withdraw(enrolment.agent.slug, SystemClock().now())
+        elif enrolment.outcome == "returned":
+            self._store.agents.close(enrolment.agent.slug, SystemClock().now())
 
 
 class _Join:
     """The steps of one join, after its agent was enrolled, in the order in which they are told."""
 
-    def __init__(self, settings: Settings, store: SqliteStore, asked: Joining, enrolment: Enrolment) -> None:
+    def __init__(
+        self, settings: Settings, connection: Connection, asked: Joining, enrolment: Enrolment, tokens: list[Token], bus: str
+    ) -> None:
         self._settings = settings
-        self._store = store
+        self._connection = connection
+        self._tokens = tokens
+        self._bus = bus
         self._asked = asked
         self._enrolment = enrolment
         self._agent = enrolment.agent
@@ -140,12 +208,11 @@ class _Join:
 
     def run(self, skills: tuple[str, ...], runtime: str | None) -> Joined:
         changes = dict(self._enrolment.changes)
-        tokens = settle_home(self._settings, self._store, self._agent)
         before = {each.step: each for each in undone.load(self._home)}
-        self._identity(tokens)
-        had = _skill_ids(self._store, self._agent)
+        self._identity()
+        had = self._skill_ids()
         self._skills(tuple(dict.fromkeys((*_values(before, "skills"), *skills))))
-        if self._enrolment.outcome != "new" and had != (now := _skill_ids(self._store, self._agent)):
+        if self._enrolment.outcome != "new" and had != (now := self._skill_ids()):
             changes["skills"] = (had or "none", now)
         self._guide()
         name, place = (*_values(before, "runtime"), "", "")[:2]
@@ -158,8 +225,8 @@ class _Join:
     def _joined(self, changes: dict[str, tuple[str, str]]) -> Joined:
         from sos.core import readiness
 
-        agent = self._store.agents.agent(self._agent.slug) or self._agent
-        answers = readiness.answers(self._store, agent, guide_path(self._settings, agent))
+        agent = self._connection.myself().agent
+        answers = self._connection.answers(guide_path(self._settings, agent))
         good = sum(each.good for each in answers)
         self._say("answers", f"{good} of {len(answers)} good", ok=good == len(answers))
         findings = [
@@ -188,24 +255,31 @@ class _Join:
         known = before.get(left.step)
         return left if known is None else left.replace(since=known.since)
 
-    def _identity(self, tokens: list[Token]) -> None:
-        asked, known_role = self._asked, role_of(self._asked.label)[1]
+    def _identity(self) -> None:
+        asked, agent = self._asked, self._agent
+        known_role = role_of(agent.label)[1]
         self._say("name", f"{asked.name} → {asked.slug}")
-        self._say("role", f"{asked.label} → {asked.role}" + ("" if known_role else " (not in the table)"), ok=known_role)
-        self._say("tokens", ", ".join(f"{each.service} {each.key_id}" for each in tokens))
-        found = self._store.agents.agent(asked.slug)
-        if found is None or found.status != "open":
+        self._say("role", f"{agent.label} → {agent.role}" + ("" if known_role else " (not in the table)"), ok=known_role)
+        self._say("tokens", ", ".join(f"{each.service} {each.key_id}" for each in self._tokens))
+        found = self._connection.myself().agent
+        if found.slug != asked.slug or found.status != "open":
             raise StoreError(f"{asked.slug} was enrolled and cannot be read back")
         self._say("enrolled", f"{self._enrolment.outcome}, read back: {found.slug}")
 
     def _skills(self, wanted: tuple[str, ...]) -> None:
         agent = self._agent
         try:
-            self._store.skills.put([declared(skill, agent.slug, agent.project) for skill in wanted])
+            self._connection.put_skills([declared(skill, agent.slug, agent.project) for skill in wanted])
         except SosError as error:
             self._leave("skills", error, *wanted)
             return
-        self._say("skills", _skill_ids(self._store, agent) or "none declared")
+        self._say("skills", self._skill_ids() or "none declared")
+
+    def _skill_ids(self) -> str:
+        try:
+            return ", ".join(sorted(skill.id for skill in self._connection.skills(self._agent.project, self._agent.slug)))
+        except SosError:
+            return ""  # Squad is away: what it says is no part of what an agent needs to be reached
 
     def _guide(self) -> None:
         try:
@@ -213,7 +287,7 @@ class _Join:
         except SosError as error:
             self._leave("home", error)
             return
-        self._say("home", f"{self._home}, bus {store_path(self._settings)}, guide {path}")
+        self._say("home", f"{self._home}, bus {self._bus}, guide {path}")
 
     def _runtime(self, name: str, place: str) -> None:
         if not name:
@@ -230,7 +304,7 @@ class _Join:
         self._say("runtime", f"{name} connected for {made.place}")
 
     def _canary(self) -> None:
-        sent, said = canary.came_back(self._settings, self._store, self._agent, SystemClock())
+        sent, said = canary.came_back(self._settings, self._connection)
         self._say("canary", said)
         if self._agent.slug == names.OPERATOR or not plugin.installed(self._settings.claude_home):
             return
@@ -261,7 +335,7 @@ def settle_home(settings: Settings, store: SqliteStore, agent: Agent) -> list[To
     home = homes.save(settings.home, agent, store_path(settings), store.epoch)
     tokens = []
     for service in AGENT_SERVICES:
-        token = _token_in(home.path, service)
+        token = homes.sound_token(home.path, service)
         if token is None and service == "bus" and settings.token is not None:
             token = parse_token(settings.token)  # all that was left of it
             homes.save_token(home.path, token)
@@ -272,18 +346,3 @@ def settle_home(settings: Settings, store: SqliteStore, agent: Agent) -> list[To
         store.tokens.add(record_of(token, agent.slug, agent.project, SystemClock().now()))
         tokens.append(token)
     return tokens
-
-
-def _token_in(home: str, service: Service) -> Token | None:
-    try:
-        text = homes.load_token(home, service)
-        token = parse_token(text) if text is not None else None
-    except (HomeDamaged, TokenDamaged):
-        return None  # replaced by a fresh one; the damaged one opens nothing
-    if token is None:
-        return None
-    return token if token.service == service else None
-
-
-def _skill_ids(store: SqliteStore, agent: Agent) -> str:
-    return ", ".join(sorted(skill.id for skill in store.skills.list(agent.project, agent.slug)))

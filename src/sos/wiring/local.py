@@ -1,4 +1,4 @@
-"""From the environment to a connection that acts as one agent, over the embedded store."""
+"""From the environment to a connection that acts as one agent: over the store here, or (wiring/remote.py) over a server."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sos.model.errors import (
     HomeDamaged,
     HomeError,
     InvalidInput,
+    NobodyHere,
     SosError,
     StoreDamaged,
     StoreMissing,
@@ -24,6 +25,7 @@ from sos.model.errors import (
 )
 from sos.model.names import OPERATOR, address_name
 from sos.model.times import Millis
+from sos.model.tokens import AGENT_SERVICES, scopes_of
 from sos.stores.sqlite.store import SqliteStore
 from sos.wiring import history
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from sos.model.agents import Agent
     from sos.model.messages import Draft
     from sos.model.tokens import Service
+    from sos.ports.connection import Connection
     from sos.settings import Settings
 
 
@@ -99,9 +102,14 @@ def who_am_i(settings: Settings, named: str | None) -> Who:
 
 
 def _who_holds(settings: Settings, token: str, named: str | None) -> Who:
-    store = open_store(settings)
-    slug = identify(store, token, "bus", SystemClock().now()).agent
-    store.close()
+    if settings.url is not None:
+        from sos.wiring.remote import connection_to
+
+        slug = connection_to(settings, settings.url, {"bus": token}).me.slug
+    else:
+        store = open_store(settings)
+        slug = identify(store, token, "bus", SystemClock().now()).agent
+        store.close()
     recorded = resolver.recorded_agent(settings.home, settings.session) if settings.session else None
     if recorded is not None and recorded.slug != slug:
         raise WrongAgent(f"this session is {recorded.slug}, and the token given is {slug}'s")
@@ -118,15 +126,33 @@ def _directory() -> str:
         return "/"
 
 
-def connect(settings: Settings, named: str | None = None) -> LocalConnection:
-    """The connection of whoever acts here; the operator is made by the first command on an empty home."""
+def connect(settings: Settings, named: str | None = None) -> Connection:
+    """The connection of whoever acts here, wherever its bus is."""
+    who = who_am_i(settings, named)
+    home = homes.load(settings.home, who.slug)
+    if home is not None and home.remote:
+        from sos.wiring import remote
+
+        return remote.connect(settings, home, who)
+    return _over_the_store(settings, who, home)
+
+
+def connect_here(settings: Settings, named: str | None = None) -> LocalConnection:
+    """`connect`, where the bus must be the store on this machine; the operator is made by the first command on an empty home."""
+    who = who_am_i(settings, named)
+    return _over_the_store(settings, who, homes.load(settings.home, who.slug))
+
+
+def _over_the_store(settings: Settings, who: Who, home: Home | None) -> LocalConnection:
     from sos.core.connection import LocalConnection  # the hook loads this module and needs no connection
 
-    who = who_am_i(settings, named)
-    path = store_path(settings)
-    if not os.path.exists(path):
+    if settings.url is not None:
+        if home is None:
+            raise NobodyHere(f"{who.slug} has not joined {settings.url}", next_step="sos join --name NAME --invite FILE")
+        raise BusMismatch(f"SOS_URL names {settings.url}, but {who.slug} joined {home.store}")
+    if not os.path.exists(store_path(settings)):
         make_operator(settings)
-    home = homes.load(settings.home, who.slug)
+        home = homes.load(settings.home, who.slug)
     if home is None:
         make_operator(settings)
         home = homes.load(settings.home, who.slug)
@@ -142,11 +168,19 @@ def connect(settings: Settings, named: str | None = None) -> LocalConnection:
     return LocalConnection(store, me, SystemClock(), session, scopes=scopes, own=own, spelling=spelling)
 
 
-def drain_outbox(settings: Settings, connection: LocalConnection) -> list[str]:
+def connection_of(settings: Settings, store: SqliteStore, agent: Agent) -> LocalConnection:
+    """The connection of an agent that this process has just made sure of, with all that its tokens allow."""
+    from sos.core.connection import LocalConnection
+
+    scopes = tuple(scope for service in AGENT_SERVICES for scope in scopes_of(service))
+    return LocalConnection(store, agent, SystemClock(), scopes=scopes, spelling=settings.global_stream)
+
+
+def drain_outbox(settings: Settings, connection: Connection) -> list[str]:
     """Send what waits in the outbox of this connection's agent; what was refused, in words. Ids keep it to one copy each."""
     from sos.homes import outbox
 
-    home = homes.path_of(settings.home, connection.me.slug)
+    home = homes.path_of(settings.home, connection.slug)
     refused = []
     try:
         waiting = outbox.waiting(home)
@@ -234,7 +268,7 @@ def make_operator(settings: Settings) -> None:
     settle_home(settings, store, enrolment.agent)
     try:
         guide.install(homes.path_of(settings.home, OPERATOR), facts(settings, enrolment.agent))
-        canary.came_back(settings, store, enrolment.agent, SystemClock())
+        canary.came_back(settings, connection_of(settings, store, enrolment.agent))
     except SosError:
         pass  # its `whoami` says what is missing and how to mend it; whoever types the first command wants that command
     store.close()

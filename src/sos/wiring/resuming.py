@@ -9,29 +9,28 @@ from sos.model.skills import declared
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sos.homes.undone import Undone
-    from sos.model.agents import Agent
-    from sos.ports import Store
+    from sos.ports.connection import Connection
     from sos.settings import Settings
 
 
-def resume(settings: Settings, store: Store, agent: Agent, home: str) -> list[Undone]:
+def resume(settings: Settings, connection: Connection, home: str) -> list[Undone]:
     """Try each step again; what is left. A hook that runs this is the proof that runtime and hook are connected."""
     before = undone.load(home)
-    left = [each for each in before if each.step not in {"runtime", "hook"} and not _done(settings, store, agent, home, each)]
+    left = [each for each in before if each.step not in {"runtime", "hook"} and not _done(settings, connection, home, each)]
     if left != before:
         undone.save(home, left)
     return left
 
 
-def _done(settings: Settings, store: Store, agent: Agent, home: str, step: Undone) -> bool:
+def _done(settings: Settings, connection: Connection, home: str, step: Undone) -> bool:
     try:
         if step.step == "skills":
-            store.skills.put([declared(name, agent.slug, agent.project) for name in step.values])
+            connection.put_skills([declared(name, connection.me.slug, connection.me.project) for name in step.values])
         else:
             from sos.recovery import guide
             from sos.wiring.local import facts
 
-            guide.install(home, facts(settings, agent))
+            guide.install(home, facts(settings, connection.me))
     except SosError:
         return False
     return True

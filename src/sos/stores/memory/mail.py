@@ -127,6 +127,13 @@ class MemoryMailbox:
             raise UnknownMessage(f"no message {identifier} for {agent}")
         return found
 
+    def lost(self, agent: Slug) -> list[int]:
+        """See `ports.Mailbox.lost`. Nobody else has a hand in it."""
+        return []
+
+    def forget_lost(self, agent: Slug) -> None:
+        """See `ports.Mailbox.forget_lost`."""
+
     def apply(self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]]) -> list[Entry]:
         """See `ports.Mailbox.apply`."""
         with self._state.step():

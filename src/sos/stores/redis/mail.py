@@ -128,6 +128,13 @@ class RedisMailbox:
 
     # --- changes ------------------------------------------------------------------------------------------------------
 
+    def lost(self, agent: Slug) -> list[int]:
+        """See `ports.Mailbox.lost`. None: a message that another hand took away is shown as damaged."""
+        return []
+
+    def forget_lost(self, agent: Slug) -> None:
+        """See `ports.Mailbox.forget_lost`."""
+
     def apply(self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]]) -> list[Entry]:
         """See `ports.Mailbox.apply`."""
         return self._steps.run(lambda step: self._changed(step, agent, changes))

@@ -139,11 +139,11 @@ class SqliteMailbox:
         return int(found[0][0]) if found else None
 
     def lost(self, agent: Slug) -> list[int]:
-        """Numbers of deliveries whose message was taken away by another hand."""
+        """See `ports.Mailbox.lost`."""
         return [row[0] for row in self._run("orphans", (self._key(agent),))]
 
     def forget_lost(self, agent: Slug) -> None:
-        """Remove deliveries whose message is gone, after it was said."""
+        """See `ports.Mailbox.forget_lost`."""
         with self._database.write():
             for number in self.lost(agent):
                 self._run("remove_deliveries", (number,))

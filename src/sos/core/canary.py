@@ -1,0 +1,46 @@
+"""The canary: a test message from the mesh to one agent, through the whole inbox and back."""
+
+from __future__ import annotations
+
+from sos.core.sending import address_of
+from sos.model.errors import UnknownMessage
+from sos.model.messages import Draft
+from sos.model.names import SYSTEM
+from sos.model.parcels import Parcel
+from sos.model.transitions import Ack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sos.model.addresses import GlobalSpelling
+    from sos.model.agents import Agent
+    from sos.model.deliveries import Entry
+    from sos.model.ids import MessageId
+    from sos.model.messages import Assurance
+    from sos.model.times import Millis
+    from sos.ports import Store
+
+
+def find(store: Store, agent: Agent, identifier: MessageId) -> Entry | None:
+    """A canary as it stands in the inbox, or None where it is not there."""
+    try:
+        return next(entry for entry in store.mail.find(agent.slug, [identifier]) if entry.message.kind == "system")
+    except (UnknownMessage, StopIteration):
+        return None
+
+
+def send(
+    store: Store, agent: Agent, identifier: MessageId, nonce: str, now: Millis, spelling: GlobalSpelling, assurance: Assurance
+) -> Entry | None:
+    """Send one unless it is there; what stands in the inbox then. None: the id is that of another agent's."""
+    draft = Draft(id=identifier, to=agent.slug, text=f"canary {nonce}", kind="system")
+    address = address_of(agent, spelling)
+    parcel = Parcel(draft=draft, sender=SYSTEM, recipients=(agent.slug,), project=agent.project, address=address,
+                    assurance=assurance, sent_at=now)  # fmt: skip
+    store.mail.post([parcel])
+    return find(store, agent, identifier)
+
+
+def came_back(store: Store, agent: Agent, entry: Entry, now: Millis) -> None:
+    """It was read back whole: acknowledge it, and write down that the inbox is tested."""
+    store.mail.apply(agent.slug, [(entry.message.seq, Ack(at=now, body=""))])
+    store.agents.prove(agent.slug, "canary", now)
