@@ -5,7 +5,7 @@ from __future__ import annotations
 from sos.core import access
 from sos.model.agents import Myself, Peer
 from sos.model.deliveries import DAMAGED
-from sos.model.errors import Conflict, Forbidden, InvalidInput, NobodyHere, NotFound, ScopeMissing, UnknownMessage
+from sos.model.errors import Conflict, Forbidden, InvalidInput, NobodyHere, UnknownMessage
 from sos.model.names import OPERATOR, Slug, label
 from sos.model.tokens import ADMIN
 from sos.model.transitions import Ack, Kill, Requeue, Surface
@@ -360,26 +360,17 @@ class LocalConnection:
 
         Raises InvalidInput for a scope that it cannot have, Conflict where it is another's or was revoked.
         """
+        from sos.core import tokens
+
         access.allow(self.scopes, "enrol:self")
-        known = self.store.tokens.by_key(token.key_id)
-        if known is not None and (known.agent != self.me.slug or known.revoked_at is not None):
-            why = "was revoked" if known.agent == self.me.slug else f"is {known.agent}'s"
-            raise Conflict(f"the {token.service} token {token.key_id} {why}; nothing was changed", next_step="sos token list")
-        most = access.grantable(self.store, self.me, token.service, embedded=self._assurance == "same-user")
-        record = access.record_of(token, self.me.slug, self.me.project, self.clock.now(), scopes=scopes or most)
-        if not set(record.scopes) <= set(most):
-            raise ScopeMissing(
-                f"{self.me.slug} has no right to {', '.join(sorted({*record.scopes} - {*most}))}, so no token of it has"
-            )
-        self.store.tokens.add(record)
+        tokens.add(self.store, self.me, token, scopes, self.clock.now(), embedded=self._assurance == "same-user")
 
     def revoke_token(self, key: str) -> bool:
         """Revoke a token by its key id; whether it was live. Raises NotFound for what is not the agent's."""
         access.allow(self.scopes, "enrol:self")
-        record = self.store.tokens.by_key(key)
-        if record is None or (self.me.slug != record.agent and ADMIN not in self.scopes):
-            raise NotFound(f"no token {key!a}", next_step="sos token list")
-        return self.store.tokens.revoke(key, self.clock.now())
+        from sos.core import tokens
+
+        return tokens.revoke(self.store, self.me, key, self.clock.now(), anybodys=ADMIN in self.scopes)
 
     def invite(self, token: KnownToken, name: str, role: str, project: str) -> None:
         """Make an invitation count: for 15 minutes, one installation, this name, role and project."""

@@ -84,15 +84,7 @@ def join(
     Its token alone (`settings.token`) does as well. `invitation`: the text of a join token, for a bus behind a server. Raises
     BadName, ReservedName, SlugTaken, ProjectChanged, token, store and home errors.
     """
-    url = _server(settings, name)
-    if url is None and invitation is not None:
-        raise InvalidInput("an invitation is for a bus behind a server", next_step="add --url URL, or set SOS_URL")
-    if url is not None:
-        from sos.wiring.enrolling import OverServer
-
-        way: Embedded | OverServer = OverServer(settings, url, invitation)
-    else:
-        way = Embedded(settings)
+    way = _way(settings, name, invitation)
     name = (way.name_of(name) if settings.token is not None else name or "").strip()
     slug = names.OPERATOR if name == names.OPERATOR else names.slug(name)
     if slug == names.OPERATOR:
@@ -122,6 +114,17 @@ def join(
             if enrolment.outcome == "new" and not had_home:
                 homes.remove(settings.home, slug)
             raise
+
+
+def _way(settings: Settings, name: str | None, invitation: str | None) -> Embedded | OverServer:
+    url = _server(settings, name)
+    if url is not None:
+        from sos.wiring.enrolling import OverServer
+
+        return OverServer(settings, url, invitation)
+    if invitation is not None:
+        raise InvalidInput("an invitation is for a bus behind a server", next_step="add --url URL, or set SOS_URL")
+    return Embedded(settings)
 
 
 def _server(settings: Settings, name: str | None) -> str | None:

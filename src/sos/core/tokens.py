@@ -1,0 +1,41 @@
+"""What an agent does with tokens of its own: adding, revoking."""
+
+from __future__ import annotations
+
+from sos.core.access import grantable, record_of
+from sos.model.errors import Conflict, NotFound, ScopeMissing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sos.model.agents import Agent
+    from sos.model.times import Millis
+    from sos.model.tokens import KnownToken
+    from sos.ports import Store
+
+
+def add(store: Store, me: Agent, token: KnownToken, scopes: Sequence[str] | None, now: Millis, *, embedded: bool) -> None:
+    """Make a token count as this agent's, with these scopes of those that it has a right to; with all of them where None.
+
+    Raises InvalidInput for a scope that is none, ScopeMissing for one that it has no right to, Conflict where the token is
+    another's or was revoked.
+    """
+    known = store.tokens.by_key(token.key_id)
+    if known is not None and (known.agent != me.slug or known.revoked_at is not None):
+        why = "was revoked" if known.agent == me.slug else f"is {known.agent}'s"
+        raise Conflict(f"the {token.service} token {token.key_id} {why}; nothing was changed", next_step="sos token list")
+    most = grantable(store, me, token.service, embedded=embedded)
+    record = record_of(token, me.slug, me.project, now, scopes=most if scopes is None else scopes)
+    more = ", ".join(sorted({*record.scopes} - {*most}))
+    if more:
+        raise ScopeMissing(f"{me.slug} has no right to {more}, so no token of it has")
+    store.tokens.add(record)
+
+
+def revoke(store: Store, me: Agent, key: str, now: Millis, *, anybodys: bool) -> bool:
+    """Revoke a token by its key id; whether it was live. Raises NotFound for another agent's, unless `anybodys`."""
+    record = store.tokens.by_key(key)
+    if record is None or (me.slug != record.agent and not anybodys):
+        raise NotFound(f"no token {key!a}", next_step="sos token list")
+    return store.tokens.revoke(key, now)
