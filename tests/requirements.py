@@ -48,7 +48,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("NAME-002", "Refused before any mapping, with a suggestion: non-ASCII, empty, `/`, `\\`, `..`, NUL, control characters, more than 63 characters, and the reserved words.", "§4", "kept"),
     Promise("NAME-003", "A slug belongs to the identity that took it until `sos leave`; another name with the same slug gets 409 `slug_taken` and a suggestion that is free.", "§4", "kept"),
     Promise("NAME-004", "The same OS user joining the same name again in the embedded store, also many times at once, is one agent with one inbox.", "§4", "kept"),
-    Promise("NAME-005", "Over a server, joining again with the agent's token or an invitation is the same agent.", "§4", "planned"),
+    Promise("NAME-005", "Over a server, joining again with the agent's token or an invitation is the same agent.", "§4", "kept"),
     Promise("NAME-006", "Joining again with another role or other skills updates the agent and prints the difference; another project is refused and changes nothing.", "§4", "kept"),
     Promise("ROLE-001", "Every label of the documented table maps to its mesh role, the page is rendered from the same table, and the label as given stays beside the role.", "§4", "kept"),
     Promise("ROLE-002", "An unknown label becomes executor, with a warning.", "§4", "kept"),
@@ -78,7 +78,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("PRESENCE-002", "A body that promises heartbeats is stale after 300 s and gone after 900 s without one.", "§4", "planned"),
     Promise("PRESENCE-003", "A coding agent's body is never called stale or gone for silence alone.", "§4", "kept"),
     Promise("PRESENCE-004", "A closed agent's record stays, and search shows it labelled closed.", "§4", "kept"),
-    Promise("PRESENCE-005", "Enrolment over a server needs an invitation or a token; the install id tells one tried again (same agent) from a copied home (reported as a clone).", "§4", "planned"),
+    Promise("PRESENCE-005", "Enrolment over a server needs an invitation or a token; the install id tells one tried again (same agent) from a copied home (reported as a clone).", "§4", "kept"),
 
     # Tokens
     Promise("TOKEN-001", "A token is `sos_<kind>_<keyid><secret><crc>`, kind one of join, reg, sqd, bus, adm, secret of 256 bits; with any one character changed it is refused offline.", "§5", "kept"),
@@ -91,13 +91,13 @@ PROMISES: tuple[Promise, ...] = (
     Promise("TOKEN-008", "Rotation proves the new token before the old one dies; killed at any point, one of the two works and is in the home.", "§5", "kept"),
     Promise("TOKEN-009", "A revoked token is refused at the next request.", "§5", "kept"),
     Promise("TOKEN-010", "An open stream of a revoked token ends within 1 s.", "§5", "planned"),
-    Promise("TOKEN-011", "An invitation works once, for 15 minutes, for its slug, role and project alone, and is read from a file or stdin.", "§5", "planned"),
+    Promise("TOKEN-011", "An invitation works once, for 15 minutes, for its slug, role and project alone, and is read from a file or stdin.", "§5", "kept"),
     Promise("TOKEN-012", "Tokens of a server live 30 days, and the agent's own side renews them at two thirds of that, under the home's lock.", "§5", "planned"),
     Promise("TOKEN-013", "Tokens of the embedded store do not expire unless a lifetime was asked for.", "§5", "kept"),
     Promise("TOKEN-014", "An operation whose scope the token lacks is refused, and an agent's token never carries `admin`.", "§5", "kept"),
-    Promise("TOKEN-015", "The project comes from the token: what is another project's gets the same answer as what does not exist, save that a slug is taken.", "§5", "planned"),
+    Promise("TOKEN-015", "The project comes from the token: what is another project's gets the same answer as what does not exist, save that a slug is taken.", "§5", "open"),
     Promise("TOKEN-016", "Embedded agents may send to any project.", "§5", "kept"),
-    Promise("TOKEN-017", "Over a server, sending to another project needs `send:any-project` from `sos token grant`.", "§5", "planned"),
+    Promise("TOKEN-017", "Over a server, sending to another project needs `send:any-project` from `sos token grant`.", "§5", "open"),
     Promise("TOKEN-018", "`sos token import` takes the `sk-bus-…` token of an older deployment.", "§5", "kept"),
     Promise("TOKEN-019", "The token that an SDK agent is made with counts before every other place.", "§5", "planned"),
 
@@ -120,7 +120,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("MESSAGE-007", "Every message shows its assurance on every face: `same-user` embedded, `claimed` for a foreign entry.", "§6", "kept"),
     Promise("MESSAGE-008", "Nothing that a sender writes in body, field or flag raises the assurance.", "§6", "kept"),
     Promise("MESSAGE-009", "A claimed sender shows as \"claims to be X\", ranks last, and closes no request.", "§6", "kept"),
-    Promise("MESSAGE-010", "A message that a server took shows the assurance `token`: the server checked it.", "§6", "planned"),
+    Promise("MESSAGE-010", "A message that a server took shows the assurance `token`: the server checked it.", "§6", "kept"),
 
     # The promise, and the facts of a delivery
     Promise("INBOX-001", "A message whose send returned a durable receipt is in the store after kill -9 and after a power cut.", "§6", "kept"),
@@ -208,16 +208,18 @@ PROMISES: tuple[Promise, ...] = (
     Promise("REDIS-008", "A cursor ahead of its stream after a failover or restore rewinds, and nothing already shown comes as new.", "§7", "kept"),
 
     # Services and HTTP
-    Promise("SERVER-001", "`sos serve` runs registry, squad and bus in one process; `--only` runs one of them.", "§8", "planned"),
-    Promise("SERVER-002", "Each service has its own URL setting that overrides `SOS_URL`, and one that is down leaves the others working.", "§8", "planned"),
+    Promise("SERVER-001", "`sos serve` runs registry, squad and bus in one process; `--only` runs one of them.", "§8", "kept"),
+    Promise("SERVER-002", "Each service has its own URL setting that overrides `SOS_URL`, and one that is down leaves the others working.", "§8", "kept"),
     Promise("SERVER-003", "Several server processes over one Redis or Valkey serve one deployment behind a load balancer; any of them may be killed.", "§7", "planned"),
-    Promise("SERVER-004", "The generated OpenAPI describes every `/v1` route; every error is an RFC 9457 problem with our code, and generated requests meet no 5xx.", "§8", "planned"),
-    Promise("SERVER-005", "A write repeated after a lost reply has one effect.", "§8", "planned"),
+    Promise("SERVER-004", "The generated OpenAPI describes every `/v1` route; every error is an RFC 9457 problem with our code, and generated requests meet no 5xx.", "§8", "open"),
+    Promise("SERVER-005", "A write repeated after a lost reply has one effect.", "§8", "kept"),
     Promise("SERVER-006", "Waiting works by long-poll and by server-sent events, and mail ends the wait.", "§8", "planned"),
-    Promise("SERVER-007", "`/healthz`, `/readyz` and `/metrics` answer; `/readyz` fails while the store does.", "§8", "planned"),
-    Promise("SERVER-008", "The server binds 127.0.0.1:7690 unless told otherwise, refuses foreign Host and Origin headers, sends no CORS header, and asks for a token on loopback too.", "§8", "planned"),
-    Promise("SERVER-009", "The first start writes the operator's token to `$SOS_HOME/operator/token.adm` (0600), and says where, never what.", "§8", "planned"),
-    Promise("SERVER-010", "Every command, the hook and the SDK work unchanged against `SOS_URL`, with the standard library alone.", "§3", "planned"),
+    Promise("SERVER-007", "`/healthz`, `/readyz` and `/metrics` answer; `/readyz` fails while the store does.", "§8", "kept"),
+    Promise("SERVER-008", "The server binds 127.0.0.1:7690 unless told otherwise, refuses foreign Host and Origin headers, sends no CORS header, and asks for a token on loopback too.", "§8", "kept"),
+    Promise("SERVER-009", "The first start writes the operator's token to `$SOS_HOME/operator/token.adm` (0600), and says where, never what.", "§8", "kept"),
+    Promise("SERVER-010", "Every command, the hook and the SDK work unchanged against `SOS_URL`, with the standard library alone.", "§3", "open"),
+    Promise("SERVER-011", "Without its server, frozen, gone or lying, a hook says so within its deadline, a command ends with 75, and what was to be sent is queued.", "§8", "kept"),
+    Promise("SERVER-012", "Of a token that a home sends, no service but its own ever sees anything.", "§5", "kept"),
 
     # MCP
     Promise("MCP-001", "The tools are `send`, `inbox`, `read`, `reply`, `ack`, `broadcast`, `peers`, `whoami`, `skills`, `tasks`, `trace`, `note` and `doctor`; the recovery guide and the inbox are resources.", "§8", "planned"),
@@ -250,11 +252,11 @@ PROMISES: tuple[Promise, ...] = (
     Promise("JOIN-005", "A canary is sent through the bus and read back before the inbox counts as working.", "§9", "kept"),
     Promise("JOIN-006", "With a hook installed, its very command runs once in a probe session that surfaces and marks the canary and no other message.", "§9", "kept"),
     Promise("JOIN-007", "A join that cannot enrol, pass the bus or get its tokens fails, and leaves no token, home or record half-made.", "§9", "kept"),
-    Promise("JOIN-008", "Squad answering 404, 405, 5xx, garbage, slowly or nothing is a finding that `sos whoami` shows; the join succeeds.", "§9", "planned"),
+    Promise("JOIN-008", "Squad answering 404, 405, 5xx, garbage, slowly or nothing is a finding that `sos whoami` shows; the join succeeds.", "§9", "kept"),
     Promise("JOIN-009", "A runtime config that does not parse, or a hook that fails, is a finding that `sos whoami` shows; the join succeeds.", "§9", "kept"),
     Promise("JOIN-010", "A finding of a join is tried again by the next join and by the hook until it is done.", "§9", "kept"),
     Promise("JOIN-011", "`sos doctor --fix` mends what a join left as a finding.", "§9", "planned"),
-    Promise("JOIN-012", "`sos join` takes `--json`, `--runtime RUNTIME` and `--invite FILE|-`.", "§9", "planned"),
+    Promise("JOIN-012", "`sos join` takes `--json`, `--runtime RUNTIME` and `--invite FILE|-`.", "§9", "kept"),
 
     # Runtimes
     Promise("CONNECT-001", "`sos connect claude` writes the plugin directory with hooks, skill and monitor, and the real Claude Code loads it.", "§10", "kept"),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import tempfile
-import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from queue import Queue
 
 import pytest
 
@@ -18,12 +16,11 @@ from sos.model.tokens import AGENT_SERVICES
 from sos.ports import Store
 from sos.ports.connection import Connection
 from sos.remote.connection import HttpConnection
-from sos.server.app import Services
-from sos.server.serving import Serving
 from sos.stores.memory.store import MemoryStore
 from sos.stores.sqlite.store import SqliteStore
 from sos.testing.connections import ConnectionContract
 from sos.testing.world import World
+from tests.faces.served import served
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,32 +49,17 @@ class OverHttp(ConnectionContract):
 
     @pytest.fixture(autouse=True)
     def _servers(self) -> Iterator[None]:
-        self.servers: dict[int, tuple[Serving, threading.Thread, str]] = {}
-        self.connections: list[HttpConnection] = []
-        yield
-        for connection in self.connections:
-            connection.close()
-        for serving, thread, _ in self.servers.values():
-            serving.stop()
-            thread.join(20)
-            assert not thread.is_alive()
+        self.urls: dict[int, str] = {}
+        with ExitStack() as self.stack:
+            yield
 
     def connection(self, world: World, tokens: Tokens, session: str, *, own: bool) -> Connection:
-        url = self.servers[id(world)][2] if id(world) in self.servers else self.serve(world)
+        if id(world) not in self.urls:
+            self.urls[id(world)] = self.stack.enter_context(served(world)).url
         texts = {service: token.text for service, token in tokens.items()}
-        made = HttpConnection(dict.fromkeys(AGENT_SERVICES, url), texts, world.clock, session, own=own)
-        self.connections.append(made)
+        made = HttpConnection(dict.fromkeys(AGENT_SERVICES, self.urls[id(world)]), texts, world.clock, session, own=own)
+        self.stack.callback(made.close)
         return made
-
-    def serve(self, world: World) -> str:
-        urls: Queue[str] = Queue()
-        bound = socket.create_server(("127.0.0.1", 0))
-        serving = Serving(Services(world.store, world.clock), bound, urls.put)
-        thread = threading.Thread(target=lambda: serving.run(sockets=[bound]))
-        thread.start()
-        url = urls.get(timeout=20)
-        self.servers[id(world)] = (serving, thread, url)
-        return url
 
 
 class TestHttpOverMemory(OverHttp):

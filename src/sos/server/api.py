@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sos.server.problems import Headers
 
 _SESSION, _AGENT = SESSION_HEADER.lower().encode(), AGENT_HEADER.lower().encode()
-MAX_QUERY = 64 * 1024
+MAX_DRAINED = 16 * MAX_BODY
 MAX_SESSION = 128
 MAX_LIST = 1000
 """Entries that one request lists at most."""
@@ -112,7 +112,7 @@ class Api:
         else:
             if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
                 raise Refused(415, "wrong_content_type", "the body must be application/json")
-            given = wire.loads(await _body(headers, receive))
+            given = wire.loads(await _body(receive))
             if not isinstance(given, dict):
                 raise InvalidInput("the body must be a JSON object", next_step="see /openapi.json")
         unknown = sorted(given.keys() - operation.arguments.keys())
@@ -227,20 +227,20 @@ def _from_text(kind: str, text: str) -> Any:
     return text
 
 
-async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
-    length = headers.get(b"content-length", b"0")
+async def _body(receive: Receive) -> bytes:
+    """The body. One that is too long is read on for a while, since who still sends does not hear that it is refused."""
     parts: list[bytes] = []
-    size = int(length) if length.isdigit() else 0
-    more = size <= MAX_BODY
-    total = 0
-    while more:
+    total, more = 0, True
+    while more and total <= MAX_DRAINED:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        parts.append(message.get("body", b""))
-        total += len(parts[-1])
-        more = message.get("more_body", False) and total <= MAX_BODY
-    if max(size, total) > MAX_BODY:
+        part = message.get("body", b"")
+        total += len(part)
+        if total <= MAX_BODY:
+            parts.append(part)
+        more = message.get("more_body", False)
+    if total > MAX_BODY:
         raise Refused(413, "body_too_long", f"a request has at most {MAX_BODY:,} bytes", [(b"connection", b"close")])
     return b"".join(parts)
 

@@ -34,6 +34,9 @@ BACKLOG = 4096
 
 def serve(settings: Settings, only: Sequence[Service], hosts: Sequence[str], ready: Callable[[str], None]) -> int:
     """Serve until SIGTERM or SIGINT; `ready` gets the URL once it is open. Raises store errors, InvalidInput."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises again, at its end, what it was stopped by: to a handler of ours, since the store is to be closed yet.
+        signal.signal(number, lambda *_: None)
     store = _store(settings)
     try:
         _operator(settings, store)

@@ -26,6 +26,7 @@ from sos.model.errors import (
     RuntimeConfigError,
     SosError,
     StoreError,
+    StoreUnreachable,
     WrongAgent,
 )
 from sos.model.findings import Finding
@@ -104,7 +105,7 @@ def join(
     with files.Lock(os.path.join(settings.home, "join.lock"), 10.0):
         asked = way.completed(asked, role, project)
         had_home = os.path.lexists(homes.path_of(settings.home, slug))
-        enrolment = way.enrol(asked)
+        enrolment = _enrolled(settings, way, asked, had_home=had_home)
         try:
             connection, tokens = way.settle(enrolment.agent)
             return _Join(settings, connection, asked, enrolment, tokens, way.bus).run(skills, runtime)
@@ -114,6 +115,17 @@ def join(
             if enrolment.outcome == "new" and not had_home:
                 homes.remove(settings.home, slug)
             raise
+
+
+def _enrolled(settings: Settings, way: Embedded | OverServer, asked: Joining, *, had_home: bool) -> Enrolment:
+    try:
+        return way.enrol(asked)
+    except StoreUnreachable:
+        raise  # it may have been done: its tokens stay, and the same command goes on with them
+    except SosError:
+        if not had_home:
+            homes.remove(settings.home, asked.slug)
+        raise
 
 
 def _way(settings: Settings, name: str | None, invitation: str | None) -> Embedded | OverServer:
