@@ -114,18 +114,19 @@ def broadcast_parcel(store: Store, me: Agent, draft: Draft, now: Millis, squad: 
 def send(store: Store, parcel: Parcel, now: Millis) -> Receipt:
     """Store a parcel durably and say where it is and how its recipients are."""
     posted, recipients = store.mail.post([parcel])[0], parcel.recipients
+    message = posted.message
     if posted.duplicate:  # the same receipt as before, whoever came or left since
-        recipients = tuple(store.mail.story(posted.message.id, Slug(parcel.sender), Slug(parcel.sender)).deliveries)
+        recipients = tuple(store.mail.story(message.id, Slug(parcel.sender), Slug(parcel.sender)).deliveries)
     return Receipt(
-        id=posted.message.id,
-        to=posted.message.to,
+        id=message.id,
+        to=message.to,
         duplicate=posted.duplicate,
         durability=store.durability,
         recipients=recipients,
         inbox_depth=posted.depth,
         hearing={slug: hearing(store, slug, now) for slug in recipients[:20]},
-        deadline=posted.message.deadline,
-        told=None if posted.message.deadline is None else _told(store, Slug(parcel.sender)),
+        deadline=message.deadline,
+        told=None if message.deadline is None else _told(store, Slug(parcel.sender)),
     )
 
 
