@@ -87,7 +87,7 @@ async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 
 
 async def load(port: int, clients: int, each: int, make: Callable[[int, int], bytes]) -> tuple[float, list[float]]:
-    """`clients` connections that ask `each` times; requests per second, and the time of each. `make`: client, number → request."""
+    """`clients` connections that ask `each` times: requests per second, and the time of each. `make`: client, place → request."""
     times: list[float] = []
 
     async def client(number: int) -> None:

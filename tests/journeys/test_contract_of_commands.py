@@ -78,7 +78,7 @@ def test_every_command_answers_with_one_json_object_on_stdout(shell: Shell) -> N
         assert ran.code == 0, (words, ran)
         assert isinstance(ran.json, dict)
         assert ran.out.count("\n") == 1
-    named = {words[0] for words in WELL} | {"trace", "ack", "reply", "wait", "take", "hook", "serve"}
+    named = {words[0] for words in WELL} | {"trace", "ack", "reply", "wait", "take", "hook", "serve", "mcp"}
     assert named >= set(COMMANDS)
 
 

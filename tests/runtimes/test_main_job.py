@@ -38,7 +38,7 @@ def test_what_connect_wrote_is_loaded_hooks_skill_and_monitor(machine: Machine, 
     found = {str(path.relative_to(plugin)) for path in plugin.rglob("*") if path.is_file()}
     assert {str(plugin / name) for name in found} <= set(written)
     assert found == {".claude-plugin/plugin.json", "hooks/hooks.json", "monitors/monitors.json", "skills/sos/SKILL.md",
-                     "skills/sos/GUIDE.md", ".sos-owned"}  # fmt: skip
+                     "skills/sos/GUIDE.md", ".mcp.json", ".sos-owned"}  # fmt: skip
     session = machine.claude.interactive()
     session.submit("hello")
     request = endpoint.wait_for(sees("hello"))
@@ -68,6 +68,28 @@ def test_the_model_answers_from_its_own_shell(machine: Machine, endpoint: ModelE
     assert "replied" in machine.facts(identifier)
 
 
+@pytest.mark.promise("MCP-008")
+def test_the_model_answers_by_a_tool_of_ours(machine: Machine, endpoint: ModelEndpoint) -> None:
+    identifier = machine.send("is it green?", "coder", "--request")
+    called: list[str] = []
+
+    def answer(body: Any) -> ToolUse | str:
+        if called:
+            return "done"
+        ours = [tool["name"] for tool in body.get("tools", []) if tool["name"].endswith("__reply")]
+        if not ours:  # Claude Code loads them when they are searched for
+            return ToolUse("ToolSearch", {"query": "sos reply", "max_results": 10})
+        called.append(ours[0])
+        return ToolUse(ours[0], {"id": identifier, "text": "green, by a tool"})
+
+    endpoint.answer = answer
+    machine.claude.run("go on", extra_args=["--allowedTools", "mcp__plugin_sos_sos"])
+    assert called == ["mcp__plugin_sos_sos__reply"]
+    inbox = machine.sos("inbox", "--as", "reviewer")
+    assert [(entry["sender"], entry["text"]) for entry in inbox["entries"]] == [("coder", "green, by a tool")]
+    assert "replied" in machine.facts(identifier)
+
+
 def test_mail_that_comes_during_a_turn_is_shown_after_the_next_tool(machine: Machine, endpoint: ModelEndpoint) -> None:
     sent: list[str] = []
 
@@ -90,6 +112,8 @@ def test_an_unbound_session_is_left_in_peace(machine: Machine, endpoint: ModelEn
     machine.claude.project = other
     machine.claude.run("hello", extra_args=["--debug"])
     assert not any("[sos]" in text for request in endpoint.requests for text in texts(request))
+    tools = [tool["name"] for request in endpoint.requests for tool in request.body.get("tools", [])]
+    assert not [name for name in tools if name.endswith("__reply")]
     assert machine.facts(identifier) == ["accepted", "stored"]
 
 

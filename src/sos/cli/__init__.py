@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "disconnect": "remove what connect wrote",
     "hook": "what a runtime runs at its events",
     "serve": "serve registry, squad and bus over HTTP",
+    "mcp": "the agent's tools over MCP, on standard input and output",
     "backup": "copy the store to a file, or list copies",
     "faults": "break fresh stores on purpose, and see what is lost",
     "completion": "completion for bash, zsh or fish",

@@ -79,6 +79,7 @@ class Command:
     ) -> int:
         """Send a draft and print its receipt; where no store takes it, queue it and say so with exit 75."""
         from sos.cli import receipts
+        from sos.model import forms
 
         try:
             connection = self.connect()
@@ -92,7 +93,7 @@ class Command:
             if answered is not None:
                 raise  # to whom an answer goes stands in the store: it cannot be queued
             return receipts.queue(self, draft, error, broadcast=broadcast, squad=squad)
-        self.out(receipts.said(receipt), receipts.form(receipt))
+        self.out(receipts.said(receipt), forms.receipt(receipt))
         return 0
 
     def out(self, text: str, value: object) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sos.model.errors import GuideTampered, SosError
-from sos.recovery import guide
+from sos.wiring import guiding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,29 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(command: Command) -> int:
     """Print it, filled with what can be known without any service."""
-    facts = _facts(command)
-    try:
-        text = guide.fill(facts)
-    except GuideTampered as error:
-        command.remark(f"sos: {error.message}; this is the short form")
-        text = guide.SHORT
-    command.out(text, {"id": facts.get("slug", ""), "guide": text})
+    text, slug, remarks = guiding.text(lambda: command.settings, command.arguments.as_agent)
+    for remark in remarks:
+        command.remark(f"sos: {remark}")
+    command.out(text, {"id": slug, "guide": text})
     return 0
-
-
-def _facts(command: Command) -> dict[str, str]:
-    from sos.homes import home as homes
-    from sos.wiring.local import store_path, who_am_i
-
-    known: dict[str, str] = {}
-    try:
-        known["store"] = store_path(command.settings)
-        who = who_am_i(command.settings, command.arguments.as_agent)
-        home = homes.load(command.settings.home, who.slug)
-        if home is not None:
-            known |= {"slug": home.slug, "name": home.name, "project": home.project, "home": home.path, "store": home.store}
-    except SosError as error:
-        command.remark(f"sos: {error.message}")  # the guide is for the day when this fails
-    except OSError as error:
-        command.remark(f"sos: {error.strerror}")  # as in a working directory that is gone
-    return known

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     import argparse
 
     from sos.cli.command import Command
-    from sos.model.agents import Peer
 
 EXAMPLE = "sos peers --json"
 
@@ -22,14 +21,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(command: Command) -> int:
     """List."""
     peers = [peer for peer in command.connect().peers() if command.arguments.all or peer.agent.status == "open"]
-    values = [_form(peer) for peer in peers]
+    values = [forms.peer(peer) for peer in peers]
     lines = [_line(value) for value in values]
     command.out("\n".join(lines) or "no other agents: sos join --name NAME --role ROLE", {"peers": values})
     return 0
-
-
-def _form(peer: Peer) -> dict[str, object]:
-    return {**forms.agent(peer.agent), "presence": peer.presence, "hearing": peer.hearing, "skills": list(peer.skills)}
 
 
 def _line(value: dict[str, object]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sos.model.times import iso, left
+from sos.model.times import left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,13 +14,6 @@ if TYPE_CHECKING:
 
 QUEUED = 75
 """The exit code of `queued, not sent` (EX_TEMPFAIL of sysexits.h)."""
-
-
-def form(value: Receipt) -> dict[str, object]:
-    """A receipt as JSON."""
-    made = value.fields()
-    deadline = None if value.deadline is None else iso(value.deadline)
-    return {**made, "queued": False, "recipients": list(value.recipients), "deadline": deadline}
 
 
 def queue(command: Command, draft: Draft, error: StoreUnreachable, *, broadcast: bool, squad: str | None) -> int:

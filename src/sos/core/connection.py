@@ -253,7 +253,7 @@ class LocalConnection:
         """The own record as it stands now, and the body of this session."""
         body = self.store.agents.body(self.session) if self.session else None
         agent = self.store.agents.agent(self.me.slug) or self.me
-        return Myself(agent=agent, body=body, epoch=self.store.epoch, head=self.store.mail.head())
+        return Myself(agent=agent, body=body, epoch=self.store.epoch, head=self.store.mail.head(), scopes=self.scopes)
 
     def join_again(self, joining: Joining, tokens: Sequence[KnownToken]) -> Enrolment:
         """See `core.enrolling.again`."""

@@ -98,6 +98,8 @@ class Myself(Record):
     #: The history that the store has, and the newest number in it: by these a restore is noticed.
     epoch: str
     head: int
+    #: What the token shown allows.
+    scopes: tuple[str, ...]
 
 
 class Joining(Record):

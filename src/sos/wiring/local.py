@@ -98,7 +98,7 @@ def who_am_i(settings: Settings, named: str | None) -> Who:
     """Who acts in this place: whose token was given, else as `homes.resolver` says."""
     if settings.token is not None:
         return _who_holds(settings, settings.token, named)
-    return resolver.resolve(settings.home, named=named, session=settings.session, agent=settings.agent, directory=_directory())
+    return resolver.resolve(settings.home, named=named, session=settings.session, agent=settings.agent, directory=here())
 
 
 def _who_holds(settings: Settings, token: str, named: str | None) -> Who:
@@ -118,7 +118,7 @@ def _who_holds(settings: Settings, token: str, named: str | None) -> Who:
     return Who(slug=slug, why="the token given")
 
 
-def _directory() -> str:
+def here() -> str:
     """The working directory, or the root where it is gone: nothing but a binding of everything binds there."""
     try:
         return os.getcwd()
@@ -126,24 +126,31 @@ def _directory() -> str:
         return "/"
 
 
-def connect(settings: Settings, named: str | None = None) -> Connection:
-    """The connection of whoever acts here, wherever its bus is."""
+def connect(settings: Settings, named: str | None = None, *, own: bool | None = None) -> Connection:
+    """The connection of whoever acts here, wherever its bus is.
+
+    `own`: whether this is the agent's own body. Where it is not said: in a session the session is; the operator's terminal is the
+    operator's own; `--as` elsewhere only looks.
+    """
     who = who_am_i(settings, named)
+    if own is None:
+        own = settings.session is not None or who.slug == OPERATOR
     home = homes.load(settings.home, who.slug)
     if home is not None and home.remote:
         from sos.wiring import remote
 
-        return remote.connect(settings, home, who)
-    return _over_the_store(settings, who, home)
+        return remote.connect(settings, home, who, own=own)
+    return _over_the_store(settings, who, home, own=own)
 
 
 def connect_here(settings: Settings, named: str | None = None) -> LocalConnection:
     """`connect`, where the bus must be the store on this machine; the operator is made by the first command on an empty home."""
     who = who_am_i(settings, named)
-    return _over_the_store(settings, who, homes.load(settings.home, who.slug))
+    own = settings.session is not None or who.slug == OPERATOR
+    return _over_the_store(settings, who, homes.load(settings.home, who.slug), own=own)
 
 
-def _over_the_store(settings: Settings, who: Who, home: Home | None) -> LocalConnection:
+def _over_the_store(settings: Settings, who: Who, home: Home | None, *, own: bool) -> LocalConnection:
     from sos.core.connection import LocalConnection  # the hook loads this module and needs no connection
 
     if settings.url is not None:
@@ -162,8 +169,6 @@ def _over_the_store(settings: Settings, who: Who, home: Home | None) -> LocalCon
     store = open_home_store(settings, home)
     history.check_after_boot(store)
     me, scopes = admitted(store, settings, home)
-    # In a session, the session is the body; the operator's terminal is the operator's own; `--as` elsewhere only looks.
-    own = settings.session is not None or who.slug == OPERATOR
     session, spelling = settings.session or "", settings.global_stream
     return LocalConnection(store, me, SystemClock(), session, scopes=scopes, own=own, spelling=spelling)
 

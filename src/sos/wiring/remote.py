@@ -28,7 +28,7 @@ HOOK_SECONDS = 0.2
 """Of one request of a hook, whose whole run has 300 ms."""
 
 
-def connect(settings: Settings, home: Home, who: Who, *, call_seconds: float = CALL_SECONDS) -> HttpConnection:
+def connect(settings: Settings, home: Home, who: Who, *, own: bool = True, call_seconds: float = CALL_SECONDS) -> HttpConnection:
     """The connection of the agent that a home is of. Raises BusMismatch, TokenRefused, HomeNotPrivate."""
     if settings.url is not None and settings.url.rstrip("/") != home.store.rstrip("/"):
         raise BusMismatch(f"SOS_URL names {settings.url}, but {home.slug} joined {home.store}")
@@ -43,7 +43,6 @@ def connect(settings: Settings, home: Home, who: Who, *, call_seconds: float = C
         from sos.core.readiness import shell_word
 
         raise TokenRefused(f"{home.path} has no bus token", next_step=f"sos join --name {shell_word(home.name)}")
-    own = settings.session is not None or who.slug == OPERATOR
     return connection_to(settings, home.store, tokens, home.slug, session=settings.session or "", own=own, seconds=call_seconds)
 
 

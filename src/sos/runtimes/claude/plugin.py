@@ -32,6 +32,11 @@ _WAITER = """#!/bin/sh
 export SOS_HOME={home}
 exec {python} -I -m sos wait --line
 """
+_TOOLS = """#!/bin/sh
+# Written by `sos connect`: the agent's tools over MCP. In a session that is nobody's it offers none.
+export SOS_HOME={home}
+exec {python} -I -m sos mcp
+"""
 _SKILL = """---
 name: sos
 description: Read your inbox, reply to other agents, and recover when stuck. Use when messages arrive or when config, disk, \
@@ -74,6 +79,7 @@ def contents(home: str) -> dict[str, str]:
         ".claude-plugin/plugin.json": wire.dumps(manifest, indent=1),
         "hooks/hooks.json": wire.dumps({"hooks": hooks}, indent=1),
         "monitors/monitors.json": wire.dumps(monitors, indent=1),
+        ".mcp.json": wire.dumps({"mcpServers": {"sos": {"command": os.path.join(home, "bin", "sos-mcp")}}}, indent=1),
         "skills/sos/SKILL.md": _SKILL,
     }
 
@@ -124,11 +130,11 @@ def is_ephemeral(python: str) -> bool:
 
 
 def launchers(home: str, python: str = sys.executable) -> list[str]:
-    """Write the two launchers if they are not as they should be; the paths written."""
+    """Write the launchers if they are not as they should be; the paths written."""
     boot = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "hook", "boot.py")
     folder = files.private_directory(os.path.join(home, "bin"))
     written = []
-    for name, text in (("sos-hook", _LAUNCHER), ("sos-wait", _WAITER)):
+    for name, text in (("sos-hook", _LAUNCHER), ("sos-wait", _WAITER), ("sos-mcp", _TOOLS)):
         path = os.path.join(folder, name)
         made = text.format(python=f'"{python}"', boot=f'"{boot}"', home=f'"{home}"').encode()
         if not os.path.exists(path) or files.read(path) != made:

@@ -1,0 +1,203 @@
+"""`sos mcp` as a runtime starts it: the official client in both eras, and what no client should ever send."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+import pytest
+from mcp import Client, StdioServerParameters
+
+from sos.tools.table import TOOLS
+from tests.shell import Shell
+
+SESSION = "5a12d4d5-0000-4000-8000-000000000001"
+VERSION = b"io.modelcontextprotocol/protocolVersion"
+HOLDER = """
+import fcntl, sys, time
+file = open(sys.argv[1], "r+")
+fcntl.flock(file, fcntl.LOCK_EX)
+print(flush=True)
+time.sleep(30)
+"""
+Era = Literal["legacy", "auto"]
+
+
+@pytest.fixture
+def shell(home: Any) -> Shell:
+    made = Shell(home)
+    made.join("aa", "--skill", "review")
+    made.join("bb")
+    return made
+
+
+def text_of(part: object) -> str:
+    """The text of a part of an answer."""
+    return str(part.text)  # type: ignore[attr-defined]  # of the kinds of parts, we send this one
+
+
+def as_client(shell: Shell, era: Era, work: Callable[[Client], Awaitable[None]], *words: str, **extra: str) -> None:
+    """Let the official client start `sos mcp` and work with it."""
+
+    async def run() -> None:
+        server = StdioServerParameters(
+            command=sys.executable, args=["-m", "sos", "mcp", *words], env={**shell.environment, **extra}, cwd=shell.home
+        )
+        async with Client(server, mode=era) as client:
+            await work(client)
+
+    asyncio.run(run())
+
+
+@pytest.mark.promise("MCP-004", "MCP-005")
+@pytest.mark.parametrize("era", ["legacy", "auto"])
+def test_the_official_client_sends_reads_and_answers(shell: Shell, era: Era) -> None:
+    async def sends(client: Client) -> None:
+        sent = await client.call_tool("send", {"to": "bb", "text": "please\u202e review", "request": True, "deadline": "5m"})
+        assert not sent.is_error
+        assert sent.structured_content["recipients"] == ["bb"]
+        wrong = await client.call_tool("send", {"to": "nobody", "text": "x"})
+        assert wrong.is_error
+        assert (wrong.structured_content["error"], wrong.structured_content["next"]) == ("unknown_agent", "sos peers")
+
+    async def reads(client: Client) -> None:
+        listed = (await client.call_tool("inbox", {})).structured_content
+        (entry,) = listed["entries"]
+        assert (listed["unread"], entry["text"]) == (1, "please\\u{202e} review")
+        read = await client.call_tool("read", {})
+        assert "| please\\u{202e} review" in text_of(read.content[0])
+        assert "request from aa (same-user)" in text_of(read.content[0])
+        assert (await client.call_tool("inbox", {})).structured_content["unread"] == 0
+        answered = await client.call_tool("reply", {"id": entry["id"], "text": "done"})
+        assert answered.structured_content["recipients"] == ["aa"]
+        story = (await client.call_tool("trace", {"id": entry["id"]})).structured_content
+        assert [fact["kind"] for fact in story["deliveries"][0]["facts"]] == ["accepted", "stored", "surfaced", "replied"]
+
+    as_client(shell, era, sends, "--as", "aa")
+    as_client(shell, era, reads, "--as", "bb")
+    assert shell.json("inbox", "--as", "aa")["entries"][0]["text"] == "done"
+
+
+@pytest.mark.promise("MCP-002")
+@pytest.mark.parametrize("era", ["legacy", "auto"])
+def test_a_fresh_agent_is_told_its_four_answers_and_can_open_the_guide(shell: Shell, era: Era) -> None:
+    async def looks(client: Client) -> None:
+        told = client.instructions or ""
+        for part in ("Who am I? aa (aa)", "Where is my inbox? tested", "What can I do? review", "What do I do when stuck? /"):
+            assert part in told
+        assert {str(each.uri) for each in (await client.list_resources()).resources} == {"sos://guide", "sos://inbox"}
+        guide = (await client.read_resource("sos://guide")).contents[0]
+        assert "# Recovery guide of aa" in text_of(guide)
+        inbox = json.loads(text_of((await client.read_resource("sos://inbox")).contents[0]))
+        assert inbox == {"agent": "aa", "unread": 0, "entries": []}
+
+    as_client(shell, era, looks, "--as", "aa")
+
+
+@pytest.mark.promise("MCP-003")
+def test_only_what_the_token_permits_is_listed(shell: Shell) -> None:
+    token = shell.json("token", "mint", "bus", "--as", "aa", "--scope", "send:project")["token"]
+    listed: list[list[str]] = []
+
+    async def lists(client: Client) -> None:
+        listed.append([tool.name for tool in (await client.list_tools()).tools])
+        refused = await client.call_tool("read", {})
+        assert refused.structured_content["error"] == "scope_missing"
+
+    as_client(shell, "auto", lists, "--as", "aa", SOS_BUS_TOKEN=token)
+    assert listed == [["send", "peers", "whoami", "skills"]]
+
+
+@pytest.mark.promise("MCP-008")
+def test_a_session_that_is_bound_later_is_served_as_its_agent(shell: Shell) -> None:
+    async def works(client: Client) -> None:
+        assert (await client.list_tools()).tools == []  # a session that is nobody's is left in peace
+        assert (await client.call_tool("whoami", {})).structured_content["error"] == "nobody_here"
+        shell.connect("bb")
+        assert [tool.name for tool in (await client.list_tools()).tools] == [tool.name for tool in TOOLS]
+        shell.event("SessionStart", SESSION)
+        assert (await client.call_tool("whoami", {})).structured_content["slug"] == "bb"
+
+    as_client(shell, "auto", works, CLAUDE_CODE_SESSION_ID=SESSION)
+
+
+def test_a_program_is_never_the_operator_unasked(shell: Shell) -> None:
+    async def works(client: Client) -> None:
+        assert "Nobody can say yet who you are" in (client.instructions or "")
+        assert (await client.call_tool("send", {"to": "bb", "text": "x"})).structured_content["error"] == "nobody_here"
+
+    as_client(shell, "auto", works)
+
+
+def test_without_a_store_a_send_is_queued_and_a_read_says_why(shell: Shell) -> None:
+    async def works(client: Client) -> None:
+        command = [sys.executable, "-c", HOLDER, str(shell.root / "sos.db.lock")]
+        lock = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert lock.stdout is not None
+        lock.stdout.readline()
+        try:
+            sent = await client.call_tool("send", {"to": "bb", "text": "later"})
+        finally:
+            lock.kill()
+            lock.wait()
+            lock.stdout.close()
+        assert (sent.is_error, sent.structured_content["queued"]) == (False, True)
+        await client.call_tool("inbox", {})  # the next call sends it
+
+    as_client(shell, "auto", works, "--as", "aa")
+    assert [entry["text"] for entry in shell.json("inbox", "--as", "bb")["entries"]] == ["later"]
+
+
+def raw(shell: Shell, *lines: bytes) -> list[Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "sos", "mcp", "--as", "aa"],
+        input=b"\n".join(lines) + b"\n", env=shell.environment, cwd=shell.home, capture_output=True, check=True,
+    )  # fmt: skip
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.promise("MCP-004")
+def test_what_is_no_request_gets_an_error_and_the_loop_goes_on(shell: Shell) -> None:
+    def call(name: object, arguments: object) -> bytes:
+        return json.dumps(
+            {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments}}
+        ).encode()
+
+    answers = raw(
+        shell,
+        b"{",
+        b"[]",
+        b'{"jsonrpc": "1.0", "id": 1, "method": "ping"}',
+        b'{"jsonrpc": "2.0", "method": "notifications/initialized"}',
+        b'{"jsonrpc": "2.0", "id": 2, "method": "nothing"}',
+        b'{"jsonrpc": "2.0", "id": 3, "method": "ping", "params": []}',
+        b'{"jsonrpc": "2.0", "id": 4, "result": {}}',
+        b'{"jsonrpc": "2.0", "id": 5, "method": "ping", "params": {"_meta": {"%b": "3000-01-01"}}}' % VERSION,
+        call("nothing", {}),
+        call("send", {"to": "bb"}),
+        call("send", {"to": "bb", "text": 1}),
+        call("send", {"to": "bb", "text": "x", "more": 1}),
+        call("send", []),
+        call("send", {"to": "bb", "text": " "}),
+        call("send", {"to": "bb", "text": "x", "deadline": "5m"}),
+        call("inbox", {"view": "all"}),
+        call("inbox", {"limit": 0}),
+        call("ack", {"ids": [1]}),
+        b'{"jsonrpc": "2.0", "id": "last", "method": "ping"}',
+    )
+    codes = [answer.get("error", {}).get("code") for answer in answers]
+    assert codes[:7] == [-32700, -32600, -32600, -32601, -32602, -32022, -32602]
+    assert answers[5]["error"]["data"]["supported"][0] == "2026-07-28"
+    assert [answer["result"]["structuredContent"]["error"] for answer in answers[7:-1]] == ["invalid_input"] * 9
+    assert answers[-1] == {"jsonrpc": "2.0", "id": "last", "result": {}}
+    assert shell.json("inbox", "--as", "bb")["unread"] == 0
+
+
+def test_it_starts_without_what_is_heavy() -> None:
+    code = "import sys; import sos.mcpstdio.loop; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert not {"asyncio", "pydantic", "mcp", "http.client", "typing"} & set(done.stdout.split())
