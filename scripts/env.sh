@@ -5,6 +5,22 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 # A virtual environment or module path of the caller must not leak into ours.
 unset PYTHONPATH PYTHONHOME
 
+# usage WORD: where WORD asks for help, print the head of the script that runs, and end.
+usage() {
+  case $1 in
+    -h | --help) ;;
+    *) return 0 ;;
+  esac
+  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+  exit 0
+}
+
+# no_arguments WORD...: end with usage where a script that takes no arguments was given some.
+no_arguments() {
+  [ $# -eq 0 ] || usage "$1"
+  [ $# -eq 0 ] || { echo "$0 takes no arguments; it was given: $*" >&2; exit 2; }
+}
+
 # Print the Python in `chosen`, or the first that is new enough. It is run, not only found: some version managers put commands on the PATH
 # that only say that they cannot run.
 find_python() {
@@ -75,10 +91,14 @@ prepare() {
 
 # What some fault tests need beside Python. Without root they say loudly what they do not try.
 install_tools() {
-  if ! command -v strace >/dev/null 2>&1 && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    echo "Installing strace for the fault tests." >&2
-    apt-get update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y strace >/dev/null ||
-      echo "strace could not be installed." >&2
+  lacking=
+  command -v strace >/dev/null 2>&1 || lacking=strace
+  command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || command -v clang >/dev/null 2>&1 || lacking="$lacking gcc libc6-dev"
+  if [ -n "$lacking" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "Installing $lacking for the fault tests." >&2
+    # shellcheck disable=SC2086
+    apt-get update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y $lacking >/dev/null ||
+      echo "$lacking could not be installed." >&2
   fi
 }
 
