@@ -30,6 +30,30 @@ def test_script_can_be_run_and_stops_at_the_first_error(name: str) -> None:
     assert "set -eu" in lines
 
 
+@pytest.mark.parametrize("name", ["demo", "test", "check", "bench", "evidence"])
+@pytest.mark.parametrize("words", [["--help"], ["-h"]])
+def test_a_script_prints_its_own_usage_and_prepares_nothing(name: str, words: list[str], tmp_path: Path) -> None:
+    script = ROOT / "scripts" / name
+    head = [
+        line.removeprefix("#").removeprefix(" ")
+        for line in script.read_text(encoding="utf-8").partition("\nset -eu")[0].splitlines()
+    ]
+    ran = subprocess.run([script, *words], cwd=tmp_path, capture_output=True, check=False, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines() == head[1:]
+
+
+def test_help_may_stand_behind_other_options() -> None:
+    ran = subprocess.run([ROOT / "scripts" / "test", "--full", "--help"], capture_output=True, check=False, text=True)
+    assert (ran.returncode, ran.stdout.partition("\n")[0]) == (0, "The tests.")
+
+
+def test_a_script_without_options_refuses_them() -> None:
+    ran = subprocess.run([ROOT / "scripts" / "check", "everything"], capture_output=True, check=False, text=True)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "takes no arguments" in ran.stderr
+
+
 def test_changelog_has_a_place_for_the_next_change() -> None:
     assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines()
 
