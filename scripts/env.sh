@@ -89,6 +89,30 @@ prepare() {
   echo "$wanted" >"$place/.ready"
 }
 
+# Let TMPDIR be a folder in memory, unless the caller has named one, there is no room, or programs cannot be run from it. A third of
+# a run is waiting for syncs else, and no test needs a real disk: kill -9 takes no page from a kernel, and power cuts are played.
+work_in_memory() {
+  memory=
+  if [ -n "${TMPDIR:-}" ] || [ ! -w /dev/shm ] || [ "$(df -Pk /dev/shm | awk 'NR == 2 { print $4 }')" -lt 8000000 ]; then
+    return 0
+  fi
+  memory=$(mktemp -d /dev/shm/sos.XXXX)
+  trap 'rm -rf "$memory"' EXIT
+  trap 'exit 130' INT TERM
+  printf '#!/bin/sh\n' >"$memory/try" && chmod +x "$memory/try"
+  if "$memory/try" 2>/dev/null; then
+    export TMPDIR="$memory"
+  fi
+}
+
+# After a failure: what the tests made is looked into afterwards, and goes with the next start of the machine.
+say_what_is_kept() {
+  [ "${memory:-}" = "${TMPDIR:-}" ] || return 0
+  [ -n "${memory:-}" ] || return 0
+  trap - EXIT
+  echo "What the tests made is kept in memory: rm -r $memory" >&2
+}
+
 # What some fault tests need beside Python. Without root they say loudly what they do not try.
 install_tools() {
   lacking=

@@ -37,6 +37,8 @@ from tests.faults.controls import no_fence, wrap
 
 ROUND = 25
 """Trials in one store."""
+ENOUGH = 5
+"""Findings after which no more is tried."""
 LEASE = 1000
 """Milliseconds of a lease, on the trials' own clock."""
 COLD = 0.3
@@ -230,7 +232,7 @@ class Result:
             "broken": self.broken,
             "late": self.late,
             "seen": self.seen,
-            "findings": self.findings[:50],
+            "findings": self.findings,
         }
 
 
@@ -290,13 +292,13 @@ class Stepping:
 
 
 def main(folder: str, count: int, seed: int, defect: str = "") -> None:
-    """`count` trials in which a fault struck."""
+    """`count` trials in which a fault struck, or less where enough was found."""
     stepping = Stepping(folder, seed)
     with pytest.MonkeyPatch.context() as patch:
         if defect:
             DEFECTS[defect](patch)
         for number in range(count * 3 // ROUND + 3):
-            if stepping.result.trials.total() >= count:
+            if stepping.result.trials.total() >= count or len(stepping.result.findings) >= ENOUGH:
                 break
             stepping.round(number)
     print(json.dumps(stepping.result.fields()))

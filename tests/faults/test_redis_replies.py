@@ -25,7 +25,9 @@ from tests.servers import KINDS, Kind, RunningServer
 
 ROUND = 25
 """Trials in one database."""
-PATIENCE = 0.2
+MANY = 800
+"""So many trials come to everything that may happen."""
+PATIENCE = 0.1
 """Seconds that a call may take: silence costs all of them."""
 FAULTS: tuple[Fault, ...] = ("lost request", "lost reply", "half reply", "garbage", "lost reply", "half reply", "silence")
 NAMES = ("send", "show", "handle", "handle")
@@ -114,7 +116,7 @@ def tried(kind: Kind, memory: Path, count: int, seed: int) -> Line:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "count",
-    [pytest.param(100, id="few"), *(pytest.param(800, id=f"many-{part}", marks=pytest.mark.full) for part in range(2))],
+    [pytest.param(50, id="few"), *(pytest.param(MANY, id=f"many-{part}", marks=pytest.mark.full) for part in range(2))],
 )
 def test_a_step_whose_reply_is_hurt_breaks_no_promise(kind: Kind, memory: Path, count: int, record: Recording) -> None:
     seed = int.from_bytes(os.urandom(4), "big")
@@ -125,7 +127,8 @@ def test_a_step_whose_reply_is_hurt_breaks_no_promise(kind: Kind, memory: Path, 
         note=f"seed {seed}: {dict(line.seen)}",
     )  # fmt: skip
     assert line.findings == [], f"seed {seed}"
-    assert min(line.seen[name] for name in (*FAULTS, "answered", "store_unreachable")) > count / 50, line.seen
+    wanted = ("answered", "lost reply") if count < MANY else (*FAULTS, "answered", "store_unreachable", "stale acks refused")
+    assert all(line.seen[name] for name in wanted), line.seen
 
 
 @pytest.mark.promise("FAULT-003")

