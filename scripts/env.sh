@@ -5,6 +5,26 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 # A virtual environment or module path of the caller must not leak into ours.
 unset PYTHONPATH PYTHONHOME
 
+# How many workers `pytest -n auto` starts: one more than there are processors, for tests also wait, for time and for processes.
+processors=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+export PYTEST_XDIST_AUTO_NUM_WORKERS="${PYTEST_XDIST_AUTO_NUM_WORKERS:-$((processors + 1))}"
+
+# usage WORD: where WORD asks for help, print the head of the script that runs, and end.
+usage() {
+  case $1 in
+    -h | --help) ;;
+    *) return 0 ;;
+  esac
+  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+  exit 0
+}
+
+# no_arguments WORD...: end with usage where a script that takes no arguments was given some.
+no_arguments() {
+  [ $# -eq 0 ] || usage "$1"
+  [ $# -eq 0 ] || { echo "$0 takes no arguments; it was given: $*" >&2; exit 2; }
+}
+
 # Print the Python in `chosen`, or the first that is new enough. It is run, not only found: some version managers put commands on the PATH
 # that only say that they cannot run.
 find_python() {
@@ -73,12 +93,40 @@ prepare() {
   echo "$wanted" >"$place/.ready"
 }
 
+# Let TMPDIR be a folder in memory, unless the caller has named one, there is no room, or programs cannot be run from it. A third of
+# a run is waiting for syncs else, and no test needs a real disk: kill -9 takes no page from a kernel, and power cuts are played.
+work_in_memory() {
+  memory=
+  if [ -n "${TMPDIR:-}" ] || [ ! -w /dev/shm ] || [ "$(df -Pk /dev/shm | awk 'NR == 2 { print $4 }')" -lt 8000000 ]; then
+    return 0
+  fi
+  memory=$(mktemp -d /dev/shm/sos.XXXX)
+  trap 'rm -rf "$memory"' EXIT
+  trap 'exit 130' INT TERM
+  printf '#!/bin/sh\n' >"$memory/try" && chmod +x "$memory/try"
+  if "$memory/try" 2>/dev/null; then
+    export TMPDIR="$memory"
+  fi
+}
+
+# After a failure: what the tests made is looked into afterwards, and goes with the next start of the machine.
+say_what_is_kept() {
+  [ "${memory:-}" = "${TMPDIR:-}" ] || return 0
+  [ -n "${memory:-}" ] || return 0
+  trap - EXIT
+  echo "What the tests made is kept in memory: rm -r $memory" >&2
+}
+
 # What some fault tests need beside Python. Without root they say loudly what they do not try.
 install_tools() {
-  if ! command -v strace >/dev/null 2>&1 && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    echo "Installing strace for the fault tests." >&2
-    apt-get update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y strace >/dev/null ||
-      echo "strace could not be installed." >&2
+  lacking=
+  command -v strace >/dev/null 2>&1 || lacking=strace
+  command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || command -v clang >/dev/null 2>&1 || lacking="$lacking gcc libc6-dev"
+  if [ -n "$lacking" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "Installing $lacking for the fault tests." >&2
+    # shellcheck disable=SC2086
+    apt-get update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y $lacking >/dev/null ||
+      echo "$lacking could not be installed." >&2
   fi
 }
 

@@ -1,4 +1,4 @@
-"""A proxy between a client and a server, for what networks do: a reply that is lost, half of one, silence, a reset."""
+"""A proxy between a client and a server, for what networks do: a request or reply that is lost, part of one, silence, a reset."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import socket
 import threading
 from typing import Literal
 
-Fault = Literal["none", "lost reply", "half reply", "silence", "garbage"]
+Fault = Literal["none", "lost request", "lost reply", "half reply", "silence", "garbage"]
 
 
 class Proxy:
-    """Listens on a port of its own. `fault` strikes the next request that holds `word`, `times` times."""
+    """Listens on a port of its own. `fault` strikes the next request that holds `word`, `times` times, after `skip` of them.
+
+    `part`: how much of a half reply comes through, as a share of it.
+    """
 
     def __init__(self, upstream: str) -> None:
         self._upstream = upstream
@@ -19,6 +22,8 @@ class Proxy:
         self.fault: Fault = "none"
         self.word = b"EVALSHA"
         self.times = 0
+        self.skip = 0
+        self.part = 0.5
         self.struck = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -26,9 +31,9 @@ class Proxy:
         """Where clients connect to."""
         return f"redis://127.0.0.1:{self._listener.getsockname()[1]}/{database}"
 
-    def strike(self, fault: Fault, times: int = 1, word: bytes = b"EVALSHA") -> None:
+    def strike(self, fault: Fault, times: int = 1, word: bytes = b"EVALSHA", skip: int = 0, part: float = 0.5) -> None:
         """Arm the proxy."""
-        self.fault, self.times, self.word, self.struck = fault, times, word, 0
+        self.fault, self.times, self.word, self.skip, self.part, self.struck = fault, times, word, skip, part, 0
 
     def _accept(self) -> None:
         while True:
@@ -61,8 +66,14 @@ class _Way:
         try:
             while request := self._client.recv(1 << 20):
                 if self._proxy.times > 0 and self._proxy.word in request and not self._hit:
-                    self._proxy.times -= 1
-                    self._hit = True
+                    if self._proxy.skip:
+                        self._proxy.skip -= 1
+                    else:
+                        self._proxy.times -= 1
+                        self._hit = True
+                        if self._proxy.fault == "lost request":
+                            self._proxy.struck += 1
+                            break
                 self._server.sendall(request)
         except OSError:
             pass
@@ -78,7 +89,8 @@ class _Way:
                 if self._proxy.fault == "silence":
                     continue  # for as long as this connection lives
                 if self._proxy.fault != "lost reply":
-                    self._client.sendall(reply[: len(reply) // 2] if self._proxy.fault == "half reply" else b"?\xff nonsense\r\n")
+                    part = reply[: int(len(reply) * self._proxy.part)]
+                    self._client.sendall(part if self._proxy.fault == "half reply" else b"?\xff nonsense\r\n")
                 break
         except OSError:
             pass

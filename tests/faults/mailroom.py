@@ -10,11 +10,14 @@ import os
 import random
 import sys
 
+from sos.model.deliveries import MAX_ATTEMPTS
 from sos.model.names import Slug
 from sos.model.times import Millis
 from sos.model.transitions import Ack, Surface
 from sos.testing.faults import acts
 
+LEASE = 5
+"""Milliseconds."""
 BIG = 9_000
 """Characters of each eighth text: it takes pages of its own."""
 
@@ -49,7 +52,11 @@ def main(folder: str, seed: int) -> None:
                 say("acked", agent=acts.CONTEXT, sender=entry.message.sender, id=entry.message.id)
         if number % 5 == 0:
             at = acts.now()
-            for entry in store.mail.lease(acts.HANDLER, "handler", 2, Millis(at + 60_000), at):
+            store.mail.tick(at)
+            for entry in store.mail.lease(acts.HANDLER, "handler", 2, Millis(at + LEASE), at):
+                say("leased", id=entry.message.id, fence=entry.delivery.fence)
+                if number % 10 and entry.delivery.attempts < MAX_ATTEMPTS - 1:
+                    continue  # its lease lapses, and it is given again
                 store.mail.apply(acts.HANDLER, [(entry.message.seq, Ack(at=at, fence=entry.delivery.fence))])
                 say("acked", agent=acts.HANDLER, sender=entry.message.sender, id=entry.message.id)
     os._exit(0)  # as a command leaves: closing would be a hidden checkpoint

@@ -18,6 +18,7 @@ from sos.stores.sqlite.ballast import BALLAST_BYTES, Ballast
 from sos.stores.sqlite.database import Database
 from sos.stores.sqlite.store import SqliteStore
 from sos.testing.world import SESSION, World
+from tests import tools
 from tests.shell import Json
 
 pytestmark = pytest.mark.promise("SQLITE-008")
@@ -29,8 +30,9 @@ UNSHARE = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
 
 @pytest.mark.promise("GUIDE-003")
 def test_on_a_real_full_disk_help_still_gets_through(tmp_path: Path) -> None:
+    tools.find("unshare")
     if subprocess.run([*UNSHARE, "mount", "-t", "tmpfs", "none", str(tmp_path)], check=False, capture_output=True).returncode:
-        pytest.skip("this machine lets nobody mount a small disk; the tests below fill the store in another way")
+        tools.not_allowed("mount a small disk (the other tests fill the store in another way)")
     done = subprocess.run(
         [*UNSHARE, "sh", "-c", MOUNTED, "sh", str(tmp_path), sys.executable],
         cwd=REPOSITORY, capture_output=True, check=False,

@@ -201,8 +201,6 @@ ALL: list[Trial] = [
 @pytest.fixture
 def trials(home: Path, tmp_path: Path) -> Trials:
     recorder = disk.library(tmp_path)
-    if recorder is None:
-        pytest.skip("no C compiler: what kills at every change cannot be built")
     shell = Shell(home, {"CLAUDE_CONFIG_DIR": str(home / ".sos" / "claude")})
     for name in ("aa", "bb", "cc"):
         shell.join(name)
@@ -233,8 +231,9 @@ def test_killed_after_each_of_its_changes_a_command_is_whole_or_not_begun(
 @pytest.mark.full
 @pytest.mark.promise("INBOX-001", "INBOX-002", "INBOX-010", "JOIN-002", "HOOK-008")
 @pytest.mark.timeout(3600)
-def test_killed_at_random_moments_a_command_is_whole_or_not_begun(trials: Trials, record: Recording) -> None:
-    count, seed = 4000, int.from_bytes(os.urandom(4), "big")
+@pytest.mark.parametrize("part", range(4))
+def test_killed_at_random_moments_a_command_is_whole_or_not_begun(trials: Trials, part: int, record: Recording) -> None:
+    count, seed = 1000, int.from_bytes(os.urandom(4), "big")
     chance, store = random.Random(seed), open_store(load())
     killed: Counter[str] = Counter()
     for _ in range(count):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
+from tests import tools
 from tests.shell import Ran, Shell
 
 CALLS = ("write", "pwrite64", "fsync", "fdatasync", "rename", "unlink", "openat", "ftruncate", "mkdir")
@@ -28,13 +26,11 @@ class Call:
 
 
 def strace() -> str:
-    """The tool; where scripts/env.sh had to install it (`TEST_TOOLS=required`), its absence fails."""
-    found = shutil.which("strace")
-    if found is not None and subprocess.run([found, "-o", os.devnull, "true"], check=False, capture_output=True).returncode == 0:
-        return found
-    if os.environ.get("TEST_TOOLS") == "required":
-        pytest.fail("strace is missing or may not trace, and the scripts were to install it")
-    pytest.skip("NOT TRIED: kills and errors at single system calls need strace (apt-get install strace)")
+    """The tool, tried: where it may not trace, it is as good as missing."""
+    found = tools.find("strace")
+    if subprocess.run([found, "-o", os.devnull, "true"], check=False, capture_output=True).returncode:
+        tools.missing("strace", "may not trace here")
+    return found
 
 
 class Traced:

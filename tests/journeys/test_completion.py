@@ -8,18 +8,19 @@ import subprocess
 import pytest
 
 from sos.cli import COMMANDS
+from tests import tools
 from tests.shell import Shell
 
 
 def completed(shell: Shell, *words: str) -> list[str]:
     """What bash offers for the last word of a line."""
+    bash = tools.find("bash")
     script = shell.run("completion", "bash").out
     line = " ".join(f"'{word}'" for word in words)
     ask = f'{script}\nCOMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _sos; printf "%s\\n" "${{COMPREPLY[@]}}"'
-    return subprocess.run(["bash", "-c", ask], env=shell.environment, capture_output=True, text=True, check=True).stdout.split()
+    return subprocess.run([bash, "-c", ask], env=shell.environment, capture_output=True, text=True, check=True).stdout.split()
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
 def test_bash_completes_commands_options_words_and_agents(shell: Shell) -> None:
     assert completed(shell, "sos", "") == list(COMMANDS)
     assert completed(shell, "sos", "tr") == ["trace"]

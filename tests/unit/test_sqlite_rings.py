@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from sos.homes import cursor
+from sos.model.errors import StorageFull
 from sos.model.names import Slug
+from sos.model.transitions import Surface
 from sos.stores.sqlite import ring
 from sos.stores.sqlite.database import Database
+from sos.stores.sqlite.ring import Ring
 from sos.stores.sqlite.store import SqliteStore
 from sos.testing.world import World
 from tests.shell import Shell
@@ -127,3 +130,29 @@ def test_a_disk_that_refuses_the_cursor_ends_no_command(home: Path, monkeypatch:
     cursor.save(str(home), 7)
     monkeypatch.undo()
     assert cursor.load(str(home)) == 0
+
+
+@pytest.mark.promise("SQLITE-008", "HOOK-008")
+def test_a_disk_that_refuses_the_quiet_file_marks_what_was_shown_once(world: World, home: Path) -> None:
+    """A hook run whose marks are committed must not look refused: it would be made again, and count one showing as two."""
+    identifier = world.send("shown once")
+    body = world.body()
+    with pytest.MonkeyPatch.context() as disk:
+        disk.setattr(ring, "private_directory", lambda path: full_disk())
+        world.store.mail.settle(body, 1, [(identifier, Surface(at=world.clock.now(), body=SESSION, turn=1))])
+    assert world.one(identifier).shown == 1
+    assert not (home / ".sos" / "run" / "quiet-bb").exists()
+
+
+@pytest.mark.promise("SQLITE-008")
+def test_a_disk_that_refuses_to_forget_a_reader_that_is_gone_refuses_no_send(world: World, home: Path) -> None:
+    with world.store._database.write():  # type: ignore[attr-defined]
+        world.store._database.read(ring._ADD, (str(home / ".sos" / "run" / "gone"), "bb"))  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as disk:
+        disk.setattr(Ring, "_forget", lambda self, path: full_disk())
+        world.send("stored")
+    assert world.texts() == ["stored"]
+
+
+def full_disk() -> None:
+    raise StorageFull("no space left")

@@ -12,6 +12,7 @@ import time
 
 from sos.files import private_directory
 from sos.model import wire
+from sos.model.errors import SosError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ class Ring:
         try:
             private_directory(self._run)
             os.close(os.open(self.quiet_path(agent), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        except OSError:
+        except (OSError, SosError):
+            # The marks are committed. Whoever heard of an error now would make them again, and one showing would count as two.
             self.unquiet(agent)
 
     def wake_after_commit(self, agents: set[str]) -> bool:
@@ -91,8 +93,14 @@ class Ring:
                 except BlockingIOError:
                     continue  # its queue is full: it has been woken already
                 except OSError:
-                    with self._database.write():
-                        self._forget(path)  # the reader is gone
+                    self._forget_durably(path)  # the reader is gone
+
+    def _forget_durably(self, path: str) -> None:
+        try:
+            with self._database.write():
+                self._forget(path)
+        except SosError:
+            return  # what rang is committed and must not look refused; the next ring to that path tries again
 
     def _forget(self, path: str) -> None:
         self._database.read(_REMOVE, (path,))

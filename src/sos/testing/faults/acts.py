@@ -20,6 +20,7 @@ from sos.stores.sqlite.store import SqliteStore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sos.ports import Store
     from sos.testing.faults.children import Say
 
 WRITERS = ("aa", "cc")
@@ -43,7 +44,7 @@ def opened(path: str, run: str, *, create: bool = False) -> SqliteStore:
     return SqliteStore(path, run, create=create, lock_seconds=30)
 
 
-def settle_in(store: SqliteStore) -> None:
+def settle_in(store: Store) -> None:
     """All agents join."""
     for slug in (*WRITERS, CONTEXT, HANDLER):
         joining = Joining(slug=Slug(slug), name=slug, role="executor", label="trial", project="faults")
