@@ -1,6 +1,7 @@
 """The evidence page says what was counted, names every planted defect, and no machine."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from scripts import evidence
 from tests.faults.controls import CONTROLS, ELSEWHERE
 from tests.faults.rows import ROWS, ZEROES
+from tests.requirements import PROMISES
 
 ROW = {
     "what": "power cuts of the store",
@@ -138,4 +140,18 @@ def test_the_page_in_the_docs_is_of_these_controls_and_all_were_caught() -> None
         assert f"| {identifier} |" in text, f"{identifier} is new: run scripts/evidence"
     assert "not caught" not in text
     assert "## Failed\n\nNothing." in text
-    assert (Path(evidence.ROOT) / "scripts" / "evidence").exists()
+    for what in re.findall(r"^- \*\*(.+?)\*\*: ", text, re.MULTILINE):
+        assert f"- **{what}**: {ROWS[what].trial}" in text, f"the row {what!r} is another one now: run scripts/evidence"
+
+
+@pytest.mark.promise("PERF-023")
+def test_a_hundred_thousand_trials_are_promised_only_while_the_page_counts_them() -> None:
+    text = evidence.PAGE.read_text(encoding="utf-8")
+    found = re.search(r"^\| \*\*all faults\*\* \| \*\*([\d,]+)\*\* \| \*\*(\d+)\*\* \|", text, re.MULTILINE)
+    assert found is not None
+    trials, broken = int(found[1].replace(",", "")), int(found[2])
+    (promise,) = [each for each in PROMISES if each.id == "PERF-023"]
+    assert broken == 0
+    assert (promise.state == "kept") == (trials >= 100_000), (
+        f"{trials} trials, and PERF-023 is {promise.state}: scripts/evidence --full"
+    )

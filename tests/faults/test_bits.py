@@ -106,6 +106,15 @@ def test_a_message_with_a_changed_bit_is_set_aside_and_the_others_flow(root: Pat
     record("one bit changed in a message", trials=count)
 
 
+@pytest.mark.promise("SQLITE-015", "CLI-009")
+@pytest.mark.parametrize("word", [b"CREATE TABLE notice", b"d.shown_in"], ids=["a table", "what is read"])
+def test_a_schema_with_a_byte_that_is_no_text_is_refused_by_name(root: Path, word: bytes) -> None:
+    """SQLite quotes the byte in its message, and the module for it then says UnicodeDecodeError instead of that message."""
+    data = (root / "sos.db").read_bytes()
+    put(root, flipped(data, data.index(word) + 5, 7))
+    assert inbox()[0] == "store_damaged"
+
+
 @pytest.mark.promise("SQLITE-007")
 @pytest.mark.parametrize("count", [pytest.param(150, id="few"), pytest.param(6000, id="many", marks=pytest.mark.full)])
 def test_no_bit_changed_anywhere_shows_a_text_that_nobody_sent(root: Path, count: int, record: Recording) -> None:

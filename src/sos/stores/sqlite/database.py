@@ -114,7 +114,7 @@ class Database:
                 raise StoreUnreachable(f"{self.path} is closed")
             try:
                 return self._connection.execute(sql, values).fetchall()  # type: ignore[no-any-return]
-            except sqlite.DatabaseError as error:
+            except _FOREIGN as error:
                 raise self._translated(error) from error
 
     def insert(self, sql: str, values: object) -> int | None:
@@ -122,7 +122,7 @@ class Database:
         with self._mutex:
             try:
                 done = self._connection.execute(sql, values)
-            except sqlite.DatabaseError as error:
+            except _FOREIGN as error:
                 raise self._translated(error) from error
             return int(done.lastrowid) if done.rowcount == 1 else None
 
@@ -140,10 +140,12 @@ class Database:
     def _guarded(self, action: Any) -> Any:
         try:
             return action()
-        except sqlite.DatabaseError as error:
+        except _FOREIGN as error:
             raise self._translated(error) from error
 
     def _translated(self, error: Exception) -> StoreError:
+        if isinstance(error, UnicodeDecodeError):
+            return StoreDamaged(f"{self.path}: what SQLite says of it is no text")
         text = str(error)
         if "disk is full" in text:
             return StorageFull(f"no space left for {self.path}")
@@ -259,6 +261,10 @@ class Write:
         connection = self._database._connection  # noqa: SLF001
         if connection is not None and connection.in_transaction:
             connection.rollback()
+
+
+_FOREIGN = (sqlite.DatabaseError, UnicodeDecodeError)
+"""What SQLite's module raises. A changed bit in the schema stands in SQLite's own message, and then that cannot be decoded."""
 
 
 def _text(data: bytes) -> str:
