@@ -72,14 +72,14 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         session_pid=int(pid) if pid.isdigit() and pid.isascii() else 0,
         claude_home=environment.get("CLAUDE_CONFIG_DIR") or os.path.join(user_home, ".claude"),
         global_stream=_spelling(environment.get("SOS_GLOBAL_STREAM") or "agent"),
-        urls=_by_service(environment, "URL"),
+        urls=_by_service(environment, "URL", _SERVICES[:-1]),
         tokens=_by_service(environment, "TOKEN"),
         token_files=_by_service(environment, "TOKEN_FILE"),
     )
 
 
-def _by_service(environment: Mapping[str, str], what: str) -> dict[Service, str]:
-    return {service: value for service in _SERVICES if (value := environment.get(f"SOS_{service.upper()}_{what}"))}
+def _by_service(environment: Mapping[str, str], what: str, services: tuple[Service, ...] = _SERVICES) -> dict[Service, str]:
+    return {service: value for service in services if (value := environment.get(f"SOS_{service.upper()}_{what}"))}
 
 
 def _spelling(value: str) -> GlobalSpelling:

@@ -210,7 +210,7 @@ def unlink_after_the_commit(patch: Patch) -> None:
 
 
 def no_ring_and_no_sweep(patch: Patch) -> None:
-    patch.setattr(ring.Ring, "_wake", lambda self, paths: None)
+    patch.setattr(ring.Ring, "_wake", lambda self, waiters, agents: None)
     patch.setattr(ring, "SWEEP_SECONDS", 20.0)
 
 

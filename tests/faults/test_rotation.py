@@ -40,7 +40,7 @@ def test_a_new_token_that_does_not_work_ends_nothing(home: Path) -> None:
     shell.join("aa")
     path = shell.root / "agents" / "aa" / "token.bus"
     before = path.read_text()
-    broken = "import sys, sos.cli.token as t; t.record_of = lambda *a, **k: (_ for _ in ()).throw(SystemExit(9))"
+    broken = "import sys, sos.core.tokens as t; t.record_of = lambda *a, **k: (_ for _ in ()).throw(SystemExit(9))"
     code = f"{broken}; from sos.cli import run; sys.argv[1:] = ['token', 'rotate', 'bus', '--as', 'aa']; run()"
     done = subprocess.run([sys.executable, "-c", code], env=shell.environment, capture_output=True, check=False)
     assert done.returncode == 9

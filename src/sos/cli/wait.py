@@ -10,7 +10,7 @@ import os
 import time
 
 from sos.cli import output
-from sos.model.errors import SosError
+from sos.model.errors import SosError, StoreUnreachable
 from sos.model.times import parse_duration
 
 TYPE_CHECKING = False
@@ -24,6 +24,8 @@ EXAMPLE = "sos wait --timeout 10m"
 SWEEP = 15.0
 """Seconds after which the store is looked at without a ring."""
 BUSY = 2.0
+AWAY = 1.0
+"""Seconds before a bus that does not answer is asked again."""
 SECOND = 0.9
 """Seconds within which a deadline is noticed, a little less than is promised."""
 
@@ -41,13 +43,23 @@ def run(command: Command) -> int:
     connection = command.connect()
     span = command.arguments.timeout
     ends = time.monotonic() + (parse_duration(span) / 1000 if span else float("inf"))
+    away = False
     while True:
-        unread = connection.count("unread")
         left = ends - time.monotonic()
-        if unread or left <= 0:
-            command.out(f"{unread} unread", {"id": connection.me.slug, "unread": unread})
-            return 0 if unread else 1
-        connection.wait(min(left, SWEEP))
+        try:
+            unread = connection.count("unread")
+            if unread or left <= 0:
+                command.out(f"{unread} unread", {"id": connection.me.slug, "unread": unread})
+                return 0 if unread else 1
+            connection.wait(min(left, SWEEP))
+            away = False
+        except StoreUnreachable as error:
+            if left <= 0:
+                raise
+            if not away:
+                command.remark(f"sos: {error.message}; still waiting")
+            away = True
+            time.sleep(min(left, AWAY))
 
 
 def _lines(command: Command) -> int:
@@ -56,23 +68,32 @@ def _lines(command: Command) -> int:
         return 0  # an unbound session is left in peace
     parent, told = os.getppid(), 0
     while os.getppid() == parent and _lives(command.settings.session_pid):
-        connection.tick()
-        myself = connection.myself()
-        attention, body = myself.agent.attention, myself.body
-        waiting = [entry for entry in connection.inbox("unread", 64) if attention.wakes(entry.delivery.rank)]
-        newest = max((entry.message.seq for entry in waiting), default=0)
-        if newest <= told and connection.count("unread"):
-            _sleep(connection, BUSY)  # a wait for rings would end at once, for what was told already or wakes nobody
-        elif newest <= told:
-            connection.wait(SWEEP)
-        elif (body is not None and (not body.holder or body.presence == "working")) or attention.is_quiet(_minute()):
-            _sleep(connection, BUSY)
-        else:
-            count = len(waiting)
-            output.answer(f"{count} unread {'message' if count == 1 else 'messages'} for {connection.me.slug}: sos inbox")
-            told = newest
-            _sleep(connection, attention.every / 1000)
+        try:
+            told = _line(connection, told)
+        except StoreUnreachable:
+            time.sleep(AWAY)  # the hook says so; this one must be there when the bus is back
     return 0
+
+
+def _line(connection: Connection, told: int) -> int:
+    """One round: rest, or print a line. The newest number that was told; `told` is the one before."""
+    connection.tick()
+    myself = connection.myself()
+    attention, body = myself.agent.attention, myself.body
+    waiting = [entry for entry in connection.inbox("unread", 64) if attention.wakes(entry.delivery.rank)]
+    newest = max((entry.message.seq for entry in waiting), default=0)
+    if newest <= told and connection.count("unread"):
+        _sleep(connection, BUSY)  # a wait for rings would end at once, for what was told already or wakes nobody
+    elif newest <= told:
+        connection.wait(SWEEP)
+    elif (body is not None and (not body.holder or body.presence == "working")) or attention.is_quiet(_minute()):
+        _sleep(connection, BUSY)
+    else:
+        count = len(waiting)
+        output.answer(f"{count} unread {'message' if count == 1 else 'messages'} for {connection.me.slug}: sos inbox")
+        told = newest
+        _sleep(connection, attention.every / 1000)
+    return told
 
 
 def _sleep(connection: Connection, seconds: float) -> None:

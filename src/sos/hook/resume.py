@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from sos.ports.connection import Connection
     from sos.settings import Settings
 
-MAX_CHARACTERS = 1800
-"""600 tokens: our lines are half prose, of four characters a token and more, and half ids and times, of two."""
+MAX_TOKENS = 560
+"""Of 600, by an estimate that is a little high for prose and paths, and a little low for times."""
 LISTED = 3
-MAX_PLACE = 160
+MAX_ANSWER = 160
+MAX_PLACE = 80
+"""Characters of a directory's name: its end tells it from others. Paths are dearer than prose, and there are two of them."""
 
 
 def unfinished(settings: Settings, connect: Callable[[], Connection], home: str) -> list[str]:
@@ -31,41 +33,51 @@ def unfinished(settings: Settings, connect: Callable[[], Connection], home: str)
     from sos.wiring import resuming
 
     left = resuming.resume(settings, connect(), home)
-    return [f"- Left undone by your join ({each.step}): {escape(each.what)[:MAX_PLACE]} → {each.next_step}" for each in left]
+    return [f"- Left undone by your join ({each.step}): {escape(each.what)[:MAX_ANSWER]} → {each.next_step}" for each in left]
 
 
 def packet(store: Store, agent: Agent, why: str, holder: Body | None, left: list[str], guide: str | None) -> str:
     """The four answers, unread, open requests in both directions, and where the guide is. The same for the same state."""
     found = readiness.answers(store, agent, guide)
-    lines = [f"[sos] You are {agent.slug}, because of {escape(why)[:MAX_PLACE]}."]
-    lines += [f"- {each.question} {each.answer[:MAX_PLACE]}" + ("" if each.good else f" → {each.next_step}") for each in found]
+    lines = [f"[sos] You are {agent.slug}, because of {_place(why)}."]
+    lines += [f"- {each.question} {each.answer[:MAX_ANSWER]}" + ("" if each.good else f" → {each.next_step}") for each in found]
     if holder is not None:
         lines.append(
-            f"- Another live session ({holder.session}, in {escape(holder.cwd)[-MAX_PLACE:]}) holds this inbox: messages are "
+            f"- Another live session ({holder.session}, in {_place(holder.cwd)}) holds this inbox: messages are "
             "shown there. You may list them (sos inbox); to take over: sos take"
         )
     lines.append(f"- Unread: {store.mail.count(agent.slug, 'unread')} (shown with your next prompt; list: sos inbox)")
     lines += left
     lines += _open(store, agent)
-    text = ""
+    kept, room = [], MAX_TOKENS
     for line in lines:  # whole lines: half an id helps nobody
-        if len(text) + len(line) <= MAX_CHARACTERS:
-            text += line + "\n"
-    return text.rstrip("\n")
+        if (tokens := _tokens(line)) <= room:
+            kept.append(line)
+            room -= tokens
+    return "\n".join(kept)
+
+
+def _tokens(line: str) -> int:
+    """About how many a model makes of it: four letters each in a word, two bytes each in a path, an id, a time."""
+    return sum(-(-len(word) // 4) if word.isalpha() else -(-len(word.encode()) // 2) for word in line.split())
 
 
 def _open(store: Store, agent: Agent) -> list[str]:
     """Open requests, to it and by it: the first of each, and how many more."""
-    lines = []
+    lines = []  # where to find the rest stands before the list, whose end may have no room
     asked = store.mail.entries(agent.slug, "open", LISTED)
-    for entry in asked:
-        lines.append(f"- Open request {entry.message.id} from {sender(entry)}, sent {iso(entry.message.sent_at)}")
     more = store.mail.count(agent.slug, "open") - len(asked)
     if more > 0:
         lines.append(f"- +{more} open requests: sos inbox --view open")
-    waiting = store.mail.asked(agent.slug, 2 * LISTED)
-    for entry in waiting[:LISTED]:
-        lines.append(f"- You wait for {entry.delivery.recipient} on your request {entry.message.id}")
+    lines += [f"- Open request {entry.message.id} from {sender(entry)}, sent {iso(entry.message.sent_at)}" for entry in asked]
+    waiting = store.mail.asked(agent.slug, LISTED + 1)
     if len(waiting) > LISTED:
-        lines.append("- And on others: sos sent")
+        lines.append(f"- You wait for more than {LISTED} answers: sos sent")
+    lines += [f"- You wait for {entry.delivery.recipient} on your request {entry.message.id}" for entry in waiting[:LISTED]]
     return lines
+
+
+def _place(words: str) -> str:
+    """A reason or a directory, its middle left out where it is long."""
+    shown = escape(words)
+    return shown if len(shown) <= MAX_PLACE else f"{shown[:15]}…{shown[16 - MAX_PLACE :]}"

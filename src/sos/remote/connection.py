@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from sos.model import errors, wire
 from sos.model.errors import Conflict, InvalidInput, SosError, StoreError, StoreUnreachable, TokenRefused
 from sos.model.names import Slug
@@ -139,13 +137,9 @@ class HttpConnection:
             self.mark(sound, [entry.message.seq for entry in entries if entry.damaged])
 
     def wait(self, seconds: float) -> bool:
-        """See `ports.Connection.wait`. A server that is away for a while is waited for as well. Raises what refuses a token."""
-        span, begun = min(seconds, MAX_WAIT), time.monotonic()
-        try:
-            return self._ask("wait", span + MARGIN, seconds=span)  # type: ignore[no-any-return]
-        except StoreUnreachable:
-            time.sleep(max(0.0, min(span, 1.0) - (time.monotonic() - begun)))  # who asks again at once would spin
-            raise
+        """See `ports.Connection.wait`; at most `MAX_WAIT` at a time."""
+        span = min(seconds, MAX_WAIT)
+        return self._ask("wait", span + MARGIN, seconds=span)  # type: ignore[no-any-return]
 
     def tick(self) -> None:
         """The server watches the time."""

@@ -70,7 +70,8 @@ class Api:
         """One request."""
         headers = dict(scope["headers"])
         request = _request_id(headers)
-        named, extra = "unknown", ()  # type: tuple[str, Headers]
+        named = "unknown"
+        extra: Headers = ()
         try:
             operation = self._operation(scope["method"], scope["path"])
             named = operation.name

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
     from starlette.requests import Request
-    from starlette.types import Receive, Scope, Send
 
     from sos.model.addresses import GlobalSpelling
     from sos.model.tokens import Service
@@ -60,7 +59,7 @@ class Services:
             Route("/readyz", self._readyz),
             Route("/metrics", self._metrics_text),
             Route("/openapi.json", self._openapi),
-            Mount("/", app=_whole_path(api)),
+            Mount("/", app=api),
         ]
         self.app = Guard(Starlette(routes=routes, lifespan=self._lifespan), hosts)
 
@@ -69,18 +68,10 @@ class Services:
         self.hub.start()
         self._clockwork.start()
         yield
-        self.stop_waiting()
+        self.hub.stop()
         self._clockwork.stop()
         await asyncio.to_thread(self.hub.join)
         await asyncio.to_thread(self._workers.shutdown)
-
-    def stop_waiting(self) -> None:
-        """Answer who waits: the server is about to stop, and another process may go on."""
-        self.hub.stop()
-
-    def stop_waiting_soon(self) -> None:
-        """The same, from another thread."""
-        self.hub.stop_soon()
 
     async def _healthz(self, _: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -100,13 +91,3 @@ class Services:
 
     async def _openapi(self, _: Request) -> Response:
         return JSONResponse(openapi.document(self._services))
-
-
-class _whole_path:  # noqa: N801  # used as a function
-    """An application below `/` that sees paths as they were asked for."""
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._api(scope, receive, send)

@@ -126,11 +126,11 @@ class Serving(uvicorn.Server):
 
     def stop(self) -> None:
         """Stop, asked from another thread."""
-        self._services.stop_waiting_soon()
+        self._services.hub.stop_soon()
         self.should_exit = True
 
     def handle_exit(self, sig: int, frame: object) -> None:
         """Stop: whoever waits is answered now, what runs may end, a second signal ends it at once."""
         log.say("stopping", signal=signal.Signals(sig).name)
-        self._services.stop_waiting()
+        self._services.hub.stop()
         super().handle_exit(sig, frame)  # type: ignore[arg-type]  # a frame
