@@ -6,6 +6,7 @@ import os
 
 from sos.model.errors import InvalidInput
 from sos.model.record import Record
+from sos.model.tokens import AGENT_SERVICES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from sos.model.addresses import GlobalSpelling
     from sos.model.tokens import Service
 
-_SERVICES: tuple[Service, ...] = ("registry", "squad", "bus", "admin")
 STORE_PREFIX = "sqlite://"
 REDIS_PREFIXES = ("redis://", "rediss://", "unix://", "redis+")
 
@@ -72,13 +72,13 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         session_pid=int(pid) if pid.isdigit() and pid.isascii() else 0,
         claude_home=environment.get("CLAUDE_CONFIG_DIR") or os.path.join(user_home, ".claude"),
         global_stream=_spelling(environment.get("SOS_GLOBAL_STREAM") or "agent"),
-        urls=_by_service(environment, "URL", _SERVICES[:-1]),
-        tokens=_by_service(environment, "TOKEN"),
-        token_files=_by_service(environment, "TOKEN_FILE"),
+        urls=_by_service(environment, "URL", AGENT_SERVICES),
+        tokens=_by_service(environment, "TOKEN", (*AGENT_SERVICES, "admin")),
+        token_files=_by_service(environment, "TOKEN_FILE", (*AGENT_SERVICES, "admin")),
     )
 
 
-def _by_service(environment: Mapping[str, str], what: str, services: tuple[Service, ...] = _SERVICES) -> dict[Service, str]:
+def _by_service(environment: Mapping[str, str], what: str, services: tuple[Service, ...]) -> dict[Service, str]:
     return {service: value for service in services if (value := environment.get(f"SOS_{service.upper()}_{what}"))}
 
 

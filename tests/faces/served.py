@@ -14,8 +14,7 @@ from typing import Any
 
 from sos.core.access import record_of
 from sos.model.names import Slug
-from sos.model.tokens import SERVICES, mint
-from sos.server.app import SERVICES as ALL
+from sos.model.tokens import AGENT_SERVICES, SERVICES, mint
 from sos.server.app import Services
 from sos.server.serving import Serving
 from sos.testing.world import World
@@ -72,7 +71,7 @@ class Served:
 
 
 @contextmanager
-def served(world: World, services: Sequence[Service] = ALL) -> Iterator[Served]:
+def served(world: World, services: Sequence[Service] = AGENT_SERVICES) -> Iterator[Served]:
     """Serve a world until the end of the block."""
     urls: Queue[str] = Queue()
     bound = socket.create_server(("127.0.0.1", 0))

@@ -278,6 +278,34 @@ def test_a_server_stops_while_a_client_waits_and_answers_it(laptop: Shell, servi
     assert (waiting.returncode, json.loads(out)["unread"]) == (0, 1), (out, err)  # it waited for the server as well
 
 
+def test_a_wait_whose_time_is_up_while_the_server_is_away_says_so_and_not_that_there_is_nothing(
+    laptop: Shell, serving: Serving
+) -> None:
+    assert serving.stop() == 0
+    ran = laptop.run("wait", "--as", "bb", "--timeout", "1s")
+    assert (ran.code, ran.out) == (75, "")
+    assert ran.err.count("still waiting") == 1, ran
+
+
+@pytest.mark.promise("CLI-006")
+def test_a_monitor_that_starts_while_the_server_is_away_hears_when_it_is_back(laptop: Shell, serving: Serving) -> None:
+    assert serving.stop() == 0
+    monitor = subprocess.Popen(
+        [sys.executable, "-m", "sos", "wait", "--line", "--as", "bb"],
+        env=laptop.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        time.sleep(2)
+        assert monitor.poll() is None
+        serving.start()
+        laptop.json("send", "--as", "aa", "bb", "hello")
+        assert monitor.stdout is not None
+        assert monitor.stdout.readline() == "1 unread message for bb: sos inbox\n"
+    finally:
+        monitor.kill()
+        monitor.communicate()
+
+
 def test_a_wait_over_a_server_ends_with_the_mail(laptop: Shell) -> None:
     waiting = subprocess.Popen(
         [sys.executable, "-m", "sos", "wait", "--as", "bb", "--json"], env=laptop.environment, stdout=subprocess.PIPE, text=True

@@ -12,10 +12,15 @@ from sos.cli import wait
 from sos.cli.command import Command
 from sos.core.connection import LocalConnection
 from sos.model.attention import Attention, attention_of
+from sos.model.errors import StoreUnreachable
 from sos.model.names import Slug
 from sos.model.tokens import AGENT_SCOPES
 from sos.stores.memory.store import MemoryStore
 from sos.testing.world import SESSION, World
+
+
+def away() -> None:
+    raise StoreUnreachable("the bus is away")
 
 
 class Over(Exception):
@@ -65,6 +70,39 @@ def test_a_line_has_a_count_and_nothing_of_a_peer_and_comes_once(
         ("sleep", wait.BUSY),
     ]
     assert capsys.readouterr().out == "1 unread message for bb: sos inbox\n2 unread messages for bb: sos inbox\n"
+
+
+@pytest.mark.promise("WAKE-001")
+def test_the_monitor_outlasts_a_bus_that_is_away(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    monitor = Monitor(monkeypatch)
+    monitor.run(away, lambda: monitor.world.send("here again"), lambda: None)
+    assert slept == [wait.AWAY]
+    assert capsys.readouterr().out == "1 unread message for bb: sos inbox\n"
+
+
+@pytest.mark.promise("WAKE-001", "CLI-006")
+def test_what_was_told_is_not_told_again_because_the_bus_was_away(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = wait._sleep
+    monitor, slept = Monitor(monkeypatch), list[float]()
+    monitor.world.send("once")
+    monkeypatch.setattr(time, "monotonic", lambda: sum(slept))
+    monkeypatch.setattr(time, "sleep", slept.append)
+
+    def sleep(connection: LocalConnection, seconds: float) -> None:
+        monitor.rest("sleep", seconds)
+        real(connection, seconds)
+
+    monkeypatch.setattr(wait, "_sleep", sleep)
+    ticks = iter([None, *[away] * 20])
+    tick = LocalConnection.tick
+    monkeypatch.setattr(LocalConnection, "tick", lambda connection: (next(ticks, None) or (lambda: tick(connection)))())
+    assert monitor.run(lambda: None) == [("sleep", 30.0), ("sleep", wait.BUSY)]
+    assert sum(slept) >= 30.0  # the rest was not cut short either
+    assert capsys.readouterr().out.count("1 unread") == 1
 
 
 @pytest.mark.promise("BROADCAST-002")

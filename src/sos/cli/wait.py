@@ -97,11 +97,14 @@ def _line(connection: Connection, told: int) -> int:
 
 
 def _sleep(connection: Connection, seconds: float) -> None:
-    """Rest without an ear for rings; what time makes due is still done within a second."""
+    """Rest without an ear for rings; what time makes due is still done within a second. An outage does not cut the rest short."""
     ends = time.monotonic() + seconds
     while (left := ends - time.monotonic()) > 0:
         time.sleep(min(left, SECOND))
-        connection.tick()
+        try:
+            connection.tick()
+        except StoreUnreachable:
+            continue  # what is due is made good by the first tick after it
 
 
 def _lives(process: int | None) -> bool:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 MAX_TOKENS = 560
 """Of 600, by an estimate that is a little high for prose and paths, and a little low for times."""
 LISTED = 3
-MAX_ANSWER = 160
-MAX_PLACE = 80
+MAX_ANSWER = 110
+MAX_PLACE = 64
 """Characters of a directory's name: its end tells it from others. Paths are dearer than prose, and there are two of them."""
 
 
@@ -40,7 +40,9 @@ def packet(store: Store, agent: Agent, why: str, holder: Body | None, left: list
     """The four answers, unread, open requests in both directions, and where the guide is. The same for the same state."""
     found = readiness.answers(store, agent, guide)
     lines = [f"[sos] You are {agent.slug}, because of {_place(why)}."]
-    lines += [f"- {each.question} {each.answer[:MAX_ANSWER]}" + ("" if each.good else f" → {each.next_step}") for each in found]
+    for each in found:
+        answer = each.answer if each.answer == guide else each.answer[:MAX_ANSWER]  # a path helps only whole
+        lines.append(f"- {each.question} {answer}" + ("" if each.good else f" → {each.next_step}"))
     if holder is not None:
         lines.append(
             f"- Another live session ({holder.session}, in {_place(holder.cwd)}) holds this inbox: messages are "
@@ -63,16 +65,16 @@ def _tokens(line: str) -> int:
 
 
 def _open(store: Store, agent: Agent) -> list[str]:
-    """Open requests, to it and by it: the first of each, and how many more."""
-    lines = []  # where to find the rest stands before the list, whose end may have no room
+    """Open requests, to it and by it: how many more, and the first of each. What counts stands first: the list's end may drop."""
     asked = store.mail.entries(agent.slug, "open", LISTED)
+    waiting = store.mail.asked(agent.slug, LISTED + 1)
+    lines = []
     more = store.mail.count(agent.slug, "open") - len(asked)
     if more > 0:
         lines.append(f"- +{more} open requests: sos inbox --view open")
-    lines += [f"- Open request {entry.message.id} from {sender(entry)}, sent {iso(entry.message.sent_at)}" for entry in asked]
-    waiting = store.mail.asked(agent.slug, LISTED + 1)
     if len(waiting) > LISTED:
         lines.append(f"- You wait for more than {LISTED} answers: sos sent")
+    lines += [f"- Open request {entry.message.id} from {sender(entry)}, sent {iso(entry.message.sent_at)}" for entry in asked]
     lines += [f"- You wait for {entry.delivery.recipient} on your request {entry.message.id}" for entry in waiting[:LISTED]]
     return lines
 

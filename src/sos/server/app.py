@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from sos.model.errors import SosError
+from sos.model.tokens import AGENT_SERVICES
 from sos.server import openapi
 from sos.server.api import Api
 from sos.server.clockwork import Clockwork
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from sos.model.tokens import Service
     from sos.ports import Clock, Store
 
-SERVICES: tuple[Service, ...] = ("registry", "squad", "bus")
 WORKERS = 64
 """Threads that are in the store at once: concurrent sends are committed together."""
 
@@ -42,7 +42,7 @@ class Services:
         store: Store,
         clock: Clock,
         *,
-        services: Sequence[Service] = SERVICES,
+        services: Sequence[Service] = AGENT_SERVICES,
         hosts: Iterable[str] = LOOPBACK,
         spelling: GlobalSpelling = "agent",
     ) -> None:

@@ -12,9 +12,9 @@ from sos.homes import home as homes
 from sos.model.agents import Joining
 from sos.model.errors import InvalidInput, TokenDamaged
 from sos.model.names import OPERATOR
-from sos.model.tokens import mint, parse_token
+from sos.model.tokens import AGENT_SERVICES, mint, parse_token
 from sos.server import log
-from sos.server.app import SERVICES, Services
+from sos.server.app import Services
 from sos.server.guard import LOOPBACK
 from sos.wiring.local import SystemClock, make_operator, open_store
 
@@ -41,7 +41,7 @@ def serve(settings: Settings, only: Sequence[Service], hosts: Sequence[str], rea
     try:
         _operator(settings, store)
         named = (*LOOPBACK, settings.host, *hosts)
-        services = Services(store, SystemClock(), services=only or SERVICES, hosts=named, spelling=settings.global_stream)
+        services = Services(store, SystemClock(), services=only or AGENT_SERVICES, hosts=named, spelling=settings.global_stream)
         with _bound(settings.host, settings.port) as bound:
             Serving(services, bound, ready).run(sockets=[bound])
     finally:
