@@ -22,8 +22,9 @@ MAX_TOKENS = 560
 """Of 600, by an estimate that is a little high for prose and paths, and a little low for times."""
 LISTED = 3
 MAX_ANSWER = 110
+MAX_REASON = 160
 MAX_PLACE = 64
-"""Characters of a directory's name: its end tells it from others. Paths are dearer than prose, and there are two of them."""
+"""Characters of another session's directory: its end tells it from others."""
 
 
 def unfinished(settings: Settings, connect: Callable[[], Connection], home: str) -> list[str]:
@@ -39,13 +40,13 @@ def unfinished(settings: Settings, connect: Callable[[], Connection], home: str)
 def packet(store: Store, agent: Agent, why: str, holder: Body | None, left: list[str], guide: str | None) -> str:
     """The four answers, unread, open requests in both directions, and where the guide is. The same for the same state."""
     found = readiness.answers(store, agent, guide)
-    lines = [f"[sos] You are {agent.slug}, because of {_place(why)}."]
+    lines = [f"[sos] You are {agent.slug}, because of {_short(why, MAX_REASON)}."]
     for each in found:
         answer = each.answer if each.answer == guide else each.answer[:MAX_ANSWER]  # a path helps only whole
         lines.append(f"- {each.question} {answer}" + ("" if each.good else f" → {each.next_step}"))
     if holder is not None:
         lines.append(
-            f"- Another live session ({holder.session}, in {_place(holder.cwd)}) holds this inbox: messages are "
+            f"- Another live session ({holder.session}, in {_short(holder.cwd, MAX_PLACE)}) holds this inbox: messages are "
             "shown there. You may list them (sos inbox); to take over: sos take"
         )
     lines.append(f"- Unread: {store.mail.count(agent.slug, 'unread')} (shown with your next prompt; list: sos inbox)")
@@ -79,7 +80,7 @@ def _open(store: Store, agent: Agent) -> list[str]:
     return lines
 
 
-def _place(words: str) -> str:
-    """A reason or a directory, its middle left out where it is long."""
+def _short(words: str, most: int) -> str:
+    """A reason or a directory in at most so many characters, its middle left out where it is longer."""
     shown = escape(words)
-    return shown if len(shown) <= MAX_PLACE else f"{shown[:15]}…{shown[16 - MAX_PLACE :]}"
+    return shown if len(shown) <= most else f"{shown[:15]}…{shown[16 - most :]}"
