@@ -27,6 +27,7 @@ from sos.testing.world import World
 from tests.servers import KINDS, RunningServer
 
 BB = Slug("bb")
+Process = subprocess.Popen[bytes]
 ROOT = Path(__file__).resolve().parents[2]
 FORMS: tuple[dict[str, str], ...] = (
     {"id": "5f0b8f1e-0000-4000-8000-000000000001", "type": "chat", "source": "agent:old", "target": "agent:bb",
@@ -188,19 +189,41 @@ while True:
 """
 
 
+def _write(old: Old, number: int, chance: random.Random) -> str:
+    """One message of an older client, to one stream or, with an id, to several; each fiftieth time one of ours as well."""
+    fields = {"text": f"no. {number}", "source": "old", "type": "chat"}
+    places = chance.sample((PROJECT, GLOBAL, PRIVATE, OLDER, EVERYBODY), chance.choice([1, 1, 2, 3]))
+    if len(places) > 1:
+        fields["id"] = new_id(old.world.clock.now())
+    for name in places:
+        old.client.xadd(name, fields)
+    if number % 50 == 0:
+        old.world.send(f"ours {number}")
+    return fields["text"]
+
+
+def _importer(old: Old) -> Process:
+    return subprocess.Popen([sys.executable, "-c", IMPORTER, old.url], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+@pytest.fixture
+def running() -> Iterator[list[Process]]:
+    """Processes of a test, ended with it however it ends."""
+    started: list[Process] = []
+    yield started
+    for each in started:
+        each.kill()
+        each.wait()
+
+
 @pytest.mark.timeout(180)
 @pytest.mark.promise("REDIS-003", "REDIS-004", "ADDRESS-004")
-def test_two_importers_that_are_killed_again_and_again_import_each_entry_once(old: Old) -> None:
+def test_two_importers_that_are_killed_again_and_again_import_each_entry_once(old: Old, running: list[Process]) -> None:
     seed = int(os.environ.get("SEED", random.randrange(10**9)))
     print(f"SEED={seed}")
-    chance, names = random.Random(seed), (PROJECT, GLOBAL, PRIVATE, OLDER, EVERYBODY)
+    chance = random.Random(seed)
     written: list[str] = []
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-
-    def importer() -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-c", IMPORTER, old.url], cwd=ROOT, env=environment)
-
-    running = [importer(), importer()]
+    running += [_importer(old), _importer(old)]
     kills = 0
     begun = time.monotonic()
     next_kill = begun + 1
@@ -209,27 +232,19 @@ def test_two_importers_that_are_killed_again_and_again_import_each_entry_once(ol
             time.sleep(0.005)
             continue
         for _ in range(chance.randrange(1, 60)):
-            number = len(written)
-            fields = {"text": f"no. {number}", "source": "old", "type": "chat"}
-            places = chance.sample(names, chance.choice([1, 1, 2, 3]))
-            if len(places) > 1:
-                fields["id"] = new_id(old.world.clock.now())
-            for name in places:
-                old.client.xadd(name, fields)
-            written.append(fields["text"])
-            if number % 50 == 0:
-                old.world.send(f"ours {number}")
+            written.append(_write(old, len(written), chance))
         time.sleep(chance.random() * 0.02)
         if time.monotonic() > next_kill:  # an importer must live longer than it takes to start
             next_kill = time.monotonic() + chance.uniform(0.1, 0.9)
             victim = chance.randrange(2)
+            assert running[victim].poll() is None, "an importer ended by itself"
             running[victim].send_signal(signal.SIGKILL)
             running[victim].wait()
             kills += 1
-            running[victim] = importer()
+            running[victim] = _importer(old)
     for each in running:
         each.kill()
-        each.wait()
+    assert [each.wait() for each in running] == [-signal.SIGKILL] * 2, "an importer ended by itself"
     assert old.store.mail.count(BB, "recent") > len(written) / 4, "the importers had no part in it"
     old.world.clock.tick(int(time.time() * 1000) - old.world.clock.now())
     # As much as the inbox takes; the rest waits before the cursor, and comes once there is room.
