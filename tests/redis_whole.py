@@ -36,7 +36,7 @@ def _messages(client: Any, found: set[str]) -> dict[int, tuple[Any, set[str]]]:
     made = {}
     for key in found:
         if key.endswith(keys.PARTS["MESSAGES"]):
-            address, kept = key[1:].removesuffix("}" + keys.PARTS["MESSAGES"]), client.hgetall(key)
+            address, kept = key.removeprefix(keys.TAG).removesuffix(keys.PARTS["MESSAGES"]), client.hgetall(key)
             for field, value in kept.items():
                 if not field.endswith(b" to"):
                     message, sound, _ = rows.message_of(int(field), address, value)

@@ -1,7 +1,8 @@
 """Every key that this store writes: the only place that spells one. The scripts get the same names.
 
-Two kinds of hash tags: `{sos}` for what the whole deployment shares, and an agent's own stream in braces for its inbox, so that
-stream, deliveries, facts, indexes and cursors of one agent stand in one slot.
+All of them have the hash tag `{sos}`: in a Cluster they stand in one slot, and so a step stays one script, written whole or not at
+all. A broadcast has one message, one number and an inbox for each recipient; in slots of their own no script could write them
+together. What others write too (streams.py) stands under its own name, in whichever slot that is.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
 
     from sos.model.names import Slug
 
-    #: The prefix of all keys of one identity's inbox: `{<its stream>}:<number>`. Who takes a free slug gets the next number, so
+    #: The prefix of all keys of one identity's inbox: `{sos}:<its stream>:<number>`. Who takes a free slug gets the next number, so
     #: that nothing of the former one has to be moved.
     Box = NewType("Box", str)
 else:
     Box = str
 
+TAG = "{sos}:"
+"""What every key of ours begins with."""
 META = "{sos}:meta"
 """Hash: `epoch`, `pruned` (how far pruning has come), `bodies` (a counter)."""
 AGENTS = "{sos}:agents"
@@ -77,7 +80,7 @@ RANK = 10**14
 
 def box(agent: Slug, project: str, number: int) -> Box:
     """The prefix of an inbox's keys."""
-    return Box(f"{{{inbox_address(agent, project)}}}:{number}")
+    return Box(f"{TAG}{inbox_address(agent, project)}:{number}")
 
 
 def number_of(place: str) -> int:
@@ -93,7 +96,7 @@ def slug_of(place: str) -> str:
 
 def stream(place: str) -> str:
     """The stream that a box stands beside."""
-    return place[1:].rpartition("}")[0]
+    return place.removeprefix(TAG).rpartition(":")[0]
 
 
 def part(place: str, name: str) -> str:
@@ -103,7 +106,7 @@ def part(place: str, name: str) -> str:
 
 def messages(address: str) -> str:
     """Where the messages of an address are."""
-    return f"{{{address}}}{PARTS['MESSAGES']}"
+    return f"{TAG}{address}{PARTS['MESSAGES']}"
 
 
 @lru_cache(1024)
@@ -146,4 +149,4 @@ def in_lua() -> str:
     """The names for the scripts, as the beginning of each."""
     fixed = [f"local {name} = KEYS[{place}]" for place, name in enumerate(FIXED, 1)]
     parts = [f"local {name} = '{ending}'" for name, ending in PARTS.items()]
-    return "\n".join([*fixed, *parts, f"local STEP, RING, RANK = '{STEP}', '{RING}', {RANK}", ""])
+    return "\n".join([*fixed, *parts, f"local TAG, STEP, RING, RANK = '{TAG}', '{STEP}', '{RING}', {RANK}", ""])

@@ -87,7 +87,7 @@ class RedisStreams(TakingStreams):
         index = self._index
         step, place, message = index.step, index.box, index.messages[number]
         delivery = Delivery(recipient=agent, rank=CLAIMED)
-        head = "" if place.startswith(f"{{{message.address}}}") else message.address
+        head = "" if keys.stream(place) == message.address else message.address
         step.write("HSET", keys.part(place, "DELIVERIES"), number, f"{head}\n{rows.delivery_value(delivery)}")
         step.write("ZADD", keys.part(place, "ALL"), number, number)
         for (key, member), score in rows.places(place, message, delivery).items():

@@ -11,7 +11,7 @@ for _, box in ipairs(call('ZRANGEBYSCORE', CLOSED, '-inf', '(' .. ARGV[4], 'LIMI
   for _, place in ipairs(ranked(box .. LIVE, limit, 0)) do
     rows[#rows + 1] = row(owner(box), box, whole(place % RANK))
   end
-  local slug = string.match(box, '^{.*:agent:([^:]+)}')
+  local slug = string.match(box, ':agent:([^:]+):%d+$')
   left[#left + 1] = {box, call('ZCARD', box .. ALL), slug, call('HGET', AGENTS, slug), rows}
 end
 

@@ -15,7 +15,7 @@ end
 
 -- The slug that a box belongs to: that of the present holder, or a former one's.
 local function owner(box)
-  local slug, number = string.match(box, '^{.*:agent:([^:]+)}:(%d+)$')
+  local slug, number = string.match(box, ':agent:([^:]+):(%d+)$')
   local _, current = header(slug)
   return current == box and slug or slug .. '/' .. number
 end
@@ -24,9 +24,14 @@ local function whole(number)
   return string.format('%.0f', number)
 end
 
+-- The stream that a box stands beside.
+local function stream_of(box)
+  return string.match(box, '^{sos}:(.*):%d+$')
+end
+
 -- The key beside a stream where its messages are.
 local function beside(address)
-  return '{' .. address .. '}' .. MESSAGES
+  return TAG .. address .. MESSAGES
 end
 
 -- A delivery and its message: slug, box, number, delivery, message.
@@ -37,7 +42,7 @@ local function row(slug, box, number)
   end
   local address = string.match(delivery, '^([^\n]*)\n') or ''
   if address == '' then
-    address = string.match(box, '^{(.*)}')
+    address = stream_of(box)
   end
   return {slug, box, number, delivery, address, call('HGET', beside(address), number)}
 end

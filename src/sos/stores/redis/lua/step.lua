@@ -135,8 +135,7 @@ end
 
 local rung = {}
 local function deliver(post, number, box, slug, delivery)
-  local own = '{' .. post.address .. '}'
-  local address = string.sub(box, 1, #own) == own and '' or post.address
+  local address = stream_of(box) == post.address and '' or post.address
   local put = visits[box] > 1 and gather or call
   put('HSET', box .. DELIVERIES, number, address .. '\n' .. delivery)
   put('ZADD', box .. ALL, number, number)
