@@ -25,6 +25,7 @@ Kind = Literal["redis", "valkey"]
 KINDS: tuple[Kind, ...] = ("redis", "valkey")
 DATABASES = 64
 BEHIND = "behind sentinels"
+CLUSTERED = "as a Cluster"
 
 
 def program(kind: Kind) -> str:
@@ -52,7 +53,8 @@ class RunningServer:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         base = ["--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.socket, "--dir", self.folder]
-        base += ["--databases", str(DATABASES), "--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+        databases = [] if "--cluster-enabled" in self._settings else ["--databases", str(DATABASES)]
+        base += [*databases, "--save", "", "--appendonly", "yes", "--appendfsync", "always"]
         base += self._settings
         path = program(self.kind)
         log = open(os.path.join(self.folder, "log"), "ab")  # noqa: SIM115  # the server's own, as long as it runs
@@ -207,6 +209,79 @@ class Watched:
         shutil.rmtree(self.folder)
 
 
+SLOTS = 16384
+
+
+class Clustered:
+    """Three primaries that share the slots, and one replica for each where `replicas` is set."""
+
+    def __init__(self, kind: Kind, *settings: str, replicas: bool = False) -> None:
+        self.kind = kind
+        more = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--repl-diskless-sync-delay", "0", *settings)
+        self.servers: list[RunningServer] = []
+        buses = []
+        for _ in range(6 if replicas else 3):
+            buses.append(free_port())
+            self.servers.append(RunningServer(kind, *more, "--cluster-port", str(buses[-1]), port=free_port()))
+        for number, server in enumerate(self.servers):
+            if number < 3:
+                self.ask(server, "ADDSLOTSRANGE", number * SLOTS // 3, (number + 1) * SLOTS // 3 - 1)
+            self.ask(server, "SET-CONFIG-EPOCH", number + 1)
+            self.ask(self.servers[0], "MEET", "127.0.0.1", server.port, buses[number])
+        wait_until(lambda: all(self._knows_all(each) for each in self.servers), "the Cluster does not come together")
+        for primary, replica in zip(self.servers, self.servers[3:], strict=False):
+            self.ask(replica, "REPLICATE", self.ask(primary, "MYID"))
+        wait_until(lambda: all(self._follows(each) for each in self.servers[3:]), "a replica does not follow")
+
+    def ask(self, server: RunningServer, *words: str | int) -> str:
+        """What a node says to CLUSTER …, as it says it."""
+        connection = server.client(decode=False).connection_pool.get_connection()
+        try:
+            connection.send_command("CLUSTER", *words)
+            return str(connection.read_response().decode())
+        finally:
+            connection.disconnect()
+
+    def _knows_all(self, server: RunningServer) -> bool:
+        known = self.ask(server, "NODES").splitlines()
+        return (
+            "cluster_state:ok" in self.ask(server, "INFO") and len(known) == len(self.servers) and "handshake" not in str(known)
+        )
+
+    def _follows(self, server: RunningServer) -> bool:
+        return bool(server.client().info("replication").get("master_link_status") == "up")
+
+    def owner(self, slot: int) -> RunningServer:
+        """The primary of a slot, as the first node says that lives."""
+        asked = next(each for each in self.servers if each.process.poll() is None)
+        for line in self.ask(asked, "NODES").splitlines():
+            _, address, flags, *rest = line.split(" ")
+            ranges = [each.split("-") for each in rest[5:] if not each.startswith("[")]
+            if "fail" not in flags and any(int(each[0]) <= slot <= int(each[-1]) for each in ranges):
+                return next(each for each in self.servers if f":{each.port}@" in address)
+        raise AssertionError(f"nobody has slot {slot}")
+
+    def client(self, database: int = 0, *, decode: bool = True) -> Any:
+        """A bare client that knows the way."""
+        return redis.RedisCluster(host="127.0.0.1", port=self.servers[0].port, decode_responses=decode, protocol=2)
+
+    def fresh(self) -> int:
+        """Nothing is left in it."""
+        for server in self.servers:
+            if server.process.poll() is None and server.client().info("replication")["role"] == "master":
+                server.client().flushall()
+        return 0
+
+    def url(self, database: int) -> str:
+        """The URL."""
+        return f"redis+cluster://{','.join(f'127.0.0.1:{each.port}' for each in self.servers[:3])}"
+
+    def remove(self) -> None:
+        """End all of it."""
+        for server in self.servers:
+            server.remove()
+
+
 def free_port() -> int:
     """A port that nobody listens on just now."""
     with socket.create_server(("127.0.0.1", 0)) as made:
@@ -221,8 +296,8 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30) ->
         time.sleep(0.02)
 
 
-def started(kind: str) -> RunningServer | Watched:
+def started(kind: str) -> RunningServer | Watched | Clustered:
     """A server by its kind, or a set of servers: `valkey behind sentinels`."""
-    name, _, behind = kind.partition(" ")
+    name, _, way = kind.partition(" ")
     plain = next(each for each in KINDS if each == name)
-    return Watched(plain) if behind else RunningServer(plain)
+    return Watched(plain) if way == BEHIND else Clustered(plain) if way == CLUSTERED else RunningServer(plain)

@@ -1,4 +1,4 @@
-"""The contract, over real servers: Redis 7 and Valkey 9, each by itself and behind sentinels."""
+"""The contract, over real servers: Redis 7 and Valkey 9, each by itself, behind sentinels and as a Cluster."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 
 from sos.stores.redis.store import RedisStore
 from sos.testing import contracts, directories, foreign, keeping, together, views
-from tests.servers import BEHIND, KINDS, RunningServer, Watched, started
+from tests.servers import BEHIND, CLUSTERED, KINDS, Clustered, RunningServer, Watched, started
 
 pytestmark = pytest.mark.promise("STORE-001", "REDIS-001", "REDIS-002")
-WAYS = (*KINDS, *(pytest.param(f"{kind} {BEHIND}", marks=pytest.mark.full) for kind in KINDS))
+WAYS = (*KINDS, *(pytest.param(f"{kind} {way}", marks=pytest.mark.full) for kind in KINDS for way in (BEHIND, CLUSTERED)))
 
 
 @pytest.fixture(scope="module", params=WAYS)
-def server(request: pytest.FixtureRequest) -> Iterator[RunningServer | Watched]:
+def server(request: pytest.FixtureRequest) -> Iterator[RunningServer | Watched | Clustered]:
     """One server for all tests here; each store has a database of its own."""
     made = started(request.param)
     yield made
@@ -25,7 +25,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[RunningServer | Watched]:
 
 class OverRedis:
     @pytest.fixture(autouse=True)
-    def _server(self, server: RunningServer | Watched) -> Iterator[None]:
+    def _server(self, server: RunningServer | Watched | Clustered) -> Iterator[None]:
         self.server = server
         self.made: list[RedisStore] = []
         yield

@@ -24,7 +24,7 @@ from sos.model.transitions import Ack
 from sos.stores.redis.store import RedisStore
 from sos.testing.streams import EVERYBODY, GLOBAL, OLDER, PRIVATE, PROJECT
 from sos.testing.world import World
-from tests.servers import KINDS, RunningServer
+from tests.servers import CLUSTERED, KINDS, Clustered, RunningServer, Watched, started
 
 BB = Slug("bb")
 Process = subprocess.Popen[bytes]
@@ -41,9 +41,12 @@ FORMS: tuple[dict[str, str], ...] = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
-    made = RunningServer(request.param)
+WAYS = (*KINDS, *(pytest.param(f"{kind} {CLUSTERED}", marks=pytest.mark.full) for kind in KINDS))
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def server(request: pytest.FixtureRequest) -> Iterator[RunningServer | Watched | Clustered]:
+    made = started(request.param)
     yield made
     made.remove()
 
@@ -51,7 +54,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
 class Old:
     """An agent of ours, and clients of an older deployment that write raw entries. The clock is the server's."""
 
-    def __init__(self, server: RunningServer) -> None:
+    def __init__(self, server: RunningServer | Watched | Clustered) -> None:
         self.database = server.fresh()
         self.url = server.url(self.database)
         self.client = server.client(self.database)
@@ -72,7 +75,7 @@ class Old:
 
 
 @pytest.fixture
-def old(server: RunningServer) -> Iterator[Old]:
+def old(server: RunningServer | Watched | Clustered) -> Iterator[Old]:
     made = Old(server)
     yield made
     made.close()

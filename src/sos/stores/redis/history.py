@@ -39,7 +39,7 @@ class History:
 
     def keep(self, posted: Sequence[Posted]) -> None:
         """These were acknowledged. Looks for the earlier ones first where the primary has changed."""
-        if not self._server.has_sentinels:
+        if not self._server.may_move:
             return
         if posted and self._moves != self._server.moves and self._looking.acquire(blocking=False):
             try:

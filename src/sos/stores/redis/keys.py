@@ -1,6 +1,6 @@
 """Every key that this store writes: the only place that spells one. The scripts get the same names.
 
-All of them have the hash tag `{sos}`: in a Cluster they stand in one slot, and so a step stays one script, written whole or not at
+All of them have the hash tag `{sos}`: in a Cluster they stand in one slot, and so a step is one script, written whole or not at
 all. A broadcast has one message, one number and an inbox for each recipient; in slots of their own no script could write them
 together. What others write too (streams.py) stands under its own name, in whichever slot that is.
 """
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from sos.model.names import Slug
 
-    #: The prefix of all keys of one identity's inbox: `{sos}:<its stream>:<number>`. Who takes a free slug gets the next number, so
-    #: that nothing of the former one has to be moved.
+    #: The prefix of all keys of one identity's inbox: `{sos}:<its stream>:<number>`. Who takes a free slug gets the next
+    #: number, so that nothing of the former one has to be moved.
     Box = NewType("Box", str)
 else:
     Box = str
@@ -41,11 +41,15 @@ TIMERS = "{sos}:timers"
 CLOSED = "{sos}:closed"
 """Sorted set: boxes of agents that left, by when that was, or by when they were last looked at."""
 BODIES = "{sos}:bodies"
+OWED = "{sos}:owed"
+"""Sorted set: in a Cluster what is to be done to streams in other slots (owed.py), by when it was written down."""
+NEVER = "{sos}:never"
+"""Never there: a node whose slot is on the move refuses a script one of whose keys it lacks, so with this one it refuses all."""
 SEEN = "{sos}:seen"
 """Sorted set: sessions by when they were last seen."""
 FIXED = {
     "META": META, "AGENTS": AGENTS, "HEAD": HEAD, "IDS": IDS, "LOG": LOG, "TIMERS": TIMERS,
-    "CLOSED": CLOSED, "BODIES": BODIES, "SEEN": SEEN,
+    "CLOSED": CLOSED, "BODIES": BODIES, "SEEN": SEEN, "OWED": OWED, "NEVER": NEVER,
 }  # fmt: skip
 """What every script is given as its KEYS, in this order."""
 

@@ -10,6 +10,7 @@ from sos.model.errors import StoreUnreachable, UnknownMessage
 from sos.model.times import Millis
 from sos.stores.redis import keys, rows
 from sos.stores.redis.group import Group
+from sos.stores.redis.owed import PATIENCE, Owed
 from sos.stores.redis.posting import Post
 from sos.stores.redis.retention import Retention
 
@@ -42,6 +43,7 @@ class RedisMailbox:
         self._terms = terms
         self._history = history
         self._retention = Retention(server, steps)
+        self._owed = Owed(server, steps)
         self._starting = threading.Lock()
         self._group: Group | None = None
         self._closed = False
@@ -58,6 +60,7 @@ class RedisMailbox:
             return posted
 
     def _after(self, posted: Sequence[Posted]) -> None:
+        self._owed.copy(posted)
         self._history.keep(posted)
         self._retention.after(posted)
 
@@ -190,12 +193,16 @@ class RedisMailbox:
                     step.change(loaded, action)
             return len(due)
 
-        return self._steps.run(work)
+        looked = self._steps.run(work)
+        self._owed.sweep(now, limit)
+        return looked
 
     def next_timer(self) -> Millis | None:
         """See `ports.Mailbox.next_timer`."""
-        (found,) = self._server.read(("ZRANGE", keys.TIMERS, 0, 0, "WITHSCORES"))
-        return Millis(int(float(found[1]))) if found else None
+        timer, owed = self._server.read(("ZRANGE", keys.TIMERS, 0, 0, "WITHSCORES"), ("ZRANGE", keys.OWED, 0, 0, "WITHSCORES"))
+        due = [int(float(timer[1]))] if timer else []
+        due += [int(float(owed[1])) + PATIENCE] if owed else []
+        return Millis(min(due)) if due else None
 
     def prune(self, now: Millis, limit: int) -> int:
         """See `ports.Mailbox.prune`."""

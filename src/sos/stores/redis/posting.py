@@ -73,7 +73,7 @@ class Post:
     def texts(self) -> tuple[str, str]:
         """What is large, and so no part of the document: the message as it is kept, and the payload of its readable copy."""
         message = self.message
-        return rows.message_value(message, self._durability), "" if message.assurance == "claimed" else _payload(message)
+        return rows.message_value(message, self._durability), "" if message.assurance == "claimed" else payload(message)
 
     def refusal(self, outcome: list[Any]) -> SosError:
         """The error that an outcome is."""
@@ -118,12 +118,13 @@ def readable(message: Message) -> list[str]:
     ]  # fmt: skip
 
 
-def _payload(message: Message) -> str:
-    payload: dict[str, object] = {
+def payload(message: Message) -> str:
+    """The payload of the entry."""
+    made: dict[str, object] = {
         "text": message.text, "source": f"agent:{message.sender}", "timestamp": message.sent_at / SECOND, "kind": message.kind,
     }  # fmt: skip
     if message.thread is not None:
-        payload["thread"] = message.thread
+        made["thread"] = message.thread
     if message.in_reply_to is not None:
-        payload["in_reply_to"] = message.in_reply_to
-    return rows.dumps(payload)
+        made["in_reply_to"] = message.in_reply_to
+    return rows.dumps(made)

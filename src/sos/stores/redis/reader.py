@@ -21,35 +21,45 @@ PAGE = 1000
 
 
 class RedisReader:
-    """The port `StreamReader` over the database that a store is in."""
+    """The port `StreamReader` over the database that a store is in. In a Cluster each stream is looked at by itself."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
 
     def looks(self, wanted: Sequence[Wanted]) -> list[Look]:
-        """See `ports.StreamReader.looks`. All of them show one moment here."""
-        words: list[str | int] = []
-        for each in wanted:
-            # `before` is exclusive, and the server's `(` wants a version of its own for that: since Redis 6.2.
-            before = "+" if each.before is None else f"({each.before}"
-            words += [each.stream, each.after, before, each.limit, "newest" if each.newest else "oldest"]
-        found = self._server.script("look", *words) if words else []
+        """See `ports.StreamReader.looks`. All of them show one moment here, except in a Cluster."""
+        words = [_asked(each) for each in wanted]
+        if self._server.is_cluster:
+            found = [self._server.script_at("look", str(each[0]), "", *each)[0] for each in words]
+        else:
+            found = self._server.script("look", *(word for each in words for word in each)) if words else []
         return [_look(each.stream, look) for each, look in zip(wanted, found, strict=True)]
 
     def written(self, configured: Sequence[Address], pages: int) -> Written:
         """See `ports.StreamReader.written`. Each page is a call of its own, with a deadline of its own."""
         found: list[bytes] = []
-        for start in range(0, len(configured), PAGE):
-            found += self._server.script("written", "", 0, "", *configured[start : start + PAGE])[1]
-        position: bytes | str = "0"
-        for _ in range(pages):
-            position, more = self._server.script("written", position, PAGE, PREFIX)
-            found += more
-            if position == b"0":
-                break
+        if self._server.is_cluster:
+            for stream in configured:
+                found += self._server.script_at("written", stream, "", "", 0, "", stream)[1]
+        else:
+            for start in range(0, len(configured), PAGE):
+                found += self._server.script("written", "", 0, "", *configured[start : start + PAGE])[1]
+        complete = True
+        for run in self._server.scripts("written"):
+            position: bytes | str = "0"
+            while pages > 0 and (position != b"0"):
+                position, more = run(position, PAGE, PREFIX)
+                found, pages = found + more, pages - 1
+            complete = complete and position == b"0"
         pairs = zip(found[::2], found[1::2], strict=True)
         since = {Address(name.decode("utf-8", "replace")): Millis(int(place.partition(b"-")[0])) for name, place in pairs}
-        return Written(since=since, complete=position == b"0")
+        return Written(since=since, complete=complete)
+
+
+def _asked(each: Wanted) -> list[str | int]:
+    # `before` is exclusive, and the server's `(` wants a version of its own for that: since Redis 6.2.
+    before = "+" if each.before is None else f"({each.before}"
+    return [each.stream, each.after, before, each.limit, "newest" if each.newest else "oldest"]
 
 
 def _look(stream: Address, found: list[Any]) -> Look:

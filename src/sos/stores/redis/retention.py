@@ -52,7 +52,7 @@ class Retention:
                 _forget_body(step, session, value)
             gone = [one for one in found if _is_past(one, now)]
             for one in gone:
-                _remove(step, one)
+                _remove(step, one, now)
             if after != (position or b"0"):
                 step.expect(keys.META, "pruned", position)
                 step.write("HSET", keys.META, "pruned", after)
@@ -75,7 +75,7 @@ def _end_abandoned(step: Step, each: list[Any], now: Millis, limit: int) -> None
     step.write("ZREM", keys.CLOSED, box)
     step.write("DEL", keys.part(box.decode(), "CURSORS"))
     if record is not None and rows.agent_of("", record).box == box.decode():  # else another agent's stream by now
-        step.write("CLEAR", keys.stream(box.decode()))
+        step.beside(now, "CLEAR", keys.stream(box.decode()))
 
 
 def _forget_body(step: Step, session: bytes, value: bytes | None) -> None:
@@ -91,7 +91,7 @@ def _is_past(one: list[Any], now: Millis) -> bool:
     return all(not is_live(each.message, each.delivery) and is_past(each.message, each.delivery, now) for each in found)
 
 
-def _remove(step: Step, one: list[Any]) -> None:
+def _remove(step: Step, one: list[Any], now: Millis) -> None:
     number, address, member, value, lines, deliveries = one
     for _, box, _, delivery, *_ in deliveries:
         place = box.decode()
@@ -111,4 +111,4 @@ def _remove(step: Step, one: list[Any]) -> None:
     for line in (lines or b"").decode().split("\n"):
         found, _, rest = line.partition(" ")
         if found == number.decode() and (entry := rest.split(" ")[1]) != "-":
-            step.write("XDEL", message.address, entry)
+            step.beside(now, "XDEL", message.address, entry)

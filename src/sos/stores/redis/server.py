@@ -11,13 +11,15 @@ import hashlib
 import threading
 import time
 from contextlib import contextmanager
-from functools import wraps
+from functools import cache, partial, wraps
 from pathlib import Path
 
 import redis
 from redis.backoff import NoBackoff
 from redis.client import PubSub
+from redis.crc import key_slot
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     AuthorizationError,
     ClusterDownError,
@@ -32,14 +34,16 @@ from redis.retry import Retry
 
 from sos.model.errors import InvalidInput, StorageFull, StoreDamaged, StoreError, StoreMissing, StoreUnfit, StoreUnreachable
 from sos.model.redaction import redacted
-from sos.stores.redis import keys, sentinel
+from sos.stores.redis import cluster, keys, sentinel
+from sos.stores.redis.primary import PrimaryConnection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any, Literal, ParamSpec, TypeVar
 
-    from sos.stores.redis.sentinel import Sentinels
+    from sos.stores.redis.cluster import Cluster
+    from sos.stores.redis.primary import Finder
 
     Word = str | int | bytes
     P = ParamSpec("P")
@@ -56,7 +60,8 @@ _SHORTEST = 0.01
 """Seconds without which no attempt is worth beginning."""
 #: The library takes the code of an error for some of them out of its text and makes a type of it.
 _FULL = ("MISCONF",)
-_PASSING = (ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError)
+_PASSING = (ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError, AskError)
+"""Another server is the primary, or will be: `MovedError` is an `AskError`, and who is asked for a slot on the move waits."""
 _BUSY = ("BUSY", "UNBLOCKED", "NOREPLICAS")
 _LONGEST_PAUSE = 0.2
 """Seconds between attempts while a primary is looked for."""
@@ -71,14 +76,25 @@ def _packed(words: Sequence[Word]) -> bytes:
     return b"".join(parts)
 
 
+def _request(*words: Word) -> bytes:
+    return b"*%d\r\n%b" % (len(words), _packed(words))
+
+
+@cache
+def _lua(name: str) -> str:
+    return (Path(__file__).parent / "lua" / f"{name}.lua").read_text()
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
 class Script:
     """One of the files in lua/, with the names of keys in front."""
 
     def __init__(self, name: str) -> None:
-        folder = Path(__file__).parent / "lua"
-        parts = [keys.in_lua(), (folder / "prelude.lua").read_text(), (folder / f"{name}.lua").read_text()]
-        self.text = "\n".join(parts)
-        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        self.text = "\n".join([keys.in_lua(), _lua("prelude"), _lua(name)])
+        self.sha = _sha(self.text)
         rest: tuple[Word, ...] = (len(keys.FIXED), *keys.FIXED.values())
         self._heads = {"EVALSHA": _packed(("EVALSHA", self.sha, *rest)), "EVAL": _packed(("EVAL", self.text, *rest))}
         self._count = 2 + len(rest)
@@ -98,11 +114,16 @@ class Server:
         self._attempt_seconds = call_seconds / 2
         self._scripts: dict[str, Script] = {}
         self._local = threading.local()
-        self._sentinels: Sentinels | None = None
+        self._finder: Finder | None = None
+        self._cluster: Cluster | None = None
         found: dict[str, Any] = {}
         if url.startswith(sentinel.SCHEME):
-            self._sentinels, url = sentinel.parse(url)
-            found = {"connection_class": sentinel.PrimaryConnection, "sentinels": self._sentinels}
+            self._finder, url = sentinel.parse(url)
+        elif url.startswith(cluster.SCHEME):
+            self._cluster, url = cluster.parse(url, self._attempt_seconds)
+            self._finder = self._cluster
+        if self._finder is not None:
+            found = {"connection_class": PrimaryConnection, "finder": self._finder}
         try:
             self._pool = redis.ConnectionPool.from_url(
                 url,
@@ -115,19 +136,22 @@ class Server:
                 max_connections=MAX_CONNECTIONS,
             )
         except ValueError as error:
-            raise InvalidInput(
-                f"{redacted(str(error))[:200]}", next_step="use redis://HOST:PORT/DB, rediss://, unix:// or redis+sentinel://"
-            ) from None
+            raise InvalidInput(f"{redacted(str(error))[:200]}", next_step=_SCHEMES) from None
 
     @property
-    def has_sentinels(self) -> bool:
-        """Whether sentinels say which server it is."""
-        return self._sentinels is not None
+    def may_move(self) -> bool:
+        """Whether another server may become the primary: sentinels or a Cluster say which it is."""
+        return self._finder is not None
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether streams that others write too stand on other nodes: no step reaches them."""
+        return self._cluster is not None
 
     @property
     def moves(self) -> int:
         """How often another server has become the primary."""
-        return 0 if self._sentinels is None else self._sentinels.moves
+        return 0 if self._finder is None else self._finder.moves
 
     # --- calls ----------------------------------------------------------------------------------------------------------
 
@@ -156,8 +180,40 @@ class Server:
 
     def command(self, *words: Word) -> Any:
         """One command, tried again where that may help."""
-        request = b"*%d\r\n%b" % (len(words), _packed(words))
+        request = _request(*words)
         return self._tried(request, lambda: request)[0]
+
+    # --- what stands in other slots -------------------------------------------------------------------------------------
+
+    def at(self, key: str, *words: Word) -> Any:
+        """One command at the node that has a key which is not ours, tried again where that may help."""
+        request = _request(*words)
+        return self._tried(request, lambda: request, self._pool_at(key))[0]
+
+    def script_at(self, name: str, key: str, *arguments: Word) -> Any:
+        """Run a script that knows nothing of us at the node that has a key which is not ours."""
+        return self._bare(name, (1, key, *arguments), self._pool_at(key))
+
+    def scripts(self, name: str) -> list[Callable[..., Any]]:
+        """For each node, what runs a reading script there. Raises StoreUnreachable where nobody says which nodes there are."""
+        if self._cluster is None:
+            return [partial(self.script, name)]
+        try:
+            pools = [partial(self._cluster.pool_of, place) for place in self._cluster.primaries()]
+        except redis.RedisError as error:
+            raise translated(error) from error
+        # The first argument of all is the epoch, which stands on one node alone.
+        return [lambda *arguments, pool=pool: self._bare(name, (0, "", *arguments), pool) for pool in pools]
+
+    def _bare(self, name: str, words: tuple[Word, ...], pool: Callable[[], Any] | None) -> Any:
+        text = f"local call = redis.call\n{_lua(name)}"
+        known, unknown = _request("EVALSHA", _sha(text), *words), _request("EVAL", text, *words)
+        return self._tried(known, lambda: unknown, pool)[0]
+
+    def _pool_at(self, key: str) -> Callable[[], Any] | None:
+        return None if self._cluster is None else partial(self._cluster.pool, key_slot(key.encode()))
+
+    # --- attempts ---------------------------------------------------------------------------------------------------------
 
     @contextmanager
     def call(self, begun: float | None = None) -> Iterator[None]:
@@ -169,15 +225,18 @@ class Server:
         finally:
             self._local.ends = before
 
-    def _tried(self, request: bytes, unknown: Callable[[], bytes]) -> tuple[Any, bool]:
-        """`unknown`: what to say instead where the server does not know the script: a new one, or one that was restarted."""
+    def _tried(self, request: bytes, unknown: Callable[[], bytes], pool: Callable[[], Any] | None = None) -> tuple[Any, bool]:
+        """`unknown`: what to say instead where the server does not know the script: a new one, or one that was restarted.
+
+        `pool`: where to, if not to the server of our own keys; asked at each attempt.
+        """
         ends = getattr(self._local, "ends", None) or time.monotonic() + self.call_seconds
         tried, unsure = 0, False
         reason: Exception | None = None
         while True:
             tried += 1
             try:
-                return self._once(request, ends), unsure
+                return self._once(request, ends, pool), unsure
             except (AuthenticationError, AuthorizationError) as error:
                 raise StoreUnfit(f"the server refuses our name or password: {_said(error)}", next_step=_CREDENTIALS) from error
             except (redis.ConnectionError, redis.TimeoutError, redis.InvalidResponse) as error:
@@ -194,16 +253,18 @@ class Server:
     def _pause(self, tried: int, ends: float, error: Exception) -> None:
         pause = min(PAUSE_SECONDS * 3.0 ** (tried - 1), _LONGEST_PAUSE)
         # Where another server may take over, it does so within the time of a call, or not.
-        is_last = tried >= ATTEMPTS and self._sentinels is None
+        is_last = tried >= ATTEMPTS and self._finder is None
         if is_last or time.monotonic() + pause > ends - _SHORTEST:
             raise StoreUnreachable(f"the Redis server did not answer: {_said(error)}") from error
+        if self._cluster is not None:
+            self._cluster.look_again()
         time.sleep(pause)
 
-    def _once(self, request: bytes, ends: float) -> Any:
-        pool: Any = self._pool
+    def _once(self, request: bytes, ends: float, choose: Callable[[], Any] | None) -> Any:
+        pool: Any = self._pool if choose is None else choose()
         connection = pool.get_connection()
         try:
-            if self._sentinels is not None and connection.is_astray:
+            if getattr(connection, "is_astray", False):
                 connection.disconnect()
             connection.send_packed_command([request])
             return connection.read_response(timeout=max(_SHORTEST, min(self._attempt_seconds, ends - time.monotonic())))
@@ -229,6 +290,8 @@ class Server:
     def close(self) -> None:
         """Close all connections."""
         self._pool.disconnect()
+        if self._cluster is not None:
+            self._cluster.close()
 
 
 def one_call(method: Callable[P, T]) -> Callable[P, T]:
@@ -279,6 +342,7 @@ class Line:
 
 
 LINE_ERRORS = (redis.RedisError, OSError)
+_SCHEMES = "use redis://HOST:PORT/DB, rediss://, unix://, redis+sentinel:// or redis+cluster://"
 _CREDENTIALS = "give the URL a user and a password that may use the keys {sos*, sos:*, and EVALSHA, EVAL, PUBLISH, SUBSCRIBE"
 
 

@@ -69,14 +69,14 @@ class Terms:
 
 
 def read_back(server: Server) -> Settings:
-    """The server's settings. Raises StoreUnfit where it is too old, evicts, or is a node of a Cluster."""
+    """The server's settings. Raises StoreUnfit where it is too old, evicts, or is a node of a Cluster and not named so."""
     info = _info(server)
     version = info.get("valkey_version") or info.get("redis_version", "0")
     if int(version.partition(".")[0]) < OLDEST:
         raise StoreUnfit(f"the server is version {version}", next_step=f"use Redis {OLDEST} or later, or Valkey")
-    if info.get("redis_mode") == "cluster" or info.get("cluster_enabled") == "1":
+    if not server.is_cluster and info.get("cluster_enabled") == "1":
         raise StoreUnfit(
-            "the server is a node of a Cluster", next_step="use a server that stands alone, with replicas if you like"
+            "the server is a node of a Cluster", next_step="name it so: redis+cluster://HOST:PORT,HOST:PORT,HOST:PORT"
         )
     config = _config(server)
     policy = config.get("maxmemory-policy") or info.get("maxmemory_policy", "unknown")
@@ -85,7 +85,12 @@ def read_back(server: Server) -> Settings:
             f"the server's maxmemory-policy is {policy}: it removes unread mail when memory is short",
             next_step="redis-cli CONFIG SET maxmemory-policy noeviction   (and in its configuration file)",
         )
-    if _is_watched(server):
+    if server.is_cluster and info.get("connected_slaves") != "0":
+        return Settings(
+            durability="memory",
+            remark="the node has replicas, and the Cluster may put one in its place that lacks the newest messages",
+        )
+    if not server.is_cluster and _is_watched(server):
         return Settings(
             durability="memory",
             remark="sentinels watch the server, and may put a replica in its place that lacks the newest messages",
@@ -95,7 +100,7 @@ def read_back(server: Server) -> Settings:
 
 def _is_watched(server: Server) -> bool:
     """Whether a replica may take over by itself: we came by sentinels, or some listen at this server."""
-    if server.has_sentinels:
+    if server.may_move:
         return True
     try:
         return int(server.command("PUBSUB", "NUMSUB", _HELLO)[1]) > 0

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from sos.model.deliveries import Entry, Fact
+    from sos.model.times import Millis
     from sos.model.transitions import Action
     from sos.stores.redis.posting import Post
     from sos.stores.redis.server import Server
@@ -89,6 +90,13 @@ class Step:
         # Numbers as they are written: in the script they are doubles, and lose their last digits when they become text again.
         self._operations.append(tuple(str(word) if isinstance(word, int) else word for word in words))
 
+    def beside(self, now: Millis, command: str, stream: str, word: str = "") -> None:
+        """XDEL or CLEAR of a stream that others write too: in this step, or after it where the stream may be out of its reach."""
+        if self._server.is_cluster:
+            self.write("ZADD", keys.OWED, now, f"{command} {word} {stream}")
+        else:
+            self.write(command, stream, *([word] if word else []))
+
     def change(self, loaded: Loaded, action: Action) -> Entry:
         """Apply an action to a delivery, and tell its sender what it must know."""
         message, before = loaded.entry.message, loaded.entry.delivery
@@ -144,7 +152,8 @@ class Step:
         nonce = os.urandom(12).hex() if self._operations else ""
         checks = [(key, field, "-" if value is None else b"=" + value) for (key, field), value in self._checks.items()]
         posts = [post.words() for post in self.posts]
-        document = rows.dumps([nonce, "each" if self.each else "all", checks, self._operations, posts, self._quiet])
+        mode = "each" if self.each else "all"
+        document = rows.dumps([nonce, mode, checks, self._operations, posts, self._quiet, self._server.is_cluster])
         # Texts stand beside it: inside, they would be quoted here and taken apart there, letter by letter.
         return [document, *(text for post in self.posts for text in post.texts())]
 

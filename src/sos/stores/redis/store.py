@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 
 class RedisStore:
-    """The port `Store` over the database that `url` names (`redis://`, `rediss://`, `unix://`, `redis+sentinel://`).
+    """The port `Store` over the database that `url` names (`redis://`, `rediss://`, `unix://`, `redis+sentinel://`,
+    `redis+cluster://`).
 
     Threads may share it.
 

@@ -106,6 +106,7 @@ class _Index:
         self.cursor: Cursor | None = None
         self.depth = 0
         self._agent = agent
+        self._is_cluster = server.is_cluster
         self._own: set[str] = set()
         self._found: dict[str, list[Kept]] = {}
         ids = list(dict.fromkeys(each for entry in batch.entries for each in names_of(entry, agent)[0]))
@@ -122,10 +123,12 @@ class _Index:
 
     def _one(self, number: bytes, entry: bytes, address: bytes, value: bytes, mine: Any) -> Kept:
         message, _, _ = rows.message_of(int(number), address.decode(), value)
-        if message.address == self.batch.stream and entry != b"-":
+        is_here = message.address == self.batch.stream
+        if is_here and entry != b"-":
             self._own.add(entry.decode())
         self.messages[message.seq] = message
-        return _kept(message, mine=bool(int(mine)))
+        # In a Cluster it is known a moment later which entry the copy of a message is, and there may be a second one.
+        return _kept(message, mine=bool(int(mine)) or (self._is_cluster and is_here and message.assurance != "claimed"))
 
     def kept(self, entry: Foreign) -> list[Kept]:
         """What there is under an entry's ids and senders. An entry that we wrote counts as had, whoever it was for."""

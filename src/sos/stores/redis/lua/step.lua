@@ -1,10 +1,10 @@
 -- One step: compare what was read, judge what is posted, then write all of it, or nothing.
 -- ARGV: a JSON document: nonce (or empty), `all` or `each`, checks (key, field, and `-` or `=value`), operations (lists of words),
--- posts (named below), and where to look whether all is quiet (box or empty, and a number); then for each post the message as it is
--- kept, and the payload of its readable copy.
+-- posts (named below), where to look whether all is quiet (box or empty, and a number), and whether streams stand elsewhere, out of
+-- reach; then for each post the message as it is kept, and the payload of its readable copy.
 -- Gives JSON: "conflict", or outcomes of the posts and whether it is quiet.
 -- Nothing may fail once writing has begun: the engine takes nothing back.
-local nonce, mode, checks, operations, sent, ask = unpack(cjson.decode(ARGV[2]))
+local nonce, mode, checks, operations, sent, ask, elsewhere = unpack(cjson.decode(ARGV[2]))
 local before = nonce ~= '' and call('GET', STEP .. nonce)
 if before then
   return before -- its reply was lost, and the caller asks again
@@ -148,7 +148,9 @@ end
 local taken = {}
 local function store(post, number)
   local entry = '-'
-  if #post.entry > 0 then
+  if #post.entry > 0 and elsewhere then
+    gather('ZADD', OWED, post.sent_at, 'copy ' .. number .. ' ' .. post.address)
+  elseif #post.entry > 0 then
     local added = redis.pcall('XADD', post.address, '*', unpack(post.entry))
     entry = type(added) == 'string' and added or '-' -- the readable copy is for others: the message does not rest on it
   end

@@ -7,7 +7,8 @@ if position ~= '' then
   position, names = unpack(call('SCAN', position, 'MATCH', ARGV[4] .. '*', 'COUNT', ARGV[3], 'TYPE', 'stream'))
 end
 for _, stream in ipairs(names) do
-  local first = call('TYPE', stream).ok == 'stream' and call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
+  local entries = redis.pcall('XRANGE', stream, '-', '+', 'COUNT', 1) -- it may be no stream, or on its way to another node
+  local first = not entries.err and entries[1]
   if first then
     found[#found + 1] = stream
     found[#found + 1] = first[1]
