@@ -199,7 +199,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("SQLITE-014", "Migrations go forward from every released schema and keep every message and fact.", "§7", "kept"),
     Promise("SQLITE-015", "A truncated or corrupted database file is a named finding with the next command; it is never replaced by an empty store.", "§7", "kept"),
     Promise("REDIS-001", "The contract suite passes on Redis 7 and on Valkey 9.", "§7", "kept"),
-    Promise("REDIS-002", "The contract suite passes on a Cluster and behind Sentinel, both named by the URL alone.", "§7", "open"),
+    Promise("REDIS-002", "The contract suite passes on a Cluster and behind Sentinel, both named by the URL alone.", "§7", "kept"),
     Promise("REDIS-003", "Leases, fences, facts and cursors of all agents share one slot, and every step is one script: killed between any two steps, nothing is half-done.", "§7", "kept"),
     Promise("REDIS-004", "Foreign streams are read and imported exactly once under kill -9; we never create or trim one.", "§7", "kept"),
     Promise("REDIS-005", "The client library's retries are off, and every call ends within one total deadline with a named error and no message stored twice.", "§7", "kept"),

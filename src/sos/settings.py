@@ -26,7 +26,8 @@ class Settings(Record):
     home: str
     #: The store's file: `SOS_STORE=sqlite:///path`, default `sos.db` beside the homes.
     store: str | None = None
-    #: `SOS_STORE=redis://…` (also `rediss://`, `unix://`, `redis+sentinel://`): the store of `sos serve`, which alone opens it.
+    #: `SOS_STORE=redis://…` (also `rediss://`, `unix://`, `redis+sentinel://`, `redis+cluster://`): the store of `sos serve`,
+    #: which alone opens it.
     redis: str | None = None
     #: `SOS_URL`: a server in front of the store.
     url: str | None = None

@@ -23,7 +23,7 @@ from sos.stores.sqlite.store import SqliteStore
 from sos.testing.streams import GLOBAL, PROJECT
 from sos.testing.world import World
 from tests.proxy import Proxy
-from tests.servers import KINDS, RunningServer, program
+from tests.servers import KINDS, Clustered, RunningServer, program
 
 ROOT = Path(__file__).resolve().parents[2]
 STORES = ("memory", "sqlite", "redis")
@@ -123,13 +123,15 @@ def older_clients_are_read(tried: Tried) -> bool:
 def on_a_cluster(tried: Tried) -> bool:
     if tried.name != "redis":
         return False
-    node = RunningServer(tried.server.kind, "--cluster-enabled", "yes")
+    nodes = Clustered(tried.server.kind)
     try:
-        RedisStore(node.url(0), create=True).close()
+        store = RedisStore(nodes.url(0), create=True)
+        World(store).send("on a Cluster")
+        store.close()
     except SosError:
         return False
     finally:
-        node.remove()
+        nodes.remove()
     return True
 
 
