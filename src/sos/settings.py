@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sos.model.addresses import GlobalSpelling
+    from sos.model.addresses import Convention, GlobalSpelling
     from sos.model.tokens import Service
 
 STORE_PREFIX = "sqlite://"
@@ -50,6 +50,9 @@ class Settings(Record):
     token_files: dict[Service, str] = {}
     #: `SOS_GLOBAL_STREAM`: how the stream of an agent without a project is spelled: `agent` (default) or `global`.
     global_stream: GlobalSpelling = "agent"
+    #: `SOS_CONVENTIONS`: addresses that agents of `sos serve` read besides the usual, such as `team:{project}:inbox:{agent}`;
+    #: commas between several.
+    conventions: tuple[Convention, ...] = ()
     # Not of the environment: the bus token that was given to this command (`--token-file`).
     token: str | None = None
 
@@ -73,6 +76,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         session_pid=int(pid) if pid.isdigit() and pid.isascii() else 0,
         claude_home=environment.get("CLAUDE_CONFIG_DIR") or os.path.join(user_home, ".claude"),
         global_stream=_spelling(environment.get("SOS_GLOBAL_STREAM") or "agent"),
+        conventions=_conventions(environment.get("SOS_CONVENTIONS") or ""),
         urls=_by_service(environment, "URL", AGENT_SERVICES),
         tokens=_by_service(environment, "TOKEN", (*AGENT_SERVICES, "admin")),
         token_files=_by_service(environment, "TOKEN_FILE", (*AGENT_SERVICES, "admin")),
@@ -88,6 +92,12 @@ def _spelling(value: str) -> GlobalSpelling:
     if value not in known:
         raise InvalidInput(f"SOS_GLOBAL_STREAM={value[:40]!a} is no spelling of a stream", next_step="use agent or global")
     return known[value]
+
+
+def _conventions(value: str) -> tuple[Convention, ...]:
+    from sos.model.addresses import parse_convention
+
+    return tuple(parse_convention(each.strip()) for each in value.split(",")) if value else ()
 
 
 def _port(value: str) -> int:

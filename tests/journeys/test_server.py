@@ -15,49 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.serving import Serving, shell_at
 from tests.shell import Shell
 
 SESSION = "5a12d4d5-0000-4000-8000-000000000001"
 OTHER = "5a12d4d5-0000-4000-8000-000000000002"
-
-
-def shell_at(folder: Path) -> Shell:
-    """A user's terminal on a machine of its own."""
-    folder.mkdir()
-    return Shell(folder, {"HOME": str(folder), "SOS_HOME": str(folder / ".sos"), "CLAUDE_CONFIG_DIR": str(folder / ".claude")})
-
-
-class Serving:
-    """A server over a store of its own, which can be stopped, frozen and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.shell = shell_at(folder)
-        self.port = "0"
-        self.start()
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "sos", "serve", "--json", "--port", self.port]
-        self.log = (self.shell.home / "log").open("ab")
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=self.log, env=self.shell.environment, text=True, cwd=self.shell.home
-        )
-        assert self.process.stdout is not None
-        self.url = json.loads(self.process.stdout.readline())["url"]
-        self.port = self.url.rpartition(":")[2]
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(signal.SIGCONT)
-        self.process.send_signal(number)
-        code = self.process.wait(20)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        self.log.close()
-        return code
-
-    def invitation(self, name: str, project: str = "pp", role: str = "builder") -> str:
-        path = str(self.shell.home / f"invitation-{name}")
-        self.shell.json("token", "mint", "join", "--name", name, "--role", role, "--project", project, "--out", path)
-        return path
 
 
 @pytest.fixture
@@ -255,6 +217,12 @@ def test_tokens_never_go_to_another_service(laptop: Shell) -> None:
         }
         assert [name for name, token in own.items() if token in seen[0]] == [service]
         assert b"?" not in seen[0].split(b"\r\n")[0] or own[service] not in seen[0].split(b"\r\n")[0]
+
+
+@pytest.mark.promise("WHO-002")
+def test_where_agents_joined_a_server_a_command_of_nobody_says_who_could_act(laptop: Shell) -> None:
+    ran = laptop.run("send", "bb", "hello")
+    assert (ran.code, "whose operator is not at home here" in ran.err, "--as aa" in ran.err) == (1, True, True)
 
 
 def test_who_joined_a_server_is_not_taken_elsewhere_by_the_environment(laptop: Shell, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sos.model.addresses import GlobalSpelling
+    from sos.model.addresses import Convention, GlobalSpelling
     from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining
     from sos.model.attention import Attention
     from sos.model.deliveries import Entry, Story, View
@@ -32,7 +32,7 @@ class LocalConnection:
     """The bus as `me` sees it. `session`: the body that acts; empty for a terminal of the operator's.
 
     Only the recipient's own body changes a delivery: `own` says whether this one is. `scopes` are those of the token that was
-    shown: what they do not name is refused with ScopeMissing.
+    shown: what they do not name is refused with ScopeMissing. `conventions`: addresses that it reads besides the usual.
     """
 
     def __init__(
@@ -46,8 +46,10 @@ class LocalConnection:
         own: bool = True,
         spelling: GlobalSpelling = "agent",
         assurance: Assurance = "same-user",
+        conventions: Sequence[Convention] = (),
     ) -> None:
         self.store = store
+        self._conventions = conventions
         self._spelling = spelling
         self._assurance = assurance
         self.me = me
@@ -132,20 +134,33 @@ class LocalConnection:
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
+    def _fetch(self) -> None:
+        """Bring in what older clients wrote to this agent, where there are any: their streams ring for nobody."""
+        reader = self.store.reader
+        if reader is not None and self.me.status == "open":
+            from sos.core import reading
+
+            reading.read(self.me, self.store, reader, self.clock, conventions=self._conventions)
+
     def inbox(self, view: View, limit: int) -> list[Entry]:
         """List without marking anything."""
         access.allow(self.scopes, "inbox:self")
+        self._fetch()
         return self.store.mail.entries(self.me.slug, view, limit)
 
     def count(self, view: View) -> int:
         """How many entries a view holds."""
         access.allow(self.scopes, "inbox:self")
+        self._fetch()
         return self.store.mail.count(self.me.slug, view)
 
     def read(self, ids: Sequence[MessageId], limit: int = 20) -> list[Entry]:
         """Whole messages, by id or all unread. Marks nothing: call `mark_read` after they were shown and flushed."""
         access.allow(self.scopes, "inbox:self")
-        return self.store.mail.find(self.me.slug, ids) if ids else self.store.mail.entries(self.me.slug, "unread", limit)
+        if ids:
+            return self.store.mail.find(self.me.slug, ids)
+        self._fetch()
+        return self.store.mail.entries(self.me.slug, "unread", limit)
 
     def mark_read(self, entries: Sequence[Entry]) -> None:
         """Mark what was shown in the agent's own body. Anybody else's read is a peek, and this does nothing.
@@ -203,6 +218,7 @@ class LocalConnection:
 
         self._require_own()
         self.tick()
+        self._fetch()
         return turns.look(self.store, self.myself().agent, self.session, self.clock.now(), begins=begins, epoch=epoch, seen=seen)
 
     def settle(

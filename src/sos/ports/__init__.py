@@ -301,6 +301,11 @@ class Store(Protocol):
         ...
 
     @property
+    def reader(self) -> StreamReader | None:
+        """Looks into the streams that older clients write; None where there are none."""
+        ...
+
+    @property
     def durability(self) -> Durability:
         """What an accepted message survives."""
         ...

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from sos.model.addresses import GlobalSpelling
+    from sos.model.addresses import Convention, GlobalSpelling
     from sos.model.operations import Operation
     from sos.model.tokens import Service, TokenRecord
     from sos.ports import Clock, Store
@@ -53,6 +53,7 @@ class Api:
         *,
         services: Sequence[Service],
         spelling: GlobalSpelling = "agent",
+        conventions: Sequence[Convention] = (),
     ) -> None:
         self._store = store
         self._clock = clock
@@ -60,6 +61,7 @@ class Api:
         self._workers = workers
         self._metrics = metrics
         self._spelling = spelling
+        self._conventions = conventions
         self._routes: dict[str, dict[str, Operation]] = {}
         for each in OPERATIONS:
             # Who invites and who is invited asks the registry.
@@ -155,6 +157,7 @@ class Api:
             own=session is not None,
             spelling=self._spelling,
             assurance="token",
+            conventions=self._conventions,
         )
 
     def _record(self, operation: Operation, headers: dict[bytes, bytes]) -> TokenRecord:

@@ -15,6 +15,7 @@ from sos.model.tokens import AGENT_SERVICES
 from sos.server import openapi
 from sos.server.api import Api
 from sos.server.clockwork import Clockwork
+from sos.server.gathering import Gathering
 from sos.server.guard import LOOPBACK, Guard
 from sos.server.hub import Hub
 from sos.server.metrics import CONTENT_TYPE, Metrics
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from sos.model.addresses import GlobalSpelling
+    from sos.model.addresses import Convention, GlobalSpelling
     from sos.model.tokens import Service
     from sos.ports import Clock, Store
 
@@ -45,6 +46,7 @@ class Services:
         services: Sequence[Service] = AGENT_SERVICES,
         hosts: Iterable[str] = LOOPBACK,
         spelling: GlobalSpelling = "agent",
+        conventions: Sequence[Convention] = (),
     ) -> None:
         self._store = store
         self._clock = clock
@@ -52,8 +54,18 @@ class Services:
         self.hub = Hub(store)
         self._metrics = Metrics(lambda: self.hub.parked)
         self._clockwork = Clockwork(store, clock)
+        self._gathering = Gathering(store, clock, self.hub, conventions)
         self._services = services
-        api = Api(store, clock, self.hub, self._workers, self._metrics, services=services, spelling=spelling)
+        api = Api(
+            store,
+            clock,
+            self.hub,
+            self._workers,
+            self._metrics,
+            services=services,
+            spelling=spelling,
+            conventions=conventions,
+        )
         routes = [
             Route("/healthz", self._healthz),
             Route("/readyz", self._readyz),
@@ -67,9 +79,11 @@ class Services:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         self.hub.start()
         self._clockwork.start()
+        self._gathering.start()
         yield
         self.hub.stop()
         self._clockwork.stop()
+        self._gathering.stop()
         await asyncio.to_thread(self.hub.join)
         await asyncio.to_thread(self._workers.shutdown)
 

@@ -39,6 +39,10 @@ class Hub:
         """How many wait."""
         return sum(map(len, self._waiting.values()))
 
+    def waiting(self) -> list[Slug]:
+        """The agents that somebody waits for. From any thread."""
+        return [Slug(each) for each in list(self._waiting)]
+
     def start(self) -> None:
         """Listen, in a thread of its own."""
         self._loop = asyncio.get_running_loop()

@@ -7,16 +7,12 @@ import socket
 
 import uvicorn
 
-from sos.core.access import record_of
-from sos.homes import home as homes
-from sos.model.agents import Joining
-from sos.model.errors import InvalidInput, TokenDamaged
-from sos.model.names import OPERATOR
-from sos.model.tokens import AGENT_SERVICES, mint, parse_token
-from sos.server import log
+from sos.model.errors import InvalidInput
+from sos.model.tokens import AGENT_SERVICES
+from sos.server import log, operating
 from sos.server.app import Services
 from sos.server.guard import LOOPBACK
-from sos.wiring.local import SystemClock, make_operator, open_store
+from sos.wiring.local import SystemClock, open_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,11 +35,19 @@ def serve(settings: Settings, only: Sequence[Service], hosts: Sequence[str], rea
         signal.signal(number, lambda *_: None)
     store = _store(settings)
     try:
-        _operator(settings, store)
         named = (*LOOPBACK, settings.host, *hosts)
-        services = Services(store, SystemClock(), services=only or AGENT_SERVICES, hosts=named, spelling=settings.global_stream)
+        services = Services(
+            store,
+            SystemClock(),
+            services=only or AGENT_SERVICES,
+            hosts=named,
+            spelling=settings.global_stream,
+            conventions=settings.conventions,
+        )
         with _bound(settings.host, settings.port) as bound:
-            Serving(services, bound, ready).run(sockets=[bound])
+            serving = Serving(services, bound, ready)
+            operating.settle(settings, store, serving.url)
+            serving.run(sockets=[bound])
     finally:
         store.close()
     return 0
@@ -59,26 +63,6 @@ def _store(settings: Settings) -> Store:
             "a Redis store needs the extra redis", next_step="uv tool install 'sos-lifeline[server,redis]'"
         ) from error
     return RedisStore(settings.redis, create=True)
-
-
-def _operator(settings: Settings, store: Store) -> None:
-    """Enrol the operator, and keep its administrator's token in its home; both once."""
-    if settings.redis is None:
-        make_operator(settings)
-    now = SystemClock().now()
-    joining = Joining(slug=OPERATOR, name=OPERATOR, role="human", label="operator", project="default")
-    agent = store.agents.agent(OPERATOR) or store.agents.enrol(joining, now).agent
-    place = homes.path_of(settings.home, OPERATOR)
-    try:
-        kept = homes.load_token(place, "admin")
-        token = None if kept is None else parse_token(kept)
-    except TokenDamaged:
-        token = None
-    if token is None:
-        token = mint("adm")
-        homes.save_token(homes.private(settings.home, OPERATOR), token)
-        log.say("admin_token", path=homes.token_path(place, "admin"), id=token.key_id)
-    store.tokens.add(record_of(token, agent.slug, agent.project, now))
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -116,13 +100,13 @@ class Serving(uvicorn.Server):
         self._services = services
         self._ready = ready
         host, port = bound.getsockname()[:2]
-        self._url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to take connections."""
         await super().startup(sockets)
         if self.started:
-            self._ready(self._url)
+            self._ready(self.url)
 
     def stop(self) -> None:
         """Stop, asked from another thread."""

@@ -158,6 +158,8 @@ def _over_the_store(settings: Settings, who: Who, home: Home | None, *, own: boo
             raise NobodyHere(f"{who.slug} has not joined {settings.url}", next_step="sos join --name NAME --invite FILE")
         raise BusMismatch(f"SOS_URL names {settings.url}, but {who.slug} joined {home.store}")
     if not os.path.exists(store_path(settings)):
+        if home is None and who.slug == OPERATOR:
+            _require_no_server(settings)
         make_operator(settings)
         home = homes.load(settings.home, who.slug)
     if home is None:
@@ -171,6 +173,17 @@ def _over_the_store(settings: Settings, who: Who, home: Home | None, *, own: boo
     me, scopes = admitted(store, settings, home)
     session, spelling = settings.session or "", settings.global_stream
     return LocalConnection(store, me, SystemClock(), session, scopes=scopes, own=own, spelling=spelling)
+
+
+def _require_no_server(settings: Settings) -> None:
+    """Where agents have joined a server and there is no store, nobody is the operator. Raises NobodyHere."""
+    for slug in homes.slugs(settings.home):
+        home = homes.load(settings.home, slug)
+        if home is not None and home.remote:
+            raise NobodyHere(
+                f"the agents of {settings.home} joined {home.store}, whose operator is not at home here",
+                next_step=f"say who acts: --as {slug}",
+            )
 
 
 def connection_of(settings: Settings, store: SqliteStore, agent: Agent) -> LocalConnection:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sos.model.streams import Cursor
     from sos.model.times import Millis
     from sos.model.tokens import TokenRecord
+    from sos.ports import StreamReader
 
 TOLD_FOR = 30 * DAY
 _OF_NO_STEP = ("lock", "depth", "waiting", "nudges", "listeners")
@@ -344,6 +345,7 @@ class MemoryStore:
 
     durability: Durability = "memory"
     epoch = "memory"
+    reader: StreamReader | None = None
 
     def __init__(self) -> None:
         self._state = State()

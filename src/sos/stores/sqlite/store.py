@@ -37,6 +37,7 @@ class SqliteStore:
     """The port `Store` over `path`; quiet files live in `run`."""
 
     durability: Durability = "disk"
+    reader = None
 
     def __init__(self, path: str, run: str, *, create: bool = False, lock_seconds: float = 5.0) -> None:
         if not create and not os.path.exists(path):

@@ -1,0 +1,114 @@
+"""`sos serve` over Redis or Valkey: several processes over one database, and older clients that write into it by raw XADD."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import CLUSTERED, KINDS, Clustered, RunningServer, Watched, started
+from tests.serving import Serving, shell_at
+from tests.shell import Shell
+
+SESSION = "5a12d4d5-0000-4000-8000-000000000001"
+GLOBAL = "sos:stream:agent:bb"
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("redis", marks=pytest.mark.full),
+        "valkey",
+        *(pytest.param(f"{kind} {CLUSTERED}", marks=pytest.mark.full) for kind in KINDS),
+    ],
+)
+def server(request: pytest.FixtureRequest) -> Iterator[RunningServer | Watched | Clustered]:
+    made = started(request.param)
+    yield made
+    made.remove()
+
+
+class Deployment:
+    """Two processes of `sos serve` over one database; `aa` joined through the one, `bb` through the other."""
+
+    def __init__(self, server: RunningServer | Watched | Clustered, folder: Path) -> None:
+        self.server = server
+        self.database = server.fresh()
+        settings = {"SOS_STORE": server.url(self.database), "SOS_CONVENTIONS": "team:{project}:inbox:{agent}"}
+        self.first = Serving(folder / "first", **settings)
+        # The administrator's token stands where the first process was started; a second one needs it as well to invite.
+        self.second = Serving(folder / "second", **settings)
+        self.aa, self.bb = shell_at(folder / "aa"), shell_at(folder / "bb")
+        for shell, name, serving in ((self.aa, "aa", self.first), (self.bb, "bb", self.second)):
+            shell.json("join", "--name", name, "--url", serving.url, "--invite", self.first.invitation(name))
+        self.bb.connect("bb")
+
+    def xadd(self, stream: str, text: str) -> None:
+        """What an older client does."""
+        client = self.server.client(self.database)
+        client.xadd(stream, {"type": "chat", "source": "old", "text": text})
+        client.close()
+
+    def waiter(self, shell: Shell, name: str) -> subprocess.Popen[bytes]:
+        """`sos wait`, running and parked."""
+        made = subprocess.Popen([sys.executable, "-m", "sos", "wait", "--as", name, "--timeout", "20s"], env=shell.environment)
+        time.sleep(1.0)
+        assert made.poll() is None
+        return made
+
+    def close(self) -> None:
+        for each in (self.first, self.second):
+            if each.process.poll() is None:
+                each.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def deployment(server: RunningServer | Watched | Clustered, tmp_path: Path) -> Iterator[Deployment]:
+    made = Deployment(server, tmp_path)
+    yield made
+    made.close()
+
+
+def texts(shell: Shell, name: str) -> list[str]:
+    return [entry["text"] for entry in shell.json("inbox", "--as", name)["entries"]]
+
+
+@pytest.mark.promise("SERVER-001", "REDIS-006")
+def test_several_processes_over_one_database_are_one_bus(deployment: Deployment) -> None:
+    aa, bb = deployment.aa, deployment.bb
+    waiting = deployment.waiter(bb, "bb")
+    sent = aa.json("send", "--as", "aa", "--request", "bb", "please review")
+    assert (sent["durability"], waiting.wait(20)) == ("disk", 0)
+    assert "You are bb" in (bb.event("SessionStart", SESSION) or "")
+    assert "| please review" in (bb.event("UserPromptSubmit", SESSION) or "")
+    assert bb.inside(SESSION).json("reply", sent["id"], "I can take this.")["recipients"] == ["aa"]
+    assert texts(aa, "aa") == ["I can take this."]
+    # One process goes: its agents lose nothing, and the rest goes on.
+    assert deployment.second.stop() == 0
+    assert aa.json("send", "--as", "aa", "bb", "while it is away")["durability"] == "disk"
+    deployment.second.start()
+    assert "| while it is away" in (bb.event("UserPromptSubmit", SESSION) or "")
+
+
+@pytest.mark.promise("SERVER-001", "ADDRESS-004", "REDIS-004")
+def test_what_older_clients_write_comes_to_commands_hooks_and_who_waits(deployment: Deployment) -> None:
+    aa, bb = deployment.aa, deployment.bb
+    deployment.xadd(GLOBAL, "before the first look")
+    assert texts(bb, "bb") == ["before the first look"]
+    deployment.xadd("team:pp:inbox:bb", "by the convention of a team")
+    assert texts(bb, "bb") == ["before the first look", "by the convention of a team"]
+    waiting = deployment.waiter(aa, "aa")
+    deployment.xadd("sos:stream:agent:aa", "a ring that nobody hears")
+    assert waiting.wait(20) == 0
+    bb.event("SessionStart", SESSION)
+    deployment.xadd("sos:stream:project:pp:broadcast", "to all")
+    shown = bb.event("UserPromptSubmit", SESSION) or ""
+    assert "claims to be old" in shown
+    assert [line for line in ("before the first look", "by the convention of a team", "to all") if f"| {line}" not in shown] == []
+    assert bb.event("UserPromptSubmit", SESSION) is None
+    assert texts(aa, "aa") == ["a ring that nobody hears", "to all"]
