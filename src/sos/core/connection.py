@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.core import access
-from sos.model.agents import Myself, Peer
+from sos.model.agents import Myself
 from sos.model.deliveries import DAMAGED
 from sos.model.errors import Conflict, Forbidden, InvalidInput, NobodyHere, UnknownMessage
 from sos.model.names import OPERATOR, Slug, label
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sos.model.addresses import Convention, GlobalSpelling
-    from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining
+    from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining, Peer
     from sos.model.attention import Attention
     from sos.model.deliveries import Entry, Story, View
     from sos.model.findings import Answer
@@ -251,19 +251,10 @@ class LocalConnection:
 
     def peers(self) -> list[Peer]:
         """The other agents, those that have left as well."""
-        from sos.core.sending import hearing
+        from sos.core import people
 
         access.allow(self.scopes, "peers:read")
-        now, found = self.clock.now(), []
-        for agent in self.store.agents.agents():
-            if agent.slug == self.me.slug or not self._sees(agent):
-                continue
-            bodies = self.store.agents.bodies(agent.slug)
-            presence = "closed" if agent.status == "closed" else bodies[0].presence if bodies else "unknown"
-            listed = self.store.skills.list(agent.project, agent.slug)
-            skills = tuple(skill.id for skill in listed if skill.status == "active")
-            found.append(Peer(agent=agent, presence=presence, hearing=hearing(self.store, agent.slug, now), skills=skills))
-        return found
+        return people.peers(self.store, self.me, self._sees, self.clock.now())
 
     def myself(self) -> Myself:
         """The own record as it stands now, and the body of this session."""
