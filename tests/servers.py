@@ -17,12 +17,15 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
+import pytest
 import redis
 
 from tests import tools
 
 Kind = Literal["redis", "valkey"]
 KINDS: tuple[Kind, ...] = ("redis", "valkey")
+BY_TURNS = ("valkey", pytest.param("redis", marks=pytest.mark.full))
+"""The contract holds each of the two to the same; what costs most is tried on one of them, and on both with --full."""
 DATABASES = 64
 BEHIND = "behind sentinels"
 CLUSTERED = "as a Cluster"

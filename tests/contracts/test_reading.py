@@ -16,7 +16,7 @@ from sos.stores.memory.store import MemoryStore
 from sos.stores.redis.store import RedisStore
 from sos.testing.readers import FORMS, Killed, ReaderContract, Readers
 from sos.testing.streams import ForeignStream, MemoryReader
-from tests.servers import KINDS, RunningServer
+from tests.servers import BY_TURNS, RunningServer
 
 pytestmark = pytest.mark.promise("ADDRESS-003", "ADDRESS-004", "ADDRESS-005", "ADDRESS-006", "INBOX-019", "RETENTION-004")
 
@@ -87,7 +87,7 @@ class TestMemory(ReaderContract):
         return in_memory()
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=BY_TURNS)
 def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     made = RunningServer(request.param)
     yield made

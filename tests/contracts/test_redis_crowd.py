@@ -20,7 +20,7 @@ from sos.model.transitions import Ack, Kill, Release, Requeue, Surface
 from sos.stores.redis.store import RedisStore
 from sos.testing.world import World
 from tests import redis_whole
-from tests.servers import KINDS, RunningServer
+from tests.servers import BY_TURNS, RunningServer
 
 SLUGS = ("aa", "bb", "cc")
 HERE = (StaleFence, UnknownAgent, UnknownMessage)
@@ -108,7 +108,7 @@ class Member:
         self.store.mail.prune(Millis(self.at + 40 * DAY), 20)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=BY_TURNS)
 def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     made = RunningServer(request.param)
     yield made

@@ -17,7 +17,7 @@ from tests.contracts.inbox_machine import InboxMachine
 from tests.contracts.inbox_model import Holder
 from tests.contracts.inbox_senders import LIMIT, NEVER, RESERVE, agents
 from tests.contracts.test_importing import Machine
-from tests.servers import KINDS, Kind, RunningServer
+from tests.servers import BY_TURNS, Kind, RunningServer
 
 
 class RedisMachine(InboxMachine):
@@ -76,7 +76,7 @@ def live(machine: type[Any], kind: Kind, lives: int, steps: int) -> None:
 @pytest.mark.timeout(600)  # it takes seconds; what it finds takes minutes to be made small
 @pytest.mark.promise("STORE-001", "REDIS-001", "INBOX-003", "INBOX-004", "INBOX-005", "INBOX-006", "INBOX-011")
 @pytest.mark.promise("LEASE-002", "LEASE-003", "SEND-001", "REQUEST-002", "RETENTION-001")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BY_TURNS)
 def test_an_inbox_in_redis_does_what_the_model_says(kind: Kind) -> None:
     live(RedisMachine, kind, 6, 30)
 
@@ -84,13 +84,13 @@ def test_an_inbox_in_redis_does_what_the_model_says(kind: Kind) -> None:
 @pytest.mark.full
 @pytest.mark.timeout(3600)
 @pytest.mark.promise("STORE-001", "REDIS-001")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BY_TURNS)
 def test_an_inbox_in_redis_does_what_the_model_says_for_long(kind: Kind) -> None:
     live(RedisMachine, kind, 200, 60)
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.promise("ADDRESS-004", "REDIS-004")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BY_TURNS)
 def test_nothing_that_stands_in_a_stream_is_lost_or_doubled_on_its_way_into_redis(kind: Kind) -> None:
     live(RedisImporting, kind, 12, 40)

@@ -24,7 +24,7 @@ from sos.model.transitions import Ack
 from sos.stores.redis.store import RedisStore
 from sos.testing.streams import EVERYBODY, GLOBAL, OLDER, PRIVATE, PROJECT
 from sos.testing.world import World
-from tests.servers import CLUSTERED, KINDS, Clustered, RunningServer, Watched, started
+from tests.servers import BY_TURNS, CLUSTERED, KINDS, Clustered, RunningServer, Watched, started
 
 BB = Slug("bb")
 Process = subprocess.Popen[bytes]
@@ -41,7 +41,7 @@ FORMS: tuple[dict[str, str], ...] = (
 )  # fmt: skip
 
 
-WAYS = (*KINDS, *(pytest.param(f"{kind} {CLUSTERED}", marks=pytest.mark.full) for kind in KINDS))
+WAYS = (*BY_TURNS, *(pytest.param(f"{kind} {CLUSTERED}", marks=pytest.mark.full) for kind in KINDS))
 
 
 @pytest.fixture(scope="module", params=WAYS)

@@ -221,7 +221,7 @@ def test_killed_after_each_of_its_changes_a_command_is_whole_or_not_begun(
     trials: Trials, trial: Trial, record: Recording
 ) -> None:
     store = open_store(load())
-    step = 3 if trial in {joining, connecting} else 1  # they make some seventy; the test below takes all moments of a join
+    step = 6 if trial in {joining, connecting} else 1  # they make some seventy; the test below takes all moments of a join
     points = next(at for at in itertools.count(1, step) if trial(trials, store, at))
     sound(store)
     record("kill -9 after a single change of a file", trials=points // step)

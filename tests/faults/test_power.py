@@ -34,7 +34,7 @@ def home(home: Path, memory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     "count",
-    [pytest.param(120, id="short"), *(pytest.param(1700, id=f"long-{part}", marks=pytest.mark.full) for part in range(6))],
+    [pytest.param(80, id="short"), *(pytest.param(1700, id=f"long-{part}", marks=pytest.mark.full) for part in range(6))],
 )
 def test_no_receipt_is_broken_by_a_power_cut(home: Path, tmp_path: Path, count: int, record: Recording) -> None:
     recorder = disk.library(tmp_path)

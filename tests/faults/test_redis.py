@@ -30,7 +30,7 @@ from sos.stores.redis.store import RedisStore
 from sos.testing.world import SESSION, World
 from tests import redis_whole
 from tests.proxy import Fault, Proxy
-from tests.servers import KINDS, RunningServer
+from tests.servers import BY_TURNS, RunningServer
 
 BB = Slug("bb")
 PATIENCE = 1.0
@@ -39,7 +39,7 @@ SHORT = 0.3
 """The same where each call has to use them up."""
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=BY_TURNS)
 def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     made = RunningServer(request.param)
     yield made
@@ -184,7 +184,7 @@ def test_a_server_that_is_not_there_is_unreachable_at_once() -> None:
 
 
 @pytest.mark.promise("REDIS-005", "INBOX-001")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BY_TURNS)
 def test_what_was_acknowledged_is_there_after_kill_9_and_the_store_goes_on(kind: Any) -> None:
     server = RunningServer(kind)
     try:
@@ -283,7 +283,7 @@ def test_a_server_that_hides_its_settings_counts_as_memory_and_still_may_not_evi
 
 
 @pytest.mark.promise("REDIS-007")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BY_TURNS)
 def test_a_node_of_a_cluster_is_refused(kind: Any) -> None:
     server = RunningServer(kind, "--cluster-enabled", "yes")
     try:

@@ -26,7 +26,7 @@ from sos.stores.redis.store import RedisStore
 from sos.testing.streams import GLOBAL, PROJECT, PROJECT_BROADCAST
 from sos.testing.world import World
 from tests import redis_whole
-from tests.servers import KINDS, Clustered, Kind, RunningServer, free_port, wait_until
+from tests.servers import BY_TURNS, KINDS, Clustered, Kind, RunningServer, free_port, wait_until
 
 AA, BB = Slug("aa"), Slug("bb")
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,17 +63,14 @@ class Ground:
         self.cluster.remove()
 
 
-WAYS = ["valkey", pytest.param("redis", marks=pytest.mark.full)]
-
-
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=BY_TURNS)
 def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
     made = Ground(next(kind for kind in KINDS if kind == request.param), replicas=False)
     yield made
     made.close()
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=BY_TURNS)
 def doubled(request: pytest.FixtureRequest) -> Iterator[Ground]:
     made = Ground(next(kind for kind in KINDS if kind == request.param), replicas=True)
     yield made

@@ -21,7 +21,7 @@ from tests import redis_whole
 from tests.faults.conftest import Recording
 from tests.faults.steps import STEPS, After
 from tests.proxy import Fault, Proxy
-from tests.servers import KINDS, Kind, RunningServer
+from tests.servers import BY_TURNS, Kind, RunningServer
 
 ROUND = 25
 """Trials in one database."""
@@ -113,7 +113,7 @@ def tried(kind: Kind, memory: Path, count: int, seed: int) -> Line:
 
 @pytest.mark.promise("REDIS-005", "INBOX-001", "LEASE-002")
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BY_TURNS)
 @pytest.mark.parametrize(
     "count",
     [pytest.param(50, id="few"), *(pytest.param(MANY, id=f"many-{part}", marks=pytest.mark.full) for part in range(2))],

@@ -18,7 +18,7 @@ from sos.stores.redis.store import RedisStore
 from sos.testing.streams import GLOBAL
 from sos.testing.world import World
 from tests import redis_whole
-from tests.servers import KINDS, SERVICE, Kind, Watched, wait_until
+from tests.servers import BY_TURNS, KINDS, SERVICE, Kind, Watched, wait_until
 
 AA, BB = Slug("aa"), Slug("bb")
 CALL_SECONDS = 5.0
@@ -58,7 +58,7 @@ class Ground:
         self.watched.remove()
 
 
-@pytest.fixture(params=["valkey", pytest.param("redis", marks=pytest.mark.full)])
+@pytest.fixture(params=BY_TURNS)
 def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
     made = Ground(next(kind for kind in KINDS if kind == request.param))
     yield made

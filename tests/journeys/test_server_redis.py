@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import CLUSTERED, KINDS, Clustered, RunningServer, Watched, started
+from tests.servers import BY_TURNS, CLUSTERED, KINDS, Clustered, RunningServer, Watched, started
 from tests.serving import Serving, shell_at
 from tests.shell import Shell
 
@@ -22,8 +22,7 @@ GLOBAL = "sos:stream:agent:bb"
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param("redis", marks=pytest.mark.full),
-        "valkey",
+        *BY_TURNS,
         *(pytest.param(f"{kind} {CLUSTERED}", marks=pytest.mark.full) for kind in KINDS),
     ],
 )
