@@ -8,11 +8,9 @@ import traceback
 from urllib.parse import parse_qsl
 
 from sos.core import enrolling
-from sos.core.access import identify
-from sos.core.connection import LocalConnection
 from sos.model import wire
-from sos.model.errors import InvalidInput, SosError, TokenRefused
-from sos.model.operations import AGENT_HEADER, MAX_BODY, MAX_WAIT, NO_SESSION, OPERATIONS, SESSION_HEADER
+from sos.model.errors import InvalidInput, SosError
+from sos.model.operations import MAX_BODY, MAX_WAIT, OPERATIONS
 from sos.model.plain import made, plain
 from sos.server import log
 from sos.server.problems import JSON, PROBLEM, Refused, of_error, problem
@@ -25,17 +23,16 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from sos.model.addresses import Convention, GlobalSpelling
+    from sos.core.connection import LocalConnection
     from sos.model.operations import Operation
-    from sos.model.tokens import Service, TokenRecord
+    from sos.model.tokens import Service
     from sos.ports import Clock, Store
+    from sos.server.callers import Callers
     from sos.server.hub import Hub
     from sos.server.metrics import Metrics
     from sos.server.problems import Headers
 
-_SESSION, _AGENT = SESSION_HEADER.lower().encode(), AGENT_HEADER.lower().encode()
 MAX_DRAINED = 16 * MAX_BODY
-MAX_SESSION = 128
 MAX_LIST = 1000
 """Entries that one request lists at most."""
 
@@ -50,18 +47,15 @@ class Api:
         hub: Hub,
         workers: Executor,
         metrics: Metrics,
-        *,
+        callers: Callers,
         services: Sequence[Service],
-        spelling: GlobalSpelling = "agent",
-        conventions: Sequence[Convention] = (),
     ) -> None:
         self._store = store
         self._clock = clock
         self._hub = hub
         self._workers = workers
         self._metrics = metrics
-        self._spelling = spelling
-        self._conventions = conventions
+        self._callers = callers
         self._routes: dict[str, dict[str, Operation]] = {}
         for each in OPERATIONS:
             # Who invites and who is invited asks the registry.
@@ -132,43 +126,15 @@ class Api:
     async def _answer(self, operation: Operation, headers: dict[bytes, bytes], arguments: dict[str, Any]) -> Any:
         loop = asyncio.get_running_loop()
         if operation.name == "wait":
-            connection = await loop.run_in_executor(self._workers, self._connection, operation, headers)
+            connection = await loop.run_in_executor(self._workers, self._callers.connection, operation.service, headers)
             return await self._wait(connection, arguments["seconds"])
         return await loop.run_in_executor(self._workers, self._run, operation, headers, arguments)
 
     def _run(self, operation: Operation, headers: dict[bytes, bytes], arguments: dict[str, Any]) -> Any:
         if operation.service == "join":
-            return enrolling.invited(self._store, self._record(operation, headers), **arguments, now=self._clock.now())
-        return getattr(self._connection(operation, headers), operation.name)(**arguments)
-
-    def _connection(self, operation: Operation, headers: dict[bytes, bytes]) -> LocalConnection:
-        """The connection of whoever's token was shown. Raises TokenRefused and its kin."""
-        record = self._record(operation, headers)
-        agent = self._store.agents.agent(record.agent)
-        if agent is None:
-            raise TokenRefused(f"the agent of the token {record.key_id} is gone", next_step="sos join --name NAME")
-        session = headers.get(_SESSION)
-        return LocalConnection(
-            self._store,
-            agent,
-            self._clock,
-            _session(session),
-            scopes=record.scopes,
-            own=session is not None,
-            spelling=self._spelling,
-            assurance="token",
-            conventions=self._conventions,
-        )
-
-    def _record(self, operation: Operation, headers: dict[bytes, bytes]) -> TokenRecord:
-        scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise TokenRefused(f"no token was shown; the {operation.service} needs one", next_step="sos token where")
-        record = identify(self._store, token, operation.service, self._clock.now())
-        meant = headers.get(_AGENT, b"").decode("latin-1")
-        if meant and meant != record.agent:
-            raise TokenRefused(f"the {operation.service} token {record.key_id} is {record.agent}'s", next_step="sos token where")
-        return record
+            record = self._callers.record(operation.service, headers)
+            return enrolling.invited(self._store, record, **arguments, now=self._clock.now())
+        return getattr(self._callers.connection(operation.service, headers), operation.name)(**arguments)
 
     async def _wait(self, connection: LocalConnection, seconds: float) -> bool:
         if not 0 <= seconds <= MAX_WAIT:
@@ -183,14 +149,6 @@ class Api:
             except TimeoutError:
                 return False
             return True
-
-
-def _session(value: bytes | None) -> str:
-    """The session of a body. Raises InvalidInput for what no runtime calls one."""
-    name = NO_SESSION if value is None else value.decode("latin-1")
-    if not (0 < len(name) <= MAX_SESSION and name.isascii() and name.isprintable() and " " not in name):
-        raise InvalidInput(f"a session is 1 to {MAX_SESSION} printable characters")
-    return "" if name == NO_SESSION else name
 
 
 class ClientGone(Exception):

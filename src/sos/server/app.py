@@ -14,10 +14,12 @@ from sos.model.errors import SosError
 from sos.model.tokens import AGENT_SERVICES
 from sos.server import openapi
 from sos.server.api import Api
+from sos.server.callers import Callers
 from sos.server.clockwork import Clockwork
 from sos.server.gathering import Gathering
 from sos.server.guard import LOOPBACK, Guard
 from sos.server.hub import Hub
+from sos.server.mcp import METADATA, PATH, McpFace
 from sos.server.metrics import CONTENT_TYPE, Metrics
 from sos.server.problems import status_of
 
@@ -56,31 +58,30 @@ class Services:
         self._clockwork = Clockwork(store, clock)
         self._gathering = Gathering(store, clock, self.hub, conventions)
         self._services = services
-        api = Api(
-            store,
-            clock,
-            self.hub,
-            self._workers,
-            self._metrics,
-            services=services,
-            spelling=spelling,
-            conventions=conventions,
-        )
+        callers = Callers(store, clock, spelling, conventions)
+        api = Api(store, clock, self.hub, self._workers, self._metrics, callers, services)
+        self._mcp = McpFace(callers, clock, self._workers, self._metrics)
         routes = [
             Route("/healthz", self._healthz),
             Route("/readyz", self._readyz),
             Route("/metrics", self._metrics_text),
             Route("/openapi.json", self._openapi),
+            *(self._of_mcp() if "bus" in services else ()),
             Mount("/", app=api),
         ]
         self.app = Guard(Starlette(routes=routes, lifespan=self._lifespan), hosts)
+
+    def _of_mcp(self) -> list[Route]:
+        asked = [Route(path, self._mcp.metadata) for path in (METADATA, METADATA + PATH)]
+        return [Route(PATH, self._mcp), *asked]
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         self.hub.start()
         self._clockwork.start()
         self._gathering.start()
-        yield
+        async with self._mcp.running():
+            yield
         self.hub.stop()
         self._clockwork.stop()
         self._gathering.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sos.model import forms, wire
+from sos.model.errors import ScopeMissing
 from sos.tools.table import TOOLS
 
 TYPE_CHECKING = False
@@ -80,7 +81,11 @@ def instructions(connection: Connection, guide: str | None) -> str:
     """The four answers, for an agent that knows nothing yet. `guide`: where its guide is. Raises what the connection does."""
     answers = connection.answers(guide)
     lines = [f"- {each.question} {each.answer}" + ("" if each.good else f" -> {each.next_step}") for each in answers]
-    return framed([*lines, f"- Unread: {connection.count('unread')}. Read them with the tool read."])
+    try:
+        lines.append(f"- Unread: {connection.count('unread')}. Read them with the tool read.")
+    except ScopeMissing:
+        lines.append("- This token reads no inbox.")
+    return framed(lines)
 
 
 def instructions_of_nobody(error: SosError) -> str:

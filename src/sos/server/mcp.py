@@ -1,0 +1,245 @@
+"""The tools over MCP at `/mcp` (streamable HTTP), by the official SDK: each request for itself, so any process may answer it.
+
+It is an OAuth resource server (RFC 9728): a bus token is the bearer token, and who shows none hears where to ask. There is no
+authorization server; `sos join` and `sos token` make the tokens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from mcp.server.lowlevel import Server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
+from starlette.responses import JSONResponse
+
+from sos import __version__
+from sos.core import rendering
+from sos.model.errors import GuideTampered, SosError
+from sos.model.operations import MAX_BODY
+from sos.model.tokens import AGENT_SCOPES
+from sos.recovery import guide
+from sos.server import log
+from sos.server.problems import of_error
+from sos.tools import protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from concurrent.futures import Executor
+
+    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+    from mcp_types import CallToolRequestParams, PaginatedRequestParams, ReadResourceRequestParams
+    from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
+
+    from sos.core.connection import LocalConnection
+    from sos.model.agents import Agent
+    from sos.model.deliveries import Entry
+    from sos.model.errors import StoreUnreachable
+    from sos.model.messages import Draft
+    from sos.ports import Clock
+    from sos.server.callers import Callers
+    from sos.server.metrics import Metrics
+
+    Context = ServerRequestContext[Any, Any]
+    Json = dict[str, Any]
+
+PATH = "/mcp"
+METADATA = "/.well-known/oauth-protected-resource"
+_ALSO = ("peers:read",)
+"""Who has one token for all tools must see whom it can write to."""
+_BEGINNING = frozenset(("initialize", "server/discover"))
+_HERE = f"{protocol.GUIDE}, while this server answers"
+"""Where the guide is for an agent that came this way: nobody knows whether it is installed where the agent runs."""
+
+
+class Call:
+    """One request: who asks, what the agent is told at the beginning, and what is to be done once the answer was sent."""
+
+    def __init__(self, connection: LocalConnection) -> None:
+        self.connection = connection
+        self.instructions: str | None = None
+        self.after: Callable[[], None] | None = None
+
+
+_CALL: ContextVar[Call] = ContextVar("sos-mcp-call")
+
+
+class McpFace:
+    """`/mcp` as an ASGI application; it works between the beginning and the end of `running`."""
+
+    def __init__(self, callers: Callers, clock: Clock, workers: Executor, metrics: Metrics) -> None:
+        self._callers = callers
+        self._clock = clock
+        self._workers = workers
+        self._metrics = metrics
+        server = _Server(
+            "sos",
+            version=__version__,
+            title=protocol.TITLE,
+            on_list_tools=self._list_tools,
+            on_call_tool=self._call_tool,
+            on_list_resources=self._list_resources,
+            on_list_resource_templates=self._list_templates,
+            on_read_resource=self._read_resource,
+        )
+        server.middleware = [self._begin]
+        self._manager = StreamableHTTPSessionManager(server, json_response=True, stateless=True, max_request_body_size=MAX_BODY)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve until the end of the block."""
+        async with self._manager.run():
+            yield
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        headers = dict(scope["headers"])
+        try:
+            connection = await self._in_thread(lambda: self._callers.connection("bus", headers, own=True, also=_ALSO))
+        except SosError as error:
+            await self._refuse(error, scope, send)
+            return
+        call = Call(connection)
+        set_before = _CALL.set(call)
+        try:
+            await self._manager.handle_request(scope, receive, send)
+        finally:
+            _CALL.reset(set_before)
+        if call.after is not None:
+            try:
+                await self._in_thread(call.after)
+            except SosError as error:
+                log.say("not_marked", error=error.code, message=error.message)  # it is shown again
+
+    async def _refuse(self, error: SosError, scope: Scope, send: Send) -> None:
+        status, body, headers = of_error(error, os.urandom(8).hex())
+        asked = f'Bearer resource_metadata="{_origin(scope)}{METADATA}{PATH}"'
+        kept = [pair for pair in headers if pair[0] != b"www-authenticate"]
+        told = [(b"www-authenticate", asked.encode("latin-1"))] if status == 401 else []
+        self._metrics.count("mcp", status)
+        head = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode()), *kept, *told]
+        await send({"type": "http.response.start", "status": status, "headers": head})
+        await send({"type": "http.response.body", "body": body})
+
+    async def metadata(self, request: Request) -> JSONResponse:
+        """What an OAuth client asks before it shows a token (RFC 9728)."""
+        return JSONResponse(
+            {
+                "resource": _origin(request.scope) + PATH,
+                "resource_name": protocol.TITLE,
+                "bearer_methods_supported": ["header"],
+                "scopes_supported": list(AGENT_SCOPES["bus"]),
+            }
+        )
+
+    async def _in_thread(self, work: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._workers, work)
+
+    # --- methods --------------------------------------------------------------------------------------------------------
+
+    async def _begin(self, ctx: Context, call_next: CallNext) -> HandlerResult:
+        """Round every request: count it, give our errors their form, and have the four answers ready where they are asked."""
+        call = _CALL.get()
+        try:
+            if ctx.method in _BEGINNING:
+                call.instructions = await self._in_thread(lambda: protocol.instructions(call.connection, _HERE))
+            result = await call_next(ctx)
+        except SosError as error:
+            self._metrics.count("mcp", 500)
+            raise MCPError(INTERNAL_ERROR, error.message, {"code": error.code, "next": error.next_step}) from error
+        self._metrics.count("mcp", 200)
+        return result
+
+    async def _list_tools(self, context: Context, params: PaginatedRequestParams | None) -> Any:
+        return _complete(protocol.listed(protocol.permitted(_CALL.get().connection.scopes)))
+
+    async def _call_tool(self, context: Context, params: CallToolRequestParams) -> Any:
+        tool, call = protocol.named(params.name), _CALL.get()
+        if tool is None:
+            raise MCPError(INVALID_PARAMS, f"there is no tool {params.name[:60]!a}")
+        try:
+            given = tool.checked(params.arguments or {})
+            done = await self._in_thread(lambda: tool.run(call.connection, given, _Face(self._clock)))
+        except SosError as error:
+            return _complete(protocol.failed(error))
+        call.after = done.after
+        return _complete(protocol.called(done))
+
+    async def _list_resources(self, context: Context, params: PaginatedRequestParams | None) -> Any:
+        return _complete(protocol.resources())
+
+    async def _list_templates(self, context: Context, params: PaginatedRequestParams | None) -> Any:
+        return _complete(protocol.templates())
+
+    async def _read_resource(self, context: Context, params: ReadResourceRequestParams) -> Any:
+        uri, connection = str(params.uri), _CALL.get().connection
+        if uri == protocol.GUIDE:
+            return _complete(protocol.contents(uri, _guide(connection.me)))
+        if uri == protocol.INBOX:
+            text = await self._in_thread(lambda: protocol.inbox(connection, _Face(self._clock)))
+            return _complete(protocol.contents(uri, text))
+        raise MCPError(INVALID_PARAMS, f"there is no resource {uri[:80]!a}", {"uri": uri[:200]})
+
+
+class _Server(Server[Any]):
+    """The SDK's, with instructions for whoever asks."""
+
+    @property
+    def instructions(self) -> str | None:
+        """Those of the request that is being answered."""
+        call = _CALL.get(None)
+        return None if call is None else call.instructions
+
+    @instructions.setter
+    def instructions(self, value: str | None) -> None:
+        """The SDK sets them once for all; ours are of each agent."""
+
+
+class _Face:
+    """What a tool asks of this face (`tools.tool.Face`)."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def escape(self, text: str) -> str:
+        """See `tools.tool.Face`."""
+        return rendering.escape(text)
+
+    def whole(self, entry: Entry, reader: Agent) -> str:
+        """See `tools.tool.Face`."""
+        return rendering.fenced(entry, reader, self._clock.now(), os.urandom(16).hex())
+
+    def guide(self, reader: Agent) -> str:
+        """See `tools.tool.Face`."""
+        return _HERE
+
+    def queue(self, draft: Draft, *, broadcast: bool, squad: str | None, error: StoreUnreachable) -> Json:
+        """Nothing is kept here: the agent's own process does, where it has one."""
+        raise error
+
+
+def _complete(result: Json) -> Json:
+    """As the era without a handshake wants it; the SDK leaves it out for the others."""
+    return {**result, "resultType": "complete"}
+
+
+def _guide(agent: Agent) -> str:
+    try:
+        return guide.fill({"slug": agent.slug, "name": agent.name, "project": agent.project})
+    except GuideTampered as error:
+        log.say("guide", message=error.message)
+        return guide.SHORT
+
+
+def _origin(scope: Scope) -> str:
+    """Where the client says that it is asking: the Host header, which the guard has checked."""
+    host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+    scheme = dict(scope["headers"]).get(b"x-forwarded-proto", scope.get("scheme", "http").encode()).decode("latin-1")
+    return f"{'https' if scheme == 'https' else 'http'}://{host}"
