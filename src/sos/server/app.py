@@ -19,9 +19,9 @@ from sos.server.clockwork import Clockwork
 from sos.server.gathering import Gathering
 from sos.server.guard import LOOPBACK, Guard
 from sos.server.hub import Hub
-from sos.server.mcp import METADATA, PATH, McpFace
 from sos.server.metrics import CONTENT_TYPE, Metrics
 from sos.server.problems import status_of
+from sos.server.resource import METADATA, PATH, McpResource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Services:
         self._services = services
         callers = Callers(store, clock, spelling, conventions)
         api = Api(store, clock, self.hub, self._workers, self._metrics, callers, services)
-        self._mcp = McpFace(callers, clock, self._workers, self._metrics)
+        self._mcp = McpResource(callers, clock, self._workers, self._metrics)
         routes = [
             Route("/healthz", self._healthz),
             Route("/readyz", self._readyz),
@@ -80,8 +80,8 @@ class Services:
         self.hub.start()
         self._clockwork.start()
         self._gathering.start()
-        async with self._mcp.running():
-            yield
+        yield
+        await self._mcp.close()
         self.hub.stop()
         self._clockwork.stop()
         self._gathering.stop()

@@ -1,8 +1,4 @@
-"""The tools over MCP at `/mcp` (streamable HTTP), by the official SDK: each request for itself, so any process may answer it.
-
-It is an OAuth resource server (RFC 9728): a bus token is the bearer token, and who shows none hears where to ask. There is no
-authorization server; `sos join` and `sos token` make the tokens.
-"""
+"""The tools over MCP's streamable HTTP, by the official SDK: each request for itself, so any process may answer it."""
 
 from __future__ import annotations
 
@@ -16,16 +12,13 @@ from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
-from starlette.responses import JSONResponse
 
 from sos import __version__
 from sos.core import rendering
 from sos.model.errors import GuideTampered, SosError
 from sos.model.operations import MAX_BODY
-from sos.model.tokens import AGENT_SCOPES
 from sos.recovery import guide
 from sos.server import log
-from sos.server.problems import of_error
 from sos.tools import protocol
 
 TYPE_CHECKING = False
@@ -35,7 +28,6 @@ if TYPE_CHECKING:
 
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
     from mcp_types import CallToolRequestParams, PaginatedRequestParams, ReadResourceRequestParams
-    from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
     from sos.core.connection import LocalConnection
@@ -44,16 +36,11 @@ if TYPE_CHECKING:
     from sos.model.errors import StoreUnreachable
     from sos.model.messages import Draft
     from sos.ports import Clock
-    from sos.server.callers import Callers
     from sos.server.metrics import Metrics
 
     Context = ServerRequestContext[Any, Any]
     Json = dict[str, Any]
 
-PATH = "/mcp"
-METADATA = "/.well-known/oauth-protected-resource"
-_ALSO = ("peers:read",)
-"""Who has one token for all tools must see whom it can write to."""
 _BEGINNING = frozenset(("initialize", "server/discover"))
 _HERE = f"{protocol.GUIDE}, while this server answers"
 """Where the guide is for an agent that came this way: nobody knows whether it is installed where the agent runs."""
@@ -72,10 +59,9 @@ _CALL: ContextVar[Call] = ContextVar("sos-mcp-call")
 
 
 class McpFace:
-    """`/mcp` as an ASGI application; it works between the beginning and the end of `running`."""
+    """Answers between the beginning and the end of `running`."""
 
-    def __init__(self, callers: Callers, clock: Clock, workers: Executor, metrics: Metrics) -> None:
-        self._callers = callers
+    def __init__(self, clock: Clock, workers: Executor, metrics: Metrics) -> None:
         self._clock = clock
         self._workers = workers
         self._metrics = metrics
@@ -98,14 +84,8 @@ class McpFace:
         async with self._manager.run():
             yield
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
-        headers = dict(scope["headers"])
-        try:
-            connection = await self._in_thread(lambda: self._callers.connection("bus", headers, own=True, also=_ALSO))
-        except SosError as error:
-            await self._refuse(error, scope, send)
-            return
+    async def answer(self, connection: LocalConnection, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request of an agent."""
         call = Call(connection)
         set_before = _CALL.set(call)
         try:
@@ -117,27 +97,6 @@ class McpFace:
                 await self._in_thread(call.after)
             except SosError as error:
                 log.say("not_marked", error=error.code, message=error.message)  # it is shown again
-
-    async def _refuse(self, error: SosError, scope: Scope, send: Send) -> None:
-        status, body, headers = of_error(error, os.urandom(8).hex())
-        asked = f'Bearer resource_metadata="{_origin(scope)}{METADATA}{PATH}"'
-        kept = [pair for pair in headers if pair[0] != b"www-authenticate"]
-        told = [(b"www-authenticate", asked.encode("latin-1"))] if status == 401 else []
-        self._metrics.count("mcp", status)
-        head = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode()), *kept, *told]
-        await send({"type": "http.response.start", "status": status, "headers": head})
-        await send({"type": "http.response.body", "body": body})
-
-    async def metadata(self, request: Request) -> JSONResponse:
-        """What an OAuth client asks before it shows a token (RFC 9728)."""
-        return JSONResponse(
-            {
-                "resource": _origin(request.scope) + PATH,
-                "resource_name": protocol.TITLE,
-                "bearer_methods_supported": ["header"],
-                "scopes_supported": list(AGENT_SCOPES["bus"]),
-            }
-        )
 
     async def _in_thread(self, work: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._workers, work)
@@ -236,10 +195,3 @@ def _guide(agent: Agent) -> str:
     except GuideTampered as error:
         log.say("guide", message=error.message)
         return guide.SHORT
-
-
-def _origin(scope: Scope) -> str:
-    """Where the client says that it is asking: the Host header, which the guard has checked."""
-    host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
-    scheme = dict(scope["headers"]).get(b"x-forwarded-proto", scope.get("scheme", "http").encode()).decode("latin-1")
-    return f"{'https' if scheme == 'https' else 'http'}://{host}"
