@@ -1,7 +1,7 @@
 """`/mcp` as an OAuth resource server (RFC 9728): a bus token is the bearer token, and who shows none hears where to ask.
 
-There is no authorization server; `sos join` and `sos token` make the tokens. The official SDK takes a second and 35 MB: it is loaded
-for the first who shows a token.
+There is no authorization server; `sos join` and `sos token` make the tokens. The official SDK takes a second and 35 MB: it is
+loaded for the first who shows a token.
 """
 
 from __future__ import annotations
