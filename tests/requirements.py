@@ -228,7 +228,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("MCP-004", "Results are structured, and a failed call is an error with our code.", "§8", "kept"),
     Promise("MCP-005", "`/mcp` and `sos mcp` serve one table of tools with the same schemas, in both protocol eras.", "§8", "kept"),
     Promise("MCP-006", "`/mcp` is an OAuth resource server: without a valid bearer token it answers 401 and where to ask.", "§8", "kept"),
-    Promise("MCP-007", "`sos mcp` passes the official client, Inspector and conformance suite, as `/mcp` does.", "§8", "open"),
+    Promise("MCP-007", "`sos mcp` passes the official client, Inspector and conformance suite, as `/mcp` does.", "§8", "kept"),
     Promise("MCP-008", "`sos mcp` resolves who it is at each call: a session bound after its start is served as its agent.", "§8", "kept"),
 
     # Command line and settings

@@ -152,6 +152,9 @@ def test_a_revoked_token_ends_with_the_next_request(server: Served) -> None:
 
 def test_mean_requests_get_errors_and_the_server_goes_on(server: Served) -> None:
     token, accept = server.token(), "application/json, text/event-stream"
+    for verb in ("GET", "DELETE"):
+        refused = server.ask(verb, "/mcp", token=token, Accept=accept)
+        assert (refused.status, refused.headers["allow"]) == (405, "POST")
     assert server.ask("POST", "/mcp", b"not json", token=token, Accept=accept).status == 400
     assert server.ask("POST", "/mcp", b"[" * 10_000, token=token, Accept=accept).status == 400
     assert server.ask("POST", "/mcp", INITIALIZE, token=token, Accept="text/html").status == 406

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 
 from sos.model.errors import SosError
 from sos.model.tokens import AGENT_SCOPES
-from sos.server.problems import PROBLEM, of_error
+from sos.server.problems import PROBLEM, of_error, problem
 from sos.tools import protocol
 
 TYPE_CHECKING = False
@@ -52,6 +52,11 @@ class McpResource:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         headers = dict(scope["headers"])
+        if scope["method"] != "POST":
+            # A stream of notifications would stay open for ever, and nothing would ever come on it.
+            body = problem(405, "method_not_allowed", f"{PATH} takes POST", "see docs/how-to/server.md", "")
+            await _answer(send, 405, body, [(b"allow", b"POST")])
+            return
         try:
             connection = await asyncio.get_running_loop().run_in_executor(self._workers, self._connection, headers)
         except SosError as error:
@@ -68,9 +73,7 @@ class McpResource:
         kept = [pair for pair in headers if pair[0] != b"www-authenticate"]
         told = [(b"www-authenticate", asked.encode("latin-1"))] if status == 401 else []
         self._metrics.count("mcp", status)
-        head = [(b"content-type", PROBLEM), (b"content-length", str(len(body)).encode()), *kept, *told]
-        await send({"type": "http.response.start", "status": status, "headers": head})
-        await send({"type": "http.response.body", "body": body})
+        await _answer(send, status, body, [*kept, *told])
 
     async def metadata(self, request: Request) -> JSONResponse:
         """What an OAuth client asks before it shows a token."""
@@ -104,6 +107,12 @@ class McpResource:
         self._ended.set()
         if self._running is not None:
             await self._running
+
+
+async def _answer(send: Send, status: int, body: bytes, more: list[tuple[bytes, bytes]]) -> None:
+    head = [(b"content-type", PROBLEM), (b"content-length", str(len(body)).encode()), *more]
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _origin(scope: Scope) -> str:

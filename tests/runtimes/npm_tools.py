@@ -1,0 +1,61 @@
+"""Installs pinned npm packages once, with a Node of their own, into a cache folder that git ignores."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+NODE = "node@24"
+CACHE = Path(__file__).resolve().parents[2] / ".cache" / "runtimes"
+
+
+class RuntimeUnavailable(Exception):
+    """The program cannot be installed here; the message says why."""
+
+
+def install(name: str, *packages: str) -> Path:
+    """`node_modules` with these packages (`NAME@VERSION`) and Node; installs what is missing.
+
+    Processes that ask at the same time wait for one another.
+    """
+    cache = Path(os.environ.get("RUNTIMES_CACHE") or CACHE)
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / ".gitignore").write_text("*\n")
+    folder = cache / name
+    done = folder / "installed"
+    wanted = "\n".join((*packages, NODE))
+    with (cache / "install.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists() or done.read_text() != wanted:
+            _npm_install(folder, *packages)
+            done.write_text(wanted)
+    return folder / "node_modules"
+
+
+def node_folder(modules: Path) -> Path:
+    """What must stand first on PATH."""
+    return modules / "node" / "bin"
+
+
+def _npm_install(folder: Path, *packages: str) -> None:
+    npm = shutil.which("npm") or _install_npm()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "package.json").write_text('{"private": true}\n')
+    command = [npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--loglevel", "error", *packages, NODE]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode != 0:
+        raise RuntimeUnavailable(f"npm install failed ({done.returncode}):\n{done.stderr[-2000:]}")
+
+
+def _install_npm() -> str:
+    apt = shutil.which("apt-get")
+    if os.geteuid() != 0 or apt is None:
+        raise RuntimeUnavailable("npm is missing; install Node.js and npm, then run again")
+    done = subprocess.run([apt, "install", "-y", "npm"], capture_output=True, text=True, timeout=600, check=False)
+    npm = shutil.which("npm")
+    if done.returncode != 0 or npm is None:
+        raise RuntimeUnavailable(f"apt-get install npm failed ({done.returncode}):\n{done.stderr[-2000:]}")
+    return npm
