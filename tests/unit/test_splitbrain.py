@@ -51,8 +51,10 @@ def test_what_nobody_reads_is_named_with_the_agent_that_it_may_be_meant_for() ->
 
 
 def test_an_agent_that_left_reads_nothing() -> None:
-    found = codes([agent("aa", status="closed")], inbox_address(AA.slug, "p"))
-    assert [code for code, _ in found] == ["split_unread"]
+    """What it had already is no alarm; what came since is one."""
+    for closed_at, code, severity in ((AT + 1, "split_left", "note"), (AT, "split_unread", "critical")):
+        (found,) = check([agent("aa", status="closed", closed_at=Millis(closed_at))], there(inbox_address(AA.slug, "p")))
+        assert (found.code, found.severity) == (code, severity)
 
 
 def test_a_name_beside_its_slug_is_named_whether_or_not_it_is_read() -> None:

@@ -34,10 +34,12 @@ def look(store: Store, reader: StreamReader, conventions: Sequence[Convention] =
 
 def check(agents: Iterable[Agent], written: Written, conventions: Sequence[Convention] = ()) -> list[Finding]:
     """Findings, the gravest first. What was not found written counts as unwritten only where all streams were looked at."""
+    agents = list(agents)
     here = [agent for agent in agents if agent.status == "open"]
+    left: dict[str, Agent] = {agent.slug: agent for agent in agents if agent.status != "open"}
     reads = {agent.slug: read_addresses(agent.slug, agent.name, agent.project, agent.squads, conventions) for agent in here}
     read = {address for addresses in reads.values() for address in addresses}
-    found = [_unread(address, at, here) for address, at in sorted(written.since.items()) if address not in read]
+    found = [_unread(address, at, here, left) for address, at in sorted(written.since.items()) if address not in read]
     found += _spellings(written.since)
     if not written.complete:
         return [*found, _INCOMPLETE]
@@ -66,9 +68,19 @@ _INCOMPLETE = Finding(
 )
 
 
-def _unread(address: Address, at: Millis, here: list[Agent]) -> Finding:
+def _unread(address: Address, at: Millis, here: list[Agent], left: Mapping[str, Agent]) -> Finding:
     name = _name_in(address)
     slug = None if name is None else _slug(name)
+    gone = None if slug is None else left.get(slug)
+    if gone is not None and at < (gone.closed_at or 0):
+        return Finding(
+            code="split_left",
+            severity="note",
+            what=f"Old mail stands in {address}; its agent {gone.slug} has left.",
+            why="It was there while the agent was, and goes when it is 30 days gone. What came since cannot be told from it.",
+            next_step=f"let nobody write to {gone.slug} any more, or let it join again: sos join --name {gone.slug}",
+            since=at,
+        )
     near = [agent for agent in here if slug == agent.slug]
     hint = "nobody here has that address; see: sos peers"
     if near:
