@@ -92,7 +92,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("TOKEN-009", "A revoked token is refused at the next request.", "§5", "kept"),
     Promise("TOKEN-010", "An open stream of a revoked token ends within 1 s.", "§5", "planned"),
     Promise("TOKEN-011", "An invitation works once, for 15 minutes, for its slug, role and project alone, and is read from a file or stdin.", "§5", "kept"),
-    Promise("TOKEN-012", "Tokens of a server live 30 days, and the agent's own side renews them at two thirds of that, under the home's lock.", "§5", "planned"),
+    Promise("TOKEN-012", "Tokens of a server live 30 days, and the agent's own side renews them at two thirds of that, under the home's lock.", "§5", "kept"),
     Promise("TOKEN-013", "Tokens of the embedded store do not expire unless a lifetime was asked for.", "§5", "kept"),
     Promise("TOKEN-014", "An operation whose scope the token lacks is refused, and an agent's token never carries `admin`.", "§5", "kept"),
     Promise("TOKEN-015", "The project comes from the token: what is another project's gets the same answer as what does not exist, save that a slug is taken.", "§5", "open"),

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from sos.model.times import HOUR
 from tests.serving import Serving, shell_at
 from tests.shell import Shell
 
@@ -152,6 +153,34 @@ def test_a_lying_server_is_no_empty_inbox(laptop: Shell, serving: Serving, lie: 
         ran = shell.run("inbox", "--json", "--as", "aa")
         assert (ran.code, ran.json["error"]) == (75, "store_unreachable"), ran
         assert shell.run("send", "--json", "--as", "aa", "bb", "x").code == 75
+
+
+def _ages(serving: Serving, left: int) -> None:
+    """All tokens of `bb` have `left` milliseconds to live."""
+    database = sqlite3.connect(serving.shell.root / "sos.db")
+    database.execute("UPDATE token SET expires_at = ? WHERE agent = 'bb'", (time.time_ns() // 1_000_000 + left,))
+    database.commit()
+    database.close()
+
+
+@pytest.mark.promise("TOKEN-012")
+def test_a_command_renews_the_agents_tokens_and_a_hook_warns_where_none_has(laptop: Shell, serving: Serving) -> None:
+    in_context(laptop)
+    home = laptop.root / "agents" / "bb"
+    before = {path.name: path.read_text() for path in home.glob("token.*") if path.name != "token.lock"}
+    _ages(serving, 50 * HOUR)
+    shown = laptop.event("UserPromptSubmit", SESSION) or ""
+    assert "in less than 72 h, and no sos command has renewed it. Run: sos whoami --as bb" in shown
+    assert laptop.event("UserPromptSubmit", SESSION) is None
+    ran = laptop.run("inbox", "--as", "bb")
+    assert (ran.code, ran.err.count("renewed the")) == (0, 3)
+    after = {path.name: path.read_text() for path in home.glob("token.*") if path.name != "token.lock"}
+    assert set(after) == set(before) == {"token.bus", "token.registry", "token.squad"}
+    assert all(after[name] != before[name] for name in before)
+    assert laptop.run("inbox", "--as", "bb").err == ""
+    assert laptop.event("UserPromptSubmit", SESSION) is None
+    kept = laptop.json("token", "list", "--as", "bb")["tokens"]
+    assert sorted(token["service"] for token in kept if token["revoked_at"] is None) == ["bus", "registry", "squad"]
 
 
 @pytest.mark.promise("TOKEN-011", "NAME-005", "PRESENCE-005")

@@ -8,7 +8,7 @@ import sys
 from sos.cli import output
 from sos.cli.parsing import argparse
 from sos.model import wire
-from sos.model.errors import InvalidInput, NotFound, StoreUnreachable
+from sos.model.errors import InvalidInput, NotFound, SosError, StoreUnreachable
 from sos.settings import Settings, load
 
 TYPE_CHECKING = False
@@ -34,6 +34,7 @@ class Command:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
         self._settings: Settings | None = None
+        self._connection: Connection | None = None
 
     @property
     def settings(self) -> Settings:
@@ -54,11 +55,24 @@ class Command:
         from sos.wiring.local import connect, drain_outbox
 
         freshen(self.settings)
-        connection = connect(self.settings, self.arguments.as_agent)
+        self._connection = connection = connect(self.settings, self.arguments.as_agent)
         connection.tick()
         for refused in drain_outbox(self.settings, connection):
             self.remark(f"sos: not sent, and never will be: {refused}")
         return connection
+
+    def renew(self) -> None:
+        """Renew the agent's tokens if a server said, in what was asked so far, that it is time."""
+        expires = getattr(self._connection, "expires", None)
+        if expires is None:  # as always with the embedded store
+            return
+        from sos.wiring import renewing
+
+        try:
+            for service in renewing.renew_due(self.settings, self._connection):
+                self.remark(f"sos: renewed the {service} token")
+        except SosError as error:
+            self.remark(f"sos: the tokens expire, and could not be renewed: {error.message}; {error.next_step}")
 
     def token_in(self, place: str, service: Service) -> str:
         """The token in a file, or on standard input (`-`), checked offline. Raises NotFound, TokenDamaged, TokenWrongKind."""
@@ -177,7 +191,11 @@ def parser_of(name: str, module: ModuleType) -> Parser:
 
 def execute(name: str, module: ModuleType, rest: list[str]) -> int:
     """Parse the rest of the line for one command and run it."""
-    return int(module.run(Command(_parsed(parser_of(name, module), rest))))
+    command = Command(_parsed(parser_of(name, module), rest))
+    code = int(module.run(command))
+    if name not in TOKENLESS:
+        command.renew()
+    return code
 
 
 def _parsed(parser: Parser, rest: list[str]) -> argparse.Namespace:

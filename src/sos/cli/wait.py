@@ -52,6 +52,7 @@ def run(command: Command) -> int:
                 command.out(f"{unread} unread", {"id": connection.me.slug, "unread": unread})
                 return 0 if unread else 1
             connection.wait(min(left, SWEEP))
+            command.renew()
             away = False
         except StoreUnreachable as error:
             if left <= 0:
@@ -70,6 +71,7 @@ def _lines(command: Command) -> int:
     while os.getppid() == parent and _lives(command.settings.session_pid):
         try:
             told = _line(connection, told)
+            command.renew()
         except StoreUnreachable:
             time.sleep(AWAY)  # the hook says so; this one must be there when the bus is back
     return 0

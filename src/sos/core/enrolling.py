@@ -9,7 +9,7 @@ from sos.model.findings import Notice
 from sos.model.names import OPERATOR, address_name, label
 from sos.model.roles import UNKNOWN, role_of
 from sos.model.times import MINUTE, Millis
-from sos.model.tokens import AGENT_SERVICES, TokenRecord
+from sos.model.tokens import AGENT_SERVICES, LIFE, TokenRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,4 +111,4 @@ def _claim(store: Store, record: TokenRecord, install: str, now: Millis) -> None
 def _keep(store: Store, agent: Agent, tokens: Sequence[KnownToken], now: Millis) -> None:
     for token in tokens:
         scopes = grantable(store, agent, token.service, embedded=False)
-        store.tokens.add(record_of(token, agent.slug, agent.project, now, scopes=scopes))
+        store.tokens.add(record_of(token, agent.slug, agent.project, now, Millis(now + LIFE), scopes))

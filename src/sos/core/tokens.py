@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from sos.core.access import grantable, record_of
 from sos.model.errors import Conflict, NotFound, ScopeMissing
+from sos.model.findings import Notice
+from sos.model.names import OPERATOR
+from sos.model.times import HOUR, Millis, iso
+from sos.model.tokens import LIFE, WARNED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sos.model.agents import Agent
-    from sos.model.times import Millis
-    from sos.model.tokens import KnownToken
+    from sos.model.tokens import KnownToken, TokenRecord
     from sos.ports import Store
 
 
 def add(store: Store, me: Agent, token: KnownToken, scopes: Sequence[str] | None, now: Millis, *, embedded: bool) -> None:
     """Make a token count as this agent's, with these scopes of those that it has a right to; with all of them where None.
+
+    Over a server it lives for 30 days; the operator's live on: the server that it is at home with made them.
 
     Raises InvalidInput for a scope that is none, ScopeMissing for one that it has no right to, Conflict where the token is
     another's or was revoked.
@@ -26,11 +31,25 @@ def add(store: Store, me: Agent, token: KnownToken, scopes: Sequence[str] | None
         why = "was revoked" if known.agent == me.slug else f"is {known.agent}'s"
         raise Conflict(f"the {token.service} token {token.key_id} {why}; nothing was changed", next_step="sos token list")
     most = grantable(store, me, token.service, embedded=embedded)
-    record = record_of(token, me.slug, me.project, now, scopes=most if scopes is None else scopes)
+    ends = None if embedded or me.slug == OPERATOR else Millis(now + LIFE)
+    record = record_of(token, me.slug, me.project, now, ends, most if scopes is None else scopes)
     more = ", ".join(sorted({*record.scopes} - {*most}))
     if more:
         raise ScopeMissing(f"{me.slug} has no right to {more}, so no token of it has")
     store.tokens.add(record)
+
+
+def warn(store: Store, record: TokenRecord, now: Millis) -> None:
+    """Tell an agent, once at each of some times before, that its token will expire: it should have been renewed long ago."""
+    if record.expires_at is None:
+        return
+    near = [hours for hours in WARNED if record.expires_at - now <= hours * HOUR]
+    if near:
+        text = (
+            f"Your {record.service} token {record.key_id} expires at {iso(record.expires_at)}, in less than {near[0]} h, and no"
+            f" sos command has renewed it. Run: sos whoami --as {record.agent}   (or sos token rotate {record.service})"
+        )
+        store.agents.notify(Notice(agent=record.agent, at=now, code="token_expires", text=text))
 
 
 def revoke(store: Store, me: Agent, key: str, now: Millis, *, anybodys: bool) -> bool:

@@ -171,7 +171,19 @@ class Loop:
         connection = self._connect()
         connection.tick()
         drain_outbox(settings, connection)
-        return tool.run(connection, given, Terminal(settings, self._named))
+        done = tool.run(connection, given, Terminal(settings, self._named))
+        if getattr(connection, "expires", None) is not None:
+            self._renew(settings, connection)
+        return done
+
+    def _renew(self, settings: Settings, connection: Connection) -> None:
+        """Renew the agent's tokens if it is time. What fails is tried again at the next call, and the hook warns in the end."""
+        from sos.wiring import renewing
+
+        try:
+            renewing.renew_due(settings, connection)
+        except SosError:
+            return
 
     def _connect(self) -> Connection:
         """The connection of this session's agent. Raises NobodyHere where it would be the operator: no program is, unasked."""

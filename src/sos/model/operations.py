@@ -21,6 +21,8 @@ SESSION_HEADER = "SOS-Session"
 AGENT_HEADER = "SOS-Agent"
 """Whose token it must be: a home that holds another agent's is found out."""
 NO_SESSION = "-"
+EXPIRES_HEADER = "SOS-Token-Expires"
+"""In an answer: when the token that was shown expires, in milliseconds of the epoch, where it does."""
 MAX_BODY = 1 << 20
 """Bytes of a request: a text of 64 KiB in the longest spelling that JSON has for it, and what goes with it."""
 MAX_WAIT = 30.0

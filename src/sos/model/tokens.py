@@ -13,6 +13,7 @@ import os
 from sos.model.digests import sha256
 from sos.model.errors import TokenDamaged, TokenWrongKind
 from sos.model.record import Record
+from sos.model.times import DAY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +44,12 @@ AGENT_SCOPES: dict[Service, tuple[str, ...]] = {
 }
 
 
+LIFE = 30 * DAY
+"""Milliseconds that an agent's token lives over a server."""
+RENEWED = LIFE // 3
+"""Before its end: from then on the agent's own side makes a new one."""
+WARNED = (1, 24, 72)
+"""Hours before its end at which the agent is told, where that has not been done."""
 ADMIN = "admin"
 """What the operator's token carries beside an agent's scopes, and an agent's never."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from sos.model import errors, wire
 from sos.model.errors import Conflict, InvalidInput, SosError, StoreError, StoreUnreachable, TokenRefused
 from sos.model.names import Slug
-from sos.model.operations import AGENT_HEADER, MAX_WAIT, NO_SESSION, OPERATIONS, SESSION_HEADER
+from sos.model.operations import AGENT_HEADER, EXPIRES_HEADER, MAX_WAIT, NO_SESSION, OPERATIONS, SESSION_HEADER
 from sos.model.plain import made, plain
+from sos.model.times import Millis
 from sos.model.tokens import parse_token, require_kind
 from sos.remote.http import Server, quoted
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from sos.model.messages import Draft, Receipt
     from sos.model.operations import Operation
     from sos.model.skills import Skill
-    from sos.model.times import Millis
     from sos.model.tokens import KnownToken, Service, TokenRecord
     from sos.model.turns import Look, Mark
     from sos.ports import Clock
@@ -32,6 +32,7 @@ CALL_SECONDS = 5.0
 """How long one call may take, waiting apart."""
 MARGIN = 5.0
 """Seconds that the answer to a wait may be late."""
+_EXPIRES = EXPIRES_HEADER.lower()
 _TABLE = {operation.name: operation for operation in OPERATIONS}
 
 
@@ -54,7 +55,9 @@ class HttpConnection:
     ) -> None:
         servers: dict[str, Server] = {}
         self._servers = {service: servers.setdefault(url, Server(url)) for service, url in urls.items()}
-        self._tokens = tokens
+        self._tokens = dict(tokens)
+        #: When the first of the tokens that were shown expires, as the server says.
+        self.expires: Millis | None = None
         self._me: Agent | None = None
         self._agent = agent
         self._seconds = call_seconds
@@ -94,9 +97,24 @@ class HttpConnection:
             body = wire.dumps(plain(arguments)).encode()
         server = self._servers[operation.service]
         answer = server.request(operation.verb, target, headers, body, self._seconds + seconds)
+        self._note(answer.headers.get(_EXPIRES, ""))
         if answer.status != 200:
             raise _refusal(server.url, answer.status, answer.body)
         return _understood(operation, server.url, answer.body)
+
+    def _note(self, expires: str) -> None:
+        if expires.isdigit() and expires.isascii() and len(expires) < 16:
+            at = Millis(int(expires))
+            self.expires = at if self.expires is None else min(self.expires, at)
+
+    def token_of(self, service: Service) -> str | None:
+        """The token that is shown to a service."""
+        return self._tokens.get(service)
+
+    def hold(self, service: Service, text: str) -> None:
+        """Show this token to a service from now on."""
+        self._tokens[service] = text
+        self.expires = None
 
     # --- out ----------------------------------------------------------------------------------------------------------
 

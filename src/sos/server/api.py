@@ -7,10 +7,10 @@ import os
 import traceback
 from urllib.parse import parse_qsl
 
-from sos.core import enrolling
+from sos.core import enrolling, tokens
 from sos.model import wire
 from sos.model.errors import InvalidInput, SosError
-from sos.model.operations import MAX_BODY, MAX_WAIT, OPERATIONS
+from sos.model.operations import EXPIRES_HEADER, MAX_BODY, MAX_WAIT, OPERATIONS
 from sos.model.plain import made, plain
 from sos.server import log
 from sos.server.problems import JSON, PROBLEM, Refused, of_error, problem
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 
     from sos.core.connection import LocalConnection
     from sos.model.operations import Operation
-    from sos.model.tokens import Service
+    from sos.model.tokens import Service, TokenRecord
     from sos.ports import Clock, Store
     from sos.server.callers import Callers
     from sos.server.hub import Hub
     from sos.server.metrics import Metrics
     from sos.server.problems import Headers
 
+_EXPIRES = EXPIRES_HEADER.lower().encode()
 MAX_DRAINED = 16 * MAX_BODY
 MAX_LIST = 1000
 """Entries that one request lists at most."""
@@ -73,8 +74,10 @@ class Api:
             named = operation.name
             arguments = await self._arguments(operation, scope, headers, receive)
             with self._metrics.timed(named):
-                result = await self._answer(operation, headers, arguments)
+                result, record = await self._answer(operation, headers, arguments)
             status, body, kind = 200, wire.dumps(plain(result)).encode(), JSON
+            if record.expires_at is not None:
+                extra = [(_EXPIRES, b"%d" % record.expires_at)]
         except Refused as refused:
             status, kind, extra = refused.status, PROBLEM, refused.headers
             body = problem(status, refused.code, str(refused), "see /openapi.json", request)
@@ -123,18 +126,28 @@ class Api:
             raise InvalidInput(f"a limit is 1 to {MAX_LIST:,}")
         return {**operation.defaults, **found}
 
-    async def _answer(self, operation: Operation, headers: dict[bytes, bytes], arguments: dict[str, Any]) -> Any:
+    async def _answer(
+        self, operation: Operation, headers: dict[bytes, bytes], arguments: dict[str, Any]
+    ) -> tuple[Any, TokenRecord]:
+        """What was asked for, and the token that was shown."""
         loop = asyncio.get_running_loop()
         if operation.name == "wait":
-            connection = await loop.run_in_executor(self._workers, self._callers.connection, operation.service, headers)
-            return await self._wait(connection, arguments["seconds"])
+            connection, record = await loop.run_in_executor(self._workers, self._connection, operation, headers)
+            return await self._wait(connection, arguments["seconds"]), record
         return await loop.run_in_executor(self._workers, self._run, operation, headers, arguments)
 
-    def _run(self, operation: Operation, headers: dict[bytes, bytes], arguments: dict[str, Any]) -> Any:
+    def _connection(self, operation: Operation, headers: dict[bytes, bytes]) -> tuple[LocalConnection, TokenRecord]:
+        record = self._callers.record(operation.service, headers)
+        return self._callers.connection(record, headers), record
+
+    def _run(self, operation: Operation, headers: dict[bytes, bytes], arguments: dict[str, Any]) -> tuple[Any, TokenRecord]:
         if operation.service == "join":
-            record = self._callers.record(operation.service, headers)
-            return enrolling.invited(self._store, record, **arguments, now=self._clock.now())
-        return getattr(self._callers.connection(operation.service, headers), operation.name)(**arguments)
+            record = self._callers.record("join", headers)
+            return enrolling.invited(self._store, record, **arguments, now=self._clock.now()), record
+        connection, record = self._connection(operation, headers)
+        if operation.name == "look":
+            tokens.warn(self._store, record, self._clock.now())
+        return getattr(connection, operation.name)(**arguments), record
 
     async def _wait(self, connection: LocalConnection, seconds: float) -> bool:
         if not 0 <= seconds <= MAX_WAIT:

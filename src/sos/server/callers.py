@@ -44,15 +44,12 @@ class Callers:
         return record
 
     def connection(
-        self, service: Service, headers: Heads, *, own: bool | None = None, also: tuple[str, ...] = ()
+        self, record: TokenRecord, headers: Heads, *, own: bool | None = None, also: tuple[str, ...] = ()
     ) -> LocalConnection:
-        """The connection of whoever's token was shown. `own`: whether it is the agent's own body; else as the session says.
+        """The connection of whose token this is. `own`: whether it is the agent's own body; else as the session says.
 
-        `also`: scopes beside the token's.
-
-        Raises TokenRefused and its kin.
+        `also`: scopes beside the token's. Raises TokenRefused.
         """
-        record = self.record(service, headers)
         agent = self._store.agents.agent(record.agent)
         if agent is None:
             raise TokenRefused(f"the agent of the token {record.key_id} is gone", next_step="sos join --name NAME")

@@ -65,7 +65,7 @@ class McpResource:
         await (await self._loaded()).answer(connection, scope, receive, send)
 
     def _connection(self, headers: dict[bytes, bytes]) -> LocalConnection:
-        return self._callers.connection("bus", headers, own=True, also=_ALSO)
+        return self._callers.connection(self._callers.record("bus", headers), headers, own=True, also=_ALSO)
 
     async def _refuse(self, error: SosError, scope: Scope, send: Send) -> None:
         status, body, headers = of_error(error, os.urandom(8).hex())
