@@ -210,8 +210,8 @@ PROMISES: tuple[Promise, ...] = (
     # Services and HTTP
     Promise("SERVER-001", "`sos serve` runs registry, squad and bus in one process; `--only` runs one of them.", "§8", "kept"),
     Promise("SERVER-002", "Each service has its own URL setting that overrides `SOS_URL`, and one that is down leaves the others working.", "§8", "kept"),
-    Promise("SERVER-003", "Several server processes over one Redis or Valkey serve one deployment behind a load balancer; any of them may be killed.", "§7", "planned"),
-    Promise("SERVER-004", "The generated OpenAPI describes every `/v1` route; every error is an RFC 9457 problem with our code, and generated requests meet no 5xx.", "§8", "open"),
+    Promise("SERVER-003", "Several server processes over one Redis or Valkey serve one deployment behind a load balancer; any of them may be killed.", "§7", "kept"),
+    Promise("SERVER-004", "The generated OpenAPI describes every `/v1` route; every error is an RFC 9457 problem with our code, and generated requests meet no 5xx.", "§8", "kept"),
     Promise("SERVER-005", "A write repeated after a lost reply has one effect.", "§8", "kept"),
     Promise("SERVER-006", "Waiting works by long-poll and by server-sent events, and mail ends the wait.", "§8", "planned"),
     Promise("SERVER-007", "`/healthz`, `/readyz` and `/metrics` answer; `/readyz` fails while the store does.", "§8", "kept"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,7 +79,7 @@ def texts(shell: Shell, name: str) -> list[str]:
     return [entry["text"] for entry in shell.json("inbox", "--as", name)["entries"]]
 
 
-@pytest.mark.promise("SERVER-001", "REDIS-006")
+@pytest.mark.promise("SERVER-003", "REDIS-006")
 def test_several_processes_over_one_database_are_one_bus(deployment: Deployment) -> None:
     aa, bb = deployment.aa, deployment.bb
     waiting = deployment.waiter(bb, "bb")
@@ -87,8 +89,14 @@ def test_several_processes_over_one_database_are_one_bus(deployment: Deployment)
     assert "| please review" in (bb.event("UserPromptSubmit", SESSION) or "")
     assert bb.inside(SESSION).json("reply", sent["id"], "I can take this.")["recipients"] == ["aa"]
     assert texts(aa, "aa") == ["I can take this."]
-    # One process goes: its agents lose nothing, and the rest goes on.
-    assert deployment.second.stop() == 0
+    # What one of them made, each of them knows: a load balancer may ask any.
+    token = (aa.root / "agents" / "aa" / "token.bus").read_text().strip()
+    for serving in (deployment.first, deployment.second):
+        asked = urllib.request.Request(f"{serving.url}/v1/me", headers={"Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            assert json.load(answer)["agent"]["slug"] == "aa"
+    # One of them is killed: its agents lose nothing, and the rest goes on.
+    deployment.second.stop(signal.SIGKILL)
     assert aa.json("send", "--as", "aa", "bb", "while it is away")["durability"] == "disk"
     deployment.second.start()
     assert "| while it is away" in (bb.event("UserPromptSubmit", SESSION) or "")
