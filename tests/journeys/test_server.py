@@ -328,6 +328,15 @@ def test_a_restored_store_is_noticed_by_who_uses_it_from_afar(laptop: Shell, ser
     assert laptop.event("PostToolBatch", SESSION) is None
 
 
+def test_a_server_without_its_redis_says_what_to_look_at(tmp_path: Path) -> None:
+    shell = shell_at(tmp_path / "alone")
+    shell.extra["SOS_STORE"] = "redis://user:secret@127.0.0.1:1/0"
+    ran = shell.run("serve", "--port", "0")
+    assert (ran.code, "secret" in ran.err, "redis-cli PING" in ran.err, "outbox" in ran.err) == (75, False, True, False)
+    shell.extra["SOS_CONVENTIONS"] = "a b"
+    assert "'a b' is no address of a stream" in shell.run("serve", "--port", "0").err
+
+
 def test_a_server_that_cannot_begin_says_why(serving: Serving, tmp_path: Path) -> None:
     other = shell_at(tmp_path / "other")
     ran = other.run("serve", "--json", "--port", serving.port)

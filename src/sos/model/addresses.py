@@ -61,7 +61,7 @@ def parse_convention(text: str) -> Convention:
     rest = text.replace("{agent}", "").replace("{project}", "")
     if not text or len(text) > 200 or not text.isprintable() or any(each in rest for each in "{} "):
         raise InvalidInput(
-            f"{ascii(text)[1:61]} is no address of a stream",
+            f"{text[:60]!a} is no address of a stream",
             next_step="write it like team:{project}:inbox:{agent}, without spaces and other braces",
         )
     return Convention(text)

@@ -7,7 +7,7 @@ import socket
 
 import uvicorn
 
-from sos.model.errors import InvalidInput
+from sos.model.errors import InvalidInput, StoreUnreachable
 from sos.model.tokens import AGENT_SERVICES
 from sos.server import log, operating
 from sos.server.app import Services
@@ -62,7 +62,11 @@ def _store(settings: Settings) -> Store:
         raise InvalidInput(
             "a Redis store needs the extra redis", next_step="uv tool install 'sos-lifeline[server,redis]'"
         ) from error
-    return RedisStore(settings.redis, create=True)
+    try:
+        return RedisStore(settings.redis, create=True)
+    except StoreUnreachable as error:
+        # Here is no outbox to look into.
+        raise StoreUnreachable(error.message, next_step="see that it runs and that SOS_STORE names it: redis-cli PING") from error
 
 
 def _bound(host: str, port: int) -> socket.socket:
