@@ -139,3 +139,11 @@ def test_imports_point_down() -> None:
     assert done.returncode == 0, done.stdout
     rules = (ROOT / ".importlinter").read_text(encoding="utf-8")
     assert "exhaustive = True" in rules
+
+
+def test_what_is_deployed_names_settings_that_there_are() -> None:
+    known = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+    for path in sorted((ROOT / "deploy").iterdir()):
+        named = set(re.findall(r"\bSOS_[A-Z_]+", path.read_text(encoding="utf-8")))
+        assert "SOS_HOME" in named
+        assert [name for name in named if name not in known] == [], path.name
