@@ -67,7 +67,7 @@ def serving(agents: int) -> Iterator[Serving]:
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=os.getcwd()) as folder:
         root = os.path.join(folder, ".sos")
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("SOS_", "CLAUDE"))}
-        environment = {**kept, "HOME": folder, "SOS_HOME": root}
+        environment = {**kept, "HOME": folder, "SOS_HOME": root, "SOS_RATE": "0"}
         subprocess.run([sys.executable, "-m", "sos", "inbox"], env=environment, cwd=folder, check=True, capture_output=True)
         made = Serving(folder, SqliteStore(os.path.join(root, "sos.db"), os.path.join(root, "run")), environment, agents)
         try:

@@ -53,6 +53,8 @@ class Settings(Record):
     #: `SOS_CONVENTIONS`: addresses that agents of `sos serve` read besides the usual, such as `team:{project}:inbox:{agent}`;
     #: commas between several.
     conventions: tuple[Convention, ...] = ()
+    #: `SOS_RATE`: requests a second of one token that a process of `sos serve` answers for long (twice as many at once); 0: all.
+    rate: int = 200
     # Not of the environment: the bus token that was given to this command (`--token-file`).
     token: str | None = None
 
@@ -77,6 +79,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         claude_home=environment.get("CLAUDE_CONFIG_DIR") or os.path.join(user_home, ".claude"),
         global_stream=_spelling(environment.get("SOS_GLOBAL_STREAM") or "agent"),
         conventions=_conventions(environment.get("SOS_CONVENTIONS") or ""),
+        rate=_rate(environment.get("SOS_RATE") or "200"),
         urls=_by_service(environment, "URL", AGENT_SERVICES),
         tokens=_by_service(environment, "TOKEN", (*AGENT_SERVICES, "admin")),
         token_files=_by_service(environment, "TOKEN_FILE", (*AGENT_SERVICES, "admin")),
@@ -98,6 +101,12 @@ def _conventions(value: str) -> tuple[Convention, ...]:
     from sos.model.addresses import parse_convention
 
     return tuple(parse_convention(each.strip()) for each in value.split(",")) if value else ()
+
+
+def _rate(value: str) -> int:
+    if not (value.isdigit() and value.isascii() and len(value) <= 6):
+        raise InvalidInput(f"SOS_RATE={value[:40]!a} is no number of requests", next_step="use 1 to 999999, or 0 for no limit")
+    return int(value)
 
 
 def _port(value: str) -> int:

@@ -71,11 +71,11 @@ class Served:
 
 
 @contextmanager
-def served(world: World, services: Sequence[Service] = AGENT_SERVICES) -> Iterator[Served]:
+def served(world: World, services: Sequence[Service] = AGENT_SERVICES, rate: int = 0) -> Iterator[Served]:
     """Serve a world until the end of the block."""
     urls: Queue[str] = Queue()
     bound = socket.create_server(("127.0.0.1", 0))
-    serving = Serving(Services(world.store, world.clock, services=services), bound, urls.put)
+    serving = Serving(Services(world.store, world.clock, services=services, rate=rate), bound, urls.put)
     thread = threading.Thread(target=lambda: serving.run(sockets=[bound]))
     thread.start()
     try:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from sos.model.errors import StoreUnreachable
+from sos.model.errors import RateLimited, StoreUnreachable
 from sos.model.operations import MAX_BODY, OPERATIONS
 from sos.model.tokens import SERVICES, mint
+from sos.remote.connection import HttpConnection
 from sos.stores.memory.store import MemoryStore
 from sos.testing.world import World
 from tests.faces.served import Answer, Served, served
@@ -161,6 +162,38 @@ def test_a_revoked_token_opens_nothing_at_the_next_request(server: Served) -> No
     assert server.ask("GET", "/v1/me", token=token).status == 200
     assert server.world.store.tokens.revoke(token[8:18], server.world.clock.now())
     refused(server.ask("GET", "/v1/me", token=token), 401, "token_revoked")
+
+
+def test_one_token_is_answered_so_often_and_no_more_and_others_are() -> None:
+    world = World(MemoryStore())
+    with served(world, rate=20) as server:
+        token, other = server.token(), server.token(slug="bb")
+        answers = [server.ask("GET", "/v1/me", token=token) for _ in range(60)]
+        assert {answer.status for answer in answers[:40]} == {200}
+        refused = [answer for answer in answers if answer.status != 200]
+        assert refused
+        assert {(each.status, each.json["code"], each.headers["retry-after"]) for each in refused} == {(429, "rate_limited", "1")}
+        assert server.ask("GET", "/v1/me", token=other).status == 200
+        connection = HttpConnection({"bus": server.url}, {"bus": token}, world.clock)
+        with pytest.raises(RateLimited):
+            all(connection.count("unread") == 0 for _ in range(200))
+        connection.close()
+        time.sleep(0.2)
+        assert server.ask("GET", "/v1/me", token=token).status == 200
+
+
+def test_who_guesses_tokens_is_soon_refused_unheard_and_whose_token_was_good_is_not() -> None:
+    world = World(MemoryStore())
+    with served(world, rate=1000) as server:
+        token = server.token()
+        assert server.ask("GET", "/v1/me", token=token).status == 200
+        guesses = [server.ask("GET", "/v1/me", token=mint("bus").text).status for _ in range(150)]
+        assert set(guesses[:100]) == {401}
+        assert 429 in guesses
+        assert server.ask("GET", "/v1/me", token=token).status == 200
+        late = server.token(slug="bb")
+        assert server.ask("GET", "/v1/me", token=late).status == 429
+        assert server.ask("GET", "/v1/me").status == 429
 
 
 def test_many_wait_at_once_and_each_is_woken_by_its_own_mail(server: Served) -> None:

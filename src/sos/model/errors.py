@@ -316,6 +316,13 @@ class StoreUnreachable(StoreError):
     next_step = "sos outbox"
 
 
+class RateLimited(StoreUnreachable):
+    """More was asked than a server answers one token, or one place that shows wrong ones, in a while."""
+
+    code = "rate_limited"
+    next_step = "ask less often; what was to be sent waits: sos outbox"
+
+
 class StorageFull(StoreUnreachable):
     """The disk is full."""
 

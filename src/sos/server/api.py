@@ -13,6 +13,7 @@ from sos.model.errors import InvalidInput, SosError
 from sos.model.operations import EXPIRES_HEADER, MAX_BODY, MAX_WAIT, OPERATIONS
 from sos.model.plain import made, plain
 from sos.server import log
+from sos.server.callers import Callers, source_of
 from sos.server.problems import JSON, PROBLEM, Refused, of_error, problem
 
 TYPE_CHECKING = False
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from sos.model.operations import Operation
     from sos.model.tokens import Service, TokenRecord
     from sos.ports import Clock, Store
-    from sos.server.callers import Callers
     from sos.server.hub import Hub
     from sos.server.metrics import Metrics
     from sos.server.problems import Headers
@@ -74,7 +74,7 @@ class Api:
             named = operation.name
             arguments = await self._arguments(operation, scope, headers, receive)
             with self._metrics.timed(named):
-                result, record = await self._answer(operation, headers, arguments)
+                result, record = await self._answer(operation, headers, source_of(scope), arguments)
             status, body, kind = 200, wire.dumps(plain(result)).encode(), JSON
             if record.expires_at is not None:
                 extra = [(_EXPIRES, b"%d" % record.expires_at)]
@@ -127,24 +127,26 @@ class Api:
         return {**operation.defaults, **found}
 
     async def _answer(
-        self, operation: Operation, headers: dict[bytes, bytes], arguments: dict[str, Any]
+        self, operation: Operation, headers: dict[bytes, bytes], source: str, arguments: dict[str, Any]
     ) -> tuple[Any, TokenRecord]:
         """What was asked for, and the token that was shown."""
         loop = asyncio.get_running_loop()
         if operation.name == "wait":
-            connection, record = await loop.run_in_executor(self._workers, self._connection, operation, headers)
+            connection, record = await loop.run_in_executor(self._workers, self._connection, operation, headers, source)
             return await self._wait(connection, arguments["seconds"]), record
-        return await loop.run_in_executor(self._workers, self._run, operation, headers, arguments)
+        return await loop.run_in_executor(self._workers, self._run, operation, headers, source, arguments)
 
-    def _connection(self, operation: Operation, headers: dict[bytes, bytes]) -> tuple[LocalConnection, TokenRecord]:
-        record = self._callers.record(operation.service, headers)
+    def _connection(self, operation: Operation, headers: dict[bytes, bytes], source: str) -> tuple[LocalConnection, TokenRecord]:
+        record = self._callers.record(operation.service, headers, source)
         return self._callers.connection(record, headers), record
 
-    def _run(self, operation: Operation, headers: dict[bytes, bytes], arguments: dict[str, Any]) -> tuple[Any, TokenRecord]:
+    def _run(
+        self, operation: Operation, headers: dict[bytes, bytes], source: str, arguments: dict[str, Any]
+    ) -> tuple[Any, TokenRecord]:
         if operation.service == "join":
-            record = self._callers.record("join", headers)
+            record = self._callers.record("join", headers, source)
             return enrolling.invited(self._store, record, **arguments, now=self._clock.now()), record
-        connection, record = self._connection(operation, headers)
+        connection, record = self._connection(operation, headers, source)
         if operation.name == "look":
             tokens.warn(self._store, record, self._clock.now())
         return getattr(connection, operation.name)(**arguments), record

@@ -49,6 +49,7 @@ class Services:
         hosts: Iterable[str] = LOOPBACK,
         spelling: GlobalSpelling = "agent",
         conventions: Sequence[Convention] = (),
+        rate: int = 0,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -58,7 +59,7 @@ class Services:
         self._clockwork = Clockwork(store, clock)
         self._gathering = Gathering(store, clock, self.hub, conventions)
         self._services = services
-        callers = Callers(store, clock, spelling, conventions)
+        callers = Callers(store, clock, spelling, conventions, rate)
         api = Api(store, clock, self.hub, self._workers, self._metrics, callers, services)
         self._mcp = McpResource(callers, clock, self._workers, self._metrics)
         routes = [

@@ -34,6 +34,7 @@ _REFUSALS = {
     "415": "not JSON by its type",
     "421": "another host's name",
     "422": "not of its form",
+    "429": "asked too often",
     "431": "too long a head",
     "503": "the store does not answer",
     "507": "the disk is full",

@@ -8,6 +8,7 @@ from sos.model.errors import (
     Forbidden,
     InvalidInput,
     NotFound,
+    RateLimited,
     SosError,
     StorageFull,
     StoreUnreachable,
@@ -32,6 +33,7 @@ _STATUS: tuple[tuple[type[SosError], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
     (StorageFull, 507),
+    (RateLimited, 429),
     (StoreUnreachable, 503),
     (SosError, 500),
 )
@@ -73,6 +75,6 @@ def of_error(error: SosError, request: str) -> tuple[int, bytes, Headers]:
     headers: list[tuple[bytes, bytes]] = []
     if status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="sos"'))
-    if status == 503:
+    if status in {429, 503}:
         headers.append((b"retry-after", b"1"))
     return status, problem(status, error.code, error.message, error.next_step, request), headers

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 
 from sos.model.errors import SosError
 from sos.model.tokens import AGENT_SCOPES
+from sos.server.callers import source_of
 from sos.server.problems import PROBLEM, of_error, problem
 from sos.tools import protocol
 
@@ -58,14 +59,16 @@ class McpResource:
             await _answer(send, 405, body, [(b"allow", b"POST")])
             return
         try:
-            connection = await asyncio.get_running_loop().run_in_executor(self._workers, self._connection, headers)
+            connection = await asyncio.get_running_loop().run_in_executor(
+                self._workers, self._connection, headers, source_of(scope)
+            )
         except SosError as error:
             await self._refuse(error, scope, send)
             return
         await (await self._loaded()).answer(connection, scope, receive, send)
 
-    def _connection(self, headers: dict[bytes, bytes]) -> LocalConnection:
-        return self._callers.connection(self._callers.record("bus", headers), headers, own=True, also=_ALSO)
+    def _connection(self, headers: dict[bytes, bytes], source: str) -> LocalConnection:
+        return self._callers.connection(self._callers.record("bus", headers, source), headers, own=True, also=_ALSO)
 
     async def _refuse(self, error: SosError, scope: Scope, send: Send) -> None:
         status, body, headers = of_error(error, os.urandom(8).hex())

@@ -43,6 +43,7 @@ def serve(settings: Settings, only: Sequence[Service], hosts: Sequence[str], rea
             hosts=named,
             spelling=settings.global_stream,
             conventions=settings.conventions,
+            rate=settings.rate,
         )
         with _bound(settings.host, settings.port) as bound:
             serving = Serving(services, bound, ready)
