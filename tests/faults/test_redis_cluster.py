@@ -290,11 +290,14 @@ def test_where_a_cluster_goes_on_without_a_node_our_mail_does_and_what_stood_the
         server.client().config_set("cluster-require-full-coverage", "no")
     away.kill()
     wait_until(lambda: "fail" in ground.cluster.ask(ours, "NODES"), "nobody has noticed")
+    begun = time.monotonic()
+    assert world.store.mail.post([world.parcel("in good time")])[0].duplicate is False
+    assert time.monotonic() - begun < 2.5  # of the 5 s of a call
     short = RedisStore(ground.cluster.url(0), call_seconds=1)
     here = World.__new__(World)
     here.clock, here.store = world.clock, short
     here.send("all the same")
-    assert here.texts() == ["all the same"]
+    assert here.texts() == ["in good time", "all the same"]
     agent = short.agents.agent(BB)
     assert agent is not None
     with pytest.raises(StoreUnreachable):

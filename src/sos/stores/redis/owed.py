@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PATIENCE = 10 * SECOND
 """Milliseconds that whoever wrote it down is given: twice as long as a call."""
 
+AT_ONCE = 0.5
+"""Seconds that a sender spends on copies: its receipt waits for them, and where a node is away that must not be for long."""
+
 
 class Owed:
     """Does what is owed. Nothing outside a Cluster."""
@@ -37,7 +40,8 @@ class Owed:
             return
         messages = [each.message for each in posted if not each.duplicate and each.seq]
         try:
-            self._copied(each for each in messages if each.assurance != "claimed")
+            with self._server.within(AT_ONCE):
+                self._copied(each for each in messages if each.assurance != "claimed")
         except StoreError:
             return  # the messages are stored, and so their sender must hear
 

@@ -225,6 +225,17 @@ class Server:
         finally:
             self._local.ends = before
 
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """What is inside may take so long at most, of the time that its call has."""
+        before = getattr(self._local, "ends", None)
+        ends = time.monotonic() + seconds
+        self._local.ends = ends if before is None else min(before, ends)
+        try:
+            yield
+        finally:
+            self._local.ends = before
+
     def _tried(self, request: bytes, unknown: Callable[[], bytes], pool: Callable[[], Any] | None = None) -> tuple[Any, bool]:
         """`unknown`: what to say instead where the server does not know the script: a new one, or one that was restarted.
 
