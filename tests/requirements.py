@@ -371,7 +371,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("PERF-008", "From send to handler in another idle process takes the commit + 1 ms at p99, embedded.", "§14", "planned", "bench/wake.py"),
     Promise("PERF-009", "From send to handler through the server takes ≤ 10 ms at p99.", "§14", "planned", "bench/wake_server.py"),
     Promise("PERF-010", "Durable sends over HTTP by 64 clients reach ≥ 0.40 (SQLite) and ≥ 0.35 (Redis) of the same server's no-op, p99 ≤ 20 ms.", "§14", "open", "bench/http_send.py"),
-    Promise("PERF-011", "Durable sends on Redis with 50 in flight reach ≥ 0.5 × `redis-benchmark -c 50 -P 1` at the same fsync.", "§14", "planned", "bench/redis_send.py"),
+    Promise("PERF-011", "Durable sends on Redis with 50 in flight reach ≥ 0.5 × `redis-benchmark -c 50 -P 1` at the same fsync.", "§14", "open", "bench/redis_send.py"),
     Promise("PERF-012", "The inbox keys of 100,000 idle agents on Redis take ≤ 60 MB.", "§14", "kept", "bench/redis_memory.py"),
     Promise("PERF-013", "A server process parks 10,000 waiting clients at ≤ 20 KB each and ≤ 1 % idle CPU; one wake p99 ≤ 10 ms, a broadcast to all ≤ 2 s.", "§14", "planned", "bench/parked.py"),
     Promise("PERF-014", "An inbox read at 10^6 consumed messages takes ≤ 1.2 × as long as at none, and at 100,000 agents ≤ 1.2 × as long as at 10.", "§14", "kept", "bench/inbox_read.py"),
