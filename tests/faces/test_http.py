@@ -182,9 +182,10 @@ def test_one_token_is_answered_so_often_and_no_more_and_others_are() -> None:
         assert server.ask("GET", "/v1/me", token=token).status == 200
 
 
-def test_who_guesses_tokens_is_soon_refused_unheard_and_whose_token_was_good_is_not() -> None:
+@pytest.mark.parametrize("rate", [1000, 0])
+def test_who_guesses_tokens_is_soon_refused_unheard_and_whose_token_was_good_is_not(rate: int) -> None:
     world = World(MemoryStore())
-    with served(world, rate=1000) as server:
+    with served(world, rate=rate) as server:
         token = server.token()
         assert server.ask("GET", "/v1/me", token=token).status == 200
         guesses = [server.ask("GET", "/v1/me", token=mint("bus").text).status for _ in range(150)]

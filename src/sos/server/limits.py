@@ -27,13 +27,11 @@ class Limits:
 
     def take(self, key: Hashable) -> bool:
         """Take one from a bucket; False where it is empty."""
-        if self._rate <= 0:
-            return True
         with self._lock:
             now = self._clock()
             left = self._filled(key, now)
-            allowed = left >= 1
-            self._left[key] = (left - allowed, now)
+            allowed = self._rate <= 0 or left >= 1
+            self._left[key] = (max(left - allowed, 0.0), now)  # also where there is no limit: `knows` asks for it
             self._left.move_to_end(key)
             if len(self._left) > MOST:
                 self._left.popitem(last=False)
