@@ -183,6 +183,16 @@ def test_a_command_renews_the_agents_tokens_and_a_hook_warns_where_none_has(lapt
     assert sorted(token["service"] for token in kept if token["revoked_at"] is None) == ["bus", "registry", "squad"]
 
 
+@pytest.mark.promise("TOKEN-012")
+def test_a_call_of_a_tool_renews_the_agents_tokens_as_well(laptop: Shell, serving: Serving) -> None:
+    token = laptop.root / "agents" / "bb" / "token.bus"
+    before = token.read_text()
+    _ages(serving, 50 * HOUR)
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "whoami", "arguments": {}}}
+    assert '"isError": false' in laptop.run("mcp", "--as", "bb", stdin=json.dumps(call) + "\n").out
+    assert token.read_text() != before
+
+
 @pytest.mark.promise("TOKEN-011", "NAME-005", "PRESENCE-005")
 def test_an_invitation_is_for_one_name_one_installation_and_one_use(serving: Serving, tmp_path: Path) -> None:
     one, two = shell_at(tmp_path / "one"), shell_at(tmp_path / "two")
