@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from sos.core import access
+from sos.core.outgoing import Outgoing
 from sos.model.agents import Myself
 from sos.model.deliveries import DAMAGED
-from sos.model.errors import Conflict, Forbidden, InvalidInput, NobodyHere, UnknownMessage
+from sos.model.errors import Forbidden, InvalidInput, NobodyHere, UnknownMessage
 from sos.model.names import OPERATOR, Slug, label
 from sos.model.tokens import ADMIN
 from sos.model.transitions import Ack, Kill, Requeue, Surface
@@ -14,123 +15,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sos.model.addresses import Convention, GlobalSpelling
     from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining, Peer
     from sos.model.attention import Attention
     from sos.model.deliveries import Entry, Story, View
     from sos.model.findings import Answer
     from sos.model.ids import MessageId
-    from sos.model.messages import Assurance, Draft, Receipt
     from sos.model.skills import Skill
     from sos.model.times import Millis
     from sos.model.tokens import KnownToken, TokenRecord
     from sos.model.turns import Look, Mark
-    from sos.ports import Clock, Store
 
 
-class LocalConnection:
+class LocalConnection(Outgoing):
     """The bus as `me` sees it. `session`: the body that acts; empty for a terminal of the operator's.
 
     Only the recipient's own body changes a delivery: `own` says whether this one is. `scopes` are those of the token that was
     shown: what they do not name is refused with ScopeMissing. `conventions`: addresses that it reads besides the usual.
     """
-
-    def __init__(
-        self,
-        store: Store,
-        me: Agent,
-        clock: Clock,
-        session: str = "",
-        *,
-        scopes: tuple[str, ...],
-        own: bool = True,
-        spelling: GlobalSpelling = "agent",
-        assurance: Assurance = "same-user",
-        conventions: Sequence[Convention] = (),
-    ) -> None:
-        self.store = store
-        self._conventions = conventions
-        self._spelling = spelling
-        self._assurance = assurance
-        self.me = me
-        self.scopes = scopes
-        self.clock = clock
-        self.session = session
-        self.own = own
-
-    @property
-    def slug(self) -> Slug:
-        """The agent's."""
-        return self.me.slug
-
-    # --- out ----------------------------------------------------------------------------------------------------------
-
-    def send(self, draft: Draft) -> Receipt:
-        """Send to one agent. See `core.sending`."""
-        from sos.core import sending
-
-        access.allow(self.scopes, "send:project", "send:any-project")
-        now = self.clock.now()
-        parcel = sending.parcel_for(self.store, self.me, draft, now, self._spelling, self._sees_over_a_wire)
-        if parcel.project != self.me.project and parcel.recipients != (OPERATOR,):
-            access.allow(self.scopes, "send:any-project")
-        return sending.send(self.store, parcel.replace(assurance=self._assurance), now)
-
-    def _sees_over_a_wire(self, agent: Agent) -> bool:
-        """Who shares the store's file knows who is in it; anybody else must not tell a foreign agent from an absent one."""
-        return self._assurance == "same-user" or self._sees(agent)
-
-    def _sees(self, agent: Agent) -> bool:
-        """Whether this agent may know of another: of its own project, the operator, or with the right to send to any project."""
-        near = agent.project == self.me.project or OPERATOR in {agent.slug, self.me.slug}
-        return near or "send:any-project" in self.scopes or ADMIN in self.scopes
-
-    def broadcast(self, draft: Draft, squad: str | None = None) -> Receipt:
-        """Send to everybody of the project, or of a squad of it, or (`EVERYWHERE`) of all projects."""
-        from sos.core import sending
-
-        access.allow(self.scopes, ADMIN if squad == sending.EVERYWHERE else "broadcast:project")
-        now = self.clock.now()
-        parcel = sending.broadcast_parcel(self.store, self.me, draft, now, squad).replace(assurance=self._assurance)
-        return sending.send(self.store, parcel, now)
-
-    def reply(self, answered: MessageId, draft: Draft, sender: str | None = None) -> Receipt:
-        """Answer a message of the own inbox; that closes a request. `draft.to` is filled here. Raises TooManyHops."""
-        from sos.core import sending
-
-        access.allow(self.scopes, "inbox:self")
-        entry = self._meant(answered, sender)
-        found = entry.message
-        if entry.damaged:
-            raise InvalidInput("the stored row of that message is damaged: nobody knows who sent it")
-        if found.assurance == "claimed":
-            raise InvalidInput("the sender of that message is only claimed: there is nobody sure to answer to")
-        # One hop more than what it answers, whoever answers: so two that answer each other by themselves die down.
-        filled = {"to": found.sender, "in_reply_to": answered, "thread": found.thread, "hops": found.hops + 1}
-        answer = draft.replace(kind="reply", **filled)
-        access.allow(self.scopes, "send:project", "send:any-project")
-        now = self.clock.now()
-        # Whoever wrote may be answered, whatever project it is of.
-        parcel = sending.parcel_for(self.store, self.me, answer, now, self._spelling)
-        return sending.send(self.store, parcel.replace(assurance=self._assurance), now)
-
-    def ack(self, ids: Sequence[MessageId], sender: str | None = None) -> list[Entry]:
-        """Acknowledge messages of the own inbox."""
-        self._require_own()
-        action = Ack(at=self.clock.now(), body=self.session)
-        return self.store.mail.apply(self.me.slug, [(self._meant(each, sender).message.seq, action) for each in ids])
-
-    def _meant(self, identifier: MessageId, sender: str | None = None) -> Entry:
-        """The one message that an id names here. Raises UnknownMessage; Conflict where several senders used the id."""
-        found = [entry for entry in self.store.mail.find(self.me.slug, [identifier]) if sender in {None, entry.message.sender}]
-        # A foreign entry may carry the id of a message that somebody truly sent: the true one is meant.
-        found = [entry for entry in found if entry.message.assurance != "claimed"] or found
-        if not found:
-            raise UnknownMessage(f"no message {identifier} from {ascii(sender)[1:-1]}")
-        if len(found) > 1:
-            names = ", ".join(entry.message.sender for entry in found)
-            raise Conflict(f"{len(found)} messages here have the id {identifier}: from {names}", next_step="add --from SENDER")
-        return found[0]
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
@@ -161,6 +62,12 @@ class LocalConnection:
             return self.store.mail.find(self.me.slug, ids)
         self._fetch()
         return self.store.mail.entries(self.me.slug, "unread", limit)
+
+    def ack(self, ids: Sequence[MessageId], sender: str | None = None) -> list[Entry]:
+        """Acknowledge messages of the own inbox."""
+        self._require_own()
+        action = Ack(at=self.clock.now(), body=self.session)
+        return self.store.mail.apply(self.me.slug, [(self._meant(each, sender).message.seq, action) for each in ids])
 
     def mark_read(self, entries: Sequence[Entry]) -> None:
         """Mark what was shown in the agent's own body. Anybody else's read is a peek, and this does nothing.
@@ -389,11 +296,3 @@ class LocalConnection:
     def copy(self, path: str) -> int:
         """Copy the store to a new file; its bytes. See `ports.Store.copy`."""
         return self.store.copy(path)
-
-    def _require_own(self) -> None:
-        access.allow(self.scopes, "inbox:self")
-        if not self.own:
-            raise Forbidden(
-                f"only {self.me.slug} itself changes what stands in its inbox; this is a look from outside",
-                next_step="run it inside the agent's own session",
-            )

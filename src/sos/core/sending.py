@@ -6,15 +6,16 @@ from sos.model.addresses import broadcast_address, inbox_address, squad_address
 from sos.model.errors import Forbidden, InvalidInput, NoRecipients, UnknownAgent, UnknownMessage
 from sos.model.messages import DEADLINES, Receipt, ack_for_in, checked, request_id_in
 from sos.model.names import OPERATOR, Slug, address_name, label
-from sos.model.parcels import Parcel
+from sos.model.parcels import Parcel, is_call_for_help
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sos.model.addresses import Address, GlobalSpelling
     from sos.model.agents import Agent
     from sos.model.messages import Draft, Told
+    from sos.model.parcels import Posted
     from sos.model.times import Millis
     from sos.ports import Store
 
@@ -113,10 +114,27 @@ def broadcast_parcel(store: Store, me: Agent, draft: Draft, now: Millis, squad: 
 
 def send(store: Store, parcel: Parcel, now: Millis) -> Receipt:
     """Store a parcel durably and say where it is and how its recipients are."""
-    posted, recipients = store.mail.post([parcel])[0], parcel.recipients
-    message = posted.message
+    return _receipt(store, store.mail.post([parcel])[0], now)
+
+
+def send_each(store: Store, parcels: Sequence[Parcel], now: Millis) -> list[Receipt | Exception]:
+    """`send` of several senders at once, which share what it costs; what one was refused for touches no other."""
+    outcomes: list[Receipt | Exception] = []
+    # A call for help is stored on a full disk too, by itself: others there are refused together.
+    waiting = [None if len(parcels) == 1 or is_call_for_help(parcel) else store.mail.submit(parcel) for parcel in parcels]
+    for parcel, future in zip(parcels, waiting, strict=True):
+        try:
+            outcomes.append(_receipt(store, store.mail.post([parcel])[0] if future is None else future.result(), now))
+        except Exception as error:  # noqa: BLE001  # each belongs to the one who asked
+            outcomes.append(error)
+    return outcomes
+
+
+def _receipt(store: Store, posted: Posted, now: Millis) -> Receipt:
+    message, recipients = posted.message, posted.parcel.recipients
     if posted.duplicate:  # the same receipt as before, whoever came or left since
-        recipients = tuple(store.mail.story(message.id, Slug(parcel.sender), Slug(parcel.sender)).deliveries)
+        sender = Slug(message.sender)
+        recipients = tuple(store.mail.story(message.id, sender, sender).deliveries)
     return Receipt(
         id=message.id,
         to=message.to,
@@ -126,7 +144,7 @@ def send(store: Store, parcel: Parcel, now: Millis) -> Receipt:
         inbox_depth=posted.depth,
         hearing={slug: hearing(store, slug, now) for slug in recipients[:20]},
         deadline=message.deadline,
-        told=None if message.deadline is None else _told(store, Slug(parcel.sender)),
+        told=None if message.deadline is None else _told(store, Slug(message.sender)),
     )
 
 

@@ -14,12 +14,12 @@ from sos.model.operations import EXPIRES_HEADER, MAX_BODY, MAX_WAIT, OPERATIONS
 from sos.model.plain import made, plain
 from sos.server import log
 from sos.server.callers import Callers, source_of
+from sos.server.lots import Outbound
 from sos.server.problems import JSON, PROBLEM, Refused, of_error, problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from concurrent.futures import Executor
     from typing import Any
 
     from starlette.types import Receive, Scope, Send
@@ -29,10 +29,13 @@ if TYPE_CHECKING:
     from sos.model.tokens import Service, TokenRecord
     from sos.ports import Clock, Store
     from sos.server.hub import Hub
+    from sos.server.lots import Lots
     from sos.server.metrics import Metrics
     from sos.server.problems import Headers
 
 _EXPIRES = EXPIRES_HEADER.lower().encode()
+SENDS = frozenset(("send", "reply", "broadcast"))
+"""Operations that end in one parcel, which is stored with others."""
 MAX_DRAINED = 16 * MAX_BODY
 MAX_LIST = 1000
 """Entries that one request lists at most."""
@@ -46,7 +49,7 @@ class Api:
         store: Store,
         clock: Clock,
         hub: Hub,
-        workers: Executor,
+        lots: Lots,
         metrics: Metrics,
         callers: Callers,
         services: Sequence[Service],
@@ -54,9 +57,9 @@ class Api:
         self._store = store
         self._clock = clock
         self._hub = hub
-        self._workers = workers
         self._metrics = metrics
         self._callers = callers
+        self._lots = lots
         self._routes: dict[str, dict[str, Operation]] = {}
         for each in OPERATIONS:
             # Who invites and who is invited asks the registry.
@@ -130,11 +133,10 @@ class Api:
         self, operation: Operation, headers: dict[bytes, bytes], source: str, arguments: dict[str, Any]
     ) -> tuple[Any, TokenRecord]:
         """What was asked for, and the token that was shown."""
-        loop = asyncio.get_running_loop()
         if operation.name == "wait":
-            connection, record = await loop.run_in_executor(self._workers, self._connection, operation, headers, source)
+            connection, record = await self._lots.do(lambda: self._connection(operation, headers, source))
             return await self._wait(connection, arguments["seconds"]), record
-        return await loop.run_in_executor(self._workers, self._run, operation, headers, source, arguments)
+        return await self._lots.do(lambda: self._run(operation, headers, source, arguments))  # type: ignore[no-any-return]
 
     def _connection(self, operation: Operation, headers: dict[bytes, bytes], source: str) -> tuple[LocalConnection, TokenRecord]:
         record = self._callers.record(operation.service, headers, source)
@@ -147,6 +149,8 @@ class Api:
             record = self._callers.record("join", headers, source)
             return enrolling.invited(self._store, record, **arguments, now=self._clock.now()), record
         connection, record = self._connection(operation, headers, source)
+        if operation.name in SENDS:
+            return Outbound(getattr(connection, f"{operation.name}_parcel")(**arguments), record)
         if operation.name == "look":
             tokens.warn(self._store, record, self._clock.now())
         return getattr(connection, operation.name)(**arguments), record
@@ -154,9 +158,8 @@ class Api:
     async def _wait(self, connection: LocalConnection, seconds: float) -> bool:
         if not 0 <= seconds <= MAX_WAIT:
             raise InvalidInput(f"one request waits at most {MAX_WAIT:g} s", next_step="wait for less, and ask again")
-        loop = asyncio.get_running_loop()
         with self._hub.waiter(connection.me.slug) as rung:
-            if await loop.run_in_executor(self._workers, connection.count, "unread"):
+            if await self._lots.do(lambda: connection.count("unread")):
                 return True
             try:
                 async with asyncio.timeout(seconds):

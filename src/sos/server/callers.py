@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sos.core.access import identify
 from sos.core.connection import LocalConnection
 from sos.model.errors import InvalidInput, RateLimited, TokenRefused, Unauthenticated
@@ -100,7 +102,7 @@ def _shown(service: Service, headers: Heads) -> Token:
     scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise TokenRefused(f"no token was shown; the {service} needs one", next_step="sos token where")
-    return parse_token(token)
+    return _parsed(token)
 
 
 def _session(value: bytes | None) -> str:
@@ -109,3 +111,9 @@ def _session(value: bytes | None) -> str:
     if not (0 < len(name) <= MAX_SESSION and name.isascii() and name.isprintable() and " " not in name):
         raise InvalidInput(f"a session is 1 to {MAX_SESSION} printable characters")
     return "" if name == NO_SESSION else name
+
+
+@lru_cache(10_000)
+def _parsed(text: str) -> Token:
+    """A token that was shown before need not be proven free of typing errors again. What it opens is asked anew each time."""
+    return parse_token(text)

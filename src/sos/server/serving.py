@@ -10,7 +10,7 @@ import uvicorn
 from sos.model.errors import InvalidInput, StoreUnreachable
 from sos.model.tokens import AGENT_SERVICES
 from sos.server import log, operating
-from sos.server.app import Services
+from sos.server.app import WORKERS, Services
 from sos.server.guard import LOOPBACK
 from sos.wiring.local import SystemClock, open_store
 
@@ -44,6 +44,7 @@ def serve(settings: Settings, only: Sequence[Service], hosts: Sequence[str], rea
             spelling=settings.global_stream,
             conventions=settings.conventions,
             rate=settings.rate,
+            at_once=1 if settings.redis is None else WORKERS,
         )
         with _bound(settings.host, settings.port) as bound:
             serving = Serving(services, bound, ready)

@@ -63,10 +63,10 @@ class SqliteMailbox:
 
     def post(self, parcels: Sequence[Parcel]) -> list[Posted]:
         """See `ports.Mailbox.post`. Single parcels of several threads at once are committed together."""
-        if len(parcels) == 1 and (self._database.is_busy() or (self._group is not None and self._group.is_busy())):
-            return [self.submit(parcels[0]).result()]
         if all(is_call_for_help(parcel) for parcel in parcels):
             return self._ballast.saving(lambda: self._post(parcels))
+        if len(parcels) == 1 and (self._database.is_busy() or (self._group is not None and self._group.is_busy())):
+            return [self.submit(parcels[0]).result()]
         self._ballast.require()
         return self._post(parcels)
 
