@@ -97,7 +97,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("TOKEN-014", "An operation whose scope the token lacks is refused, and an agent's token never carries `admin`.", "§5", "kept"),
     Promise("TOKEN-015", "The project comes from the token: what is another project's gets the same answer as what does not exist, save that a slug is taken.", "§5", "open"),
     Promise("TOKEN-016", "Embedded agents may send to any project.", "§5", "kept"),
-    Promise("TOKEN-017", "Over a server, sending to another project needs `send:any-project` from `sos token grant`.", "§5", "open"),
+    Promise("TOKEN-017", "Over a server, sending to another project needs `send:any-project` from `sos token grant`.", "§5", "kept"),
     Promise("TOKEN-018", "`sos token import` takes the `sk-bus-…` token of an older deployment.", "§5", "kept"),
     Promise("TOKEN-019", "The token that an SDK agent is made with counts before every other place.", "§5", "planned"),
 
@@ -348,11 +348,11 @@ PROMISES: tuple[Promise, ...] = (
     # Squad
     Promise("SQUAD-001", "A skill is a full descriptor, given by flags, and comes back unchanged.", "§13", "kept"),
     Promise("SQUAD-002", "A skill belongs to an agent and a project; nobody else can replace or remove it.", "§13", "kept"),
-    Promise("SQUAD-003", "Search by label, text and role finds only what is allowed, with the owner's presence and hearing.", "§13", "planned"),
-    Promise("SQUAD-004", "A skill can be given by a TOML file or by the flat front matter of a `SKILL.md`.", "§13", "planned"),
-    Promise("TASK-001", "Of any number of claims on a task at once one wins, with a lease and a fencing token.", "§13", "planned"),
-    Promise("TASK-002", "Renewal, completion, failure and cancellation under a stale claim are refused, and a dead owner's task comes back to be claimed when its lease lapses.", "§13", "planned"),
-    Promise("TASK-003", "Creating a task again under the same idempotency key gives the same task; a blocked one cannot be claimed until what blocks it is done.", "§13", "planned"),
+    Promise("SQUAD-003", "Search by label, text and role finds only what is allowed, with the owner's presence and hearing.", "§13", "kept"),
+    Promise("SQUAD-004", "A skill can be given by a TOML file or by the flat front matter of a `SKILL.md`.", "§13", "kept"),
+    Promise("TASK-001", "Of any number of claims on a task at once one wins, with a lease and a fencing token.", "§13", "kept"),
+    Promise("TASK-002", "Renewal, completion, failure and cancellation under a stale claim are refused, and a dead owner's task comes back to be claimed when its lease lapses.", "§13", "kept"),
+    Promise("TASK-003", "Creating a task again under the same idempotency key gives the same task; a blocked one cannot be claimed until what blocks it is done.", "§13", "kept"),
 
     # Faults made on purpose
     Promise("FAULT-001", "One public judge (`sos.testing.oracle`) finds each broken rule of a fault trial by name: lost, invented, doubled, changed, hidden, out of order, undone, a second effect, a stale ack.", "§14", "kept"),

@@ -17,17 +17,20 @@ from sos.ports import Store
 from sos.ports.connection import Connection
 from sos.remote.connection import HttpConnection
 from sos.stores.memory.store import MemoryStore
+from sos.stores.redis.store import RedisStore
 from sos.stores.sqlite.store import SqliteStore
-from sos.testing.connections import ConnectionContract
+from sos.testing.connections import Connected, ConnectionContract
+from sos.testing.tasks import TaskConnectionContract
 from sos.testing.world import World
 from tests.faces.served import served
+from tests.servers import RunningServer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sos.testing.connections import Tokens
 
 
-class TestLocal(ConnectionContract):
+class Local(Connected):
     assurance = "same-user"
     sees_all = True
 
@@ -41,7 +44,16 @@ class TestLocal(ConnectionContract):
         return LocalConnection(world.store, agent, world.clock, session, scopes=embedded_scopes(record), own=own)
 
 
-class OverHttp(ConnectionContract):
+class TestLocal(Local, ConnectionContract):
+    pass
+
+
+@pytest.mark.promise("TASK-001", "TASK-002", "TASK-003")
+class TestLocalTasks(Local, TaskConnectionContract):
+    pass
+
+
+class OverHttp(Connected):
     """Each world has a server of its own; a fixture ends them."""
 
     assurance = "token"
@@ -62,12 +74,21 @@ class OverHttp(ConnectionContract):
         return made
 
 
-class TestHttpOverMemory(OverHttp):
+class OverMemory(OverHttp):
     def make_store(self) -> Store:
         return MemoryStore()
 
 
-class TestHttpOverSqlite(OverHttp):
+class TestHttpOverMemory(OverMemory, ConnectionContract):
+    pass
+
+
+@pytest.mark.promise("TASK-001", "TASK-002", "TASK-003")
+class TestTasksOverMemory(OverMemory, TaskConnectionContract):
+    pass
+
+
+class OverSqlite(OverHttp):
     @pytest.fixture(autouse=True)
     def _folder(self) -> Iterator[None]:
         self.folder = Path(tempfile.mkdtemp())
@@ -76,3 +97,35 @@ class TestHttpOverSqlite(OverHttp):
 
     def make_store(self) -> Store:
         return SqliteStore(str(self.folder / "sos.db"), str(self.folder / "run"), create=True)
+
+
+class TestHttpOverSqlite(OverSqlite, ConnectionContract):
+    pass
+
+
+@pytest.mark.promise("TASK-001", "TASK-002", "TASK-003")
+class TestTasksOverSqlite(OverSqlite, TaskConnectionContract):
+    pass
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunningServer]:
+    made = RunningServer("valkey")
+    yield made
+    made.remove()
+
+
+class OverRedis(OverHttp):
+    @pytest.fixture(autouse=True)
+    def _server(self, server: RunningServer) -> None:
+        self.server = server
+
+    def make_store(self) -> Store:
+        store = RedisStore(self.server.url(self.server.fresh()), create=True)
+        self.stack.callback(store.close)  # after the server over it, which is entered later
+        return store
+
+
+@pytest.mark.promise("TASK-001", "TASK-002", "TASK-003")
+class TestTasksOverRedis(OverRedis, TaskConnectionContract):
+    pass

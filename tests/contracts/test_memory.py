@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sos.stores.memory.store import MemoryStore
-from sos.testing import contracts, directories, foreign, keeping, together, views
+from sos.testing import contracts, directories, foreign, keeping, tasks, together, views
 
 pytestmark = pytest.mark.promise("STORE-001")
 
@@ -28,6 +28,10 @@ class TestLease(OverMemory, contracts.LeaseContract):
 
 
 class TestTime(OverMemory, contracts.TimeContract):
+    pass
+
+
+class TestTasks(OverMemory, tasks.TaskStoreContract):
     pass
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sos.stores.redis.store import RedisStore
-from sos.testing import contracts, directories, foreign, keeping, together, views
+from sos.testing import contracts, directories, foreign, keeping, tasks, together, views
 from tests.servers import BEHIND, CLUSTERED, KINDS, Clustered, RunningServer, Watched, started
 
 pytestmark = pytest.mark.promise("STORE-001", "REDIS-001", "REDIS-002")
@@ -65,6 +65,10 @@ class TestTokens(OverRedis, directories.TokenContract):
 
 
 class TestSkills(OverRedis, directories.SkillContract):
+    pass
+
+
+class TestTasks(OverRedis, tasks.TaskStoreContract):
     pass
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from sos.stores.sqlite.store import SqliteStore
-from sos.testing import contracts, directories, foreign, keeping, together, views
+from sos.testing import contracts, directories, foreign, keeping, tasks, together, views
 from sos.testing.streams import EVERYBODY
 
 pytestmark = pytest.mark.promise("STORE-001")
@@ -60,6 +60,10 @@ class TestTokens(OverSqlite, directories.TokenContract):
 
 
 class TestSkills(OverSqlite, directories.SkillContract):
+    pass
+
+
+class TestTasks(OverSqlite, tasks.TaskStoreContract):
     pass
 
 

@@ -74,6 +74,9 @@ def test_the_official_client_sends_reads_and_answers(server: Served, era: Era) -
         assert "request from aa (token)" in text_of(read.content[0])
         assert (await client.call_tool("inbox", {})).structured_content["unread"] == 0
         assert (await client.call_tool("reply", {"id": entry["id"], "text": "done"})).structured_content["recipients"] == ["aa"]
+        (task,) = (await client.call_tool("tasks", {"do": "add", "title": "look"})).structured_content["tasks"]
+        (claimed,) = (await client.call_tool("tasks", {"do": "claim", "id": task["id"]})).structured_content["tasks"]
+        assert (claimed["owner"], claimed["fence"]) == ("bb", 1)
         story = (await client.call_tool("trace", {"id": entry["id"]})).structured_content
         assert [fact["kind"] for fact in story["deliveries"][0]["facts"]] == ["accepted", "stored", "surfaced", "replied"]
 

@@ -98,6 +98,25 @@ def test_a_fresh_agent_is_told_its_four_answers_and_can_open_the_guide(shell: Sh
     as_client(shell, era, looks, "--as", "aa")
 
 
+@pytest.mark.promise("MCP-005", "TASK-001")
+def test_a_task_is_given_claimed_and_done(shell: Shell) -> None:
+    async def gives(client: Client) -> None:
+        given = await client.call_tool("tasks", {"do": "add", "title": "look", "for": "bb", "text": "at\u202e it"})
+        (task,) = given.structured_content["tasks"]
+        assert (task["text"], task["status"], task["assignee"]) == ("at\\u{202e} it", "open", "bb")
+
+    async def works(client: Client) -> None:
+        (claimed,) = (await client.call_tool("tasks", {"do": "claim", "lease": "1h"})).structured_content["tasks"]
+        (done,) = (await client.call_tool("tasks", {"do": "done", "id": claimed["id"], "text": "ok"})).structured_content["tasks"]
+        assert (done["status"], done["result"], done["owner"]) == ("done", "ok", "bb")
+        assert (await client.call_tool("tasks", {"do": "claim"})).structured_content["tasks"] == []
+        for wrong, code in (({"do": "done"}, "invalid_input"), ({"do": "fail", "id": done["id"]}, "task_taken")):
+            assert (await client.call_tool("tasks", wrong)).structured_content["error"] == code
+
+    as_client(shell, "auto", gives, "--as", "aa")
+    as_client(shell, "auto", works, "--as", "bb")
+
+
 @pytest.mark.promise("MCP-003")
 def test_only_what_the_token_permits_is_listed(shell: Shell) -> None:
     token = shell.json("token", "mint", "bus", "--as", "aa", "--scope", "send:project")["token"]

@@ -35,6 +35,10 @@ WELL = [
     ["skill", "add", "review"],
     ["squad", "list"],
     ["squad", "add", "pp", "aa", "--project", "demo"],
+    ["task", "add", "look"],
+    ["task", "list"],
+    ["task", "claim"],
+    ["token", "grant", "aa"],
     ["guide"],
     ["completion", "zsh"],
     ["connect", "claude", "--as", "aa"],
@@ -64,6 +68,9 @@ TROUBLE = [
     (["connect", "frobnicate"], 2, "invalid_input"),
     (["token", "show", "x"], 2, "invalid_input"),
     (["token", "revoke"], 2, "invalid_input"),
+    (["token", "grant"], 2, "invalid_input"),
+    (["task", "show"], 2, "invalid_input"),
+    (["task", "done", ID], 1, "unknown_task"),
     (["join", "--name", "a/b"], 2, "bad_name"),
     (["join", "--name", "all"], 2, "reserved_name"),
     (["backup", "--to", "/nowhere/x"], 2, "invalid_input"),
@@ -98,6 +105,7 @@ def test_a_refusal_is_json_with_a_code_and_the_next_command(shell: Shell, words:
 
 @pytest.mark.promise("CLI-003")
 def test_what_has_an_id_has_it_under_id(shell: Shell) -> None:
+    shell.json("task", "add", "look")
     sent = shell.json("send", "bb", "x")
     assert shell.json("trace", sent["id"])["id"] == sent["id"]
     for words, key in [
@@ -106,6 +114,7 @@ def test_what_has_an_id_has_it_under_id(shell: Shell) -> None:
         (["peers"], "peers"),
         (["token", "list"], "tokens"),
         (["skill", "add", "review"], "skills"),
+        (["task", "list"], "tasks"),
     ]:
         found = shell.json(*words)[key]
         assert found, words

@@ -128,12 +128,33 @@ def test_a_full_descriptor_given_by_flags_comes_back_unchanged(shell: Shell, tmp
         "labels": ["review", "python"], "keywords": ["parser"], "entrypoint": "agent:aa#review", "status": "deprecated",
         "trust_tier": 1, "loading_level": 2,
     }  # fmt: skip
-    assert shell.json("skill", "list", "--as", "bb")["skills"] == [wanted]
+    found = {**wanted, "role": "executor", "presence": "unknown", "hearing": "unknown"}
+    assert shell.json("skill", "list", "--as", "bb")["skills"] == [found]
     for wrong in (["--input-schema", "{"], ["--input-schema", "[]"], ["--version", ""], ["--label", "x" * 129],
                   ["--keyword", "\x1b"], ["--status", "best"], ["--trust-tier", "4"], ["--output-schema", "@/nowhere"],
                   *[[word for number in range(33) for word in ("--label", str(number))]]):  # fmt: skip
         assert shell.run("skill", "add", "--as", "aa", "code review", *wrong).code in {1, 2}, wrong
-    assert shell.json("skill", "list", "--as", "bb")["skills"] == [wanted]
+    assert shell.json("skill", "list", "--as", "bb")["skills"] == [found]
+
+
+@pytest.mark.promise("SQUAD-003", "SQUAD-004")
+def test_skills_come_from_files_and_are_found_by_who_offers_them(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "SKILL.md").write_text("---\nname: pdf-forms\ndescription: fills forms\nlabels: [pdf]\n---\n")
+    (tmp_path / "skills.toml").write_text('[[skill]]\nname = "one"\n[[skill]]\nname = "two"\n')
+    for path in (tmp_path, tmp_path / "skills.toml"):
+        shell.json("skill", "add", "--as", "aa", "--file", str(path))
+    assert [each["id"] for each in shell.json("skill", "list", "--as", "bb")["skills"]] == ["one", "pdf-forms", "two"]
+    (found,) = shell.json("skill", "find", "--as", "bb", "--label", "pdf", "--role", "builder")["skills"]
+    assert (found["id"], found["description"], found["role"], found["hearing"]) == (
+        "pdf-forms",
+        "fills forms",
+        "executor",
+        "unknown",
+    )
+    for wrong in (["--file", str(tmp_path / "none.toml")], ["--file", "/dev/null"], ["name", "--file", str(tmp_path)]):
+        ran = shell.run("skill", "add", "--as", "aa", *wrong)
+        assert (ran.code, "next: " in ran.err) == (2, True), wrong
+    assert shell.json("skill", "find", "--as", "bb", "--role", "medic")["skills"] == []
 
 
 ROLES = ["coordinator", "executor", "specialist", "oracle", "medic", "service", "human"]

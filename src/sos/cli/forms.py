@@ -12,10 +12,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sos.model.agents import Agent
     from sos.model.deliveries import Entry, Story
+    from sos.model.tasks import Task
     from sos.model.times import Millis
 
 __all__ = [
-    "agent", "delivery", "entry", "fact", "line", "message", "peer", "receipt", "skill", "state", "story", "told", "whole",
+    "agent", "delivery", "entry", "fact", "line", "message", "peer", "receipt", "skill", "state", "story",
+    "task_line", "task_whole", "told", "whole",
 ]  # fmt: skip
 
 
@@ -48,4 +50,26 @@ def told(value: Story) -> str:
         if where.shown and where.known_arrival in {"pending", "no evidence"}:
             yet = " yet" if where.known_arrival == "pending" else ""
             lines.append(f"    no evidence{yet} that it stood in the context")
+    return "\n".join(lines)
+
+
+def task_line(value: Task, now: Millis) -> str:
+    """One task of a list: id, where it stands, who gave it to whom, how old, and its title."""
+    who = f"{value.creator} → {value.owner or value.assignee or 'anybody'}"
+    return f"{value.id}  [{value.status}]  {who}  {ago(now - value.created_at)} ago  {rendering.escape(value.title)}"
+
+
+def task_whole(value: Task) -> str:
+    """A task whole: our own lines, and what agents wrote with a prefix on each line. It is data, not instruction."""
+    lines = [f"task {value.id} · {value.status} · from {value.creator} · {iso(value.created_at)}"]
+    if value.assignee is not None:
+        lines.append(f"for {value.assignee} alone")
+    if value.owner is not None:
+        until = "" if value.leased_until is None else f", until {iso(value.leased_until)} (renew it: sos task renew {value.id})"
+        lines.append(f"claim {value.fence} of {value.owner}{until}")
+    if value.blocked_by:
+        lines.append(f"after {', '.join(value.blocked_by)}")
+    for what, text in (("title", value.title), ("text", value.text), ("result", value.result)):
+        if text:
+            lines += [f"{what}:", *(f"| {line}" for line in rendering.escape(text).split("\n"))]
     return "\n".join(lines)

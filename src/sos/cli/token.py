@@ -25,13 +25,19 @@ EXAMPLE = "sos token where"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `sos token`."""
-    parser.add_argument("what", choices=["where", "list", "show", "mint", "rotate", "revoke", "import"])
-    parser.add_argument("which", metavar="SERVICE|KEYID", nargs="?", help="registry, squad or bus; mint: join; revoke: a key id")
+    parser.add_argument("what", choices=["where", "list", "show", "mint", "rotate", "revoke", "grant", "import"])
+    parser.add_argument(
+        "which",
+        metavar="SERVICE|KEYID|AGENT",
+        nargs="?",
+        help="registry, squad or bus; mint: join; revoke: a key id; grant: an agent",
+    )
     parser.add_argument("--token-file", metavar="PATH", help="where the token is that is imported, or shown; - reads it")
     parser.add_argument("--name", help="mint join: whom the invitation is for")
     parser.add_argument("--role", default="", help="mint join: as what")
     parser.add_argument("--project", help="mint join: in which project")
-    parser.add_argument("--scope", action="append", help="mint: only this of its scopes (may be repeated)")
+    parser.add_argument("--scope", action="append", help="mint: only this of its scopes (may be repeated); grant: which")
+    parser.add_argument("--take-back", action="store_true", help="grant: take it away again")
     parser.add_argument("--out", metavar="PATH", help="mint: write the token to this file (0600) instead of printing it")
 
 
@@ -155,6 +161,18 @@ def _revoke(command: Command, connection: Connection) -> int:
     return 0
 
 
+def _grant(command: Command, connection: Connection) -> int:
+    """Over a server the operator says who may send to other projects."""
+    given = command.arguments
+    if not given.which:
+        raise InvalidInput("whose tokens?", next_step="sos token grant AGENT")
+    (scope,) = given.scope or ["send:any-project"]
+    changed = connection.grant(given.which, scope, granted=not given.take_back)
+    what = f"{scope} {'taken from' if given.take_back else 'granted to'} {given.which}"
+    command.out(f"{what}: {len(changed)} tokens changed", {"agent": given.which, "tokens": [_form(each) for each in changed]})
+    return 0
+
+
 def _import(command: Command, connection: Connection) -> int:
     place = command.arguments.imported
     if not place:
@@ -170,5 +188,6 @@ def _import(command: Command, connection: Connection) -> int:
 
 
 _ACTIONS = {
-    "list": _list, "show": _show, "mint": _mint, "rotate": _rotate, "revoke": _revoke, "import": _import,
+    "list": _list, "show": _show, "mint": _mint, "rotate": _rotate, "revoke": _revoke, "grant": _grant,
+    "import": _import,
 }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sos.model.errors import InvalidInput, ScopeMissing, TokenExpired, TokenRefused, TokenRevoked
 from sos.model.names import OPERATOR
-from sos.model.tokens import AGENT_SCOPES, TokenRecord, parse_token, require_kind, scopes_of
+from sos.model.tokens import AGENT_SCOPES, GRANTED, TokenRecord, parse_token, require_kind, scopes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,16 @@ def embedded_scopes(record: TokenRecord) -> tuple[str, ...]:
     return (*record.scopes, *others)
 
 
+def tool_scopes(record: TokenRecord) -> tuple[str, ...]:
+    """What a bus token allows beside its own scopes where an agent's tools are called with it alone: `/mcp`."""
+    return ("peers:read", "tasks:project") if is_whole(record) else ("peers:read",)
+
+
+def is_whole(record: TokenRecord) -> bool:
+    """Whether a token carries all that its kind does without being granted anything: nobody narrowed it."""
+    return all(scope in record.scopes for scope in AGENT_SCOPES[record.service] if scope not in GRANTED)
+
+
 def grantable(store: Store, agent: Agent, service: Service, *, embedded: bool) -> tuple[str, ...]:
     """What a new token of an agent may carry: what its own tokens for that service do, else what each agent is given.
 
@@ -54,7 +64,7 @@ def grantable(store: Store, agent: Agent, service: Service, *, embedded: bool) -
         return most
     live = [record for record in store.tokens.of(agent.slug) if record.service == service and record.revoked_at is None]
     held = {scope for record in live for scope in record.scopes}
-    return tuple(scope for scope in most if (scope in held if held else scope != "send:any-project"))
+    return tuple(scope for scope in most if (scope in held if held else scope not in GRANTED))
 
 
 def allow(scopes: tuple[str, ...], *wanted: str) -> None:

@@ -74,8 +74,11 @@ class Acting:
 
     def _require_own(self) -> None:
         access.allow(self.scopes, "inbox:self")
+        self._require_inside()
+
+    def _require_inside(self) -> None:
         if not self.own:
             raise Forbidden(
-                f"only {self.me.slug} itself changes what stands in its inbox; this is a look from outside",
+                f"only {self.me.slug} itself changes what is its own; this is a look from outside",
                 next_step="run it inside the agent's own session",
             )

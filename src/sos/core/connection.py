@@ -8,6 +8,7 @@ from sos.model.agents import Myself
 from sos.model.deliveries import DAMAGED
 from sos.model.errors import Forbidden, InvalidInput, NobodyHere, UnknownMessage
 from sos.model.names import OPERATOR, Slug, label
+from sos.model.tasks import LEASE
 from sos.model.tokens import ADMIN
 from sos.model.transitions import Ack, Kill, Requeue, Surface
 
@@ -15,12 +16,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sos.core.tasks import Tasks
     from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining, Peer
     from sos.model.attention import Attention
     from sos.model.deliveries import Entry, Story, View
     from sos.model.findings import Answer
     from sos.model.ids import MessageId
     from sos.model.skills import Skill
+    from sos.model.tasks import NewTask, Task, TaskChange, TaskView
     from sos.model.times import Millis
     from sos.model.tokens import KnownToken, TokenRecord
     from sos.model.turns import Look, Mark
@@ -169,6 +172,10 @@ class LocalConnection(Outgoing):
         agent = self.store.agents.agent(self.me.slug) or self.me
         return Myself(agent=agent, body=body, epoch=self.store.epoch, head=self.store.mail.head(), scopes=self.scopes)
 
+    def allowed(self) -> tuple[str, ...]:
+        """The scopes that it acts with."""
+        return self.scopes
+
     def join_again(self, joining: Joining, tokens: Sequence[KnownToken]) -> Enrolment:
         """See `core.enrolling.again`."""
         from sos.core import enrolling
@@ -221,6 +228,39 @@ class LocalConnection(Outgoing):
                 raise Forbidden(f"{self.me.slug} declares skills of its own, in its own project")
             checked(skill)
         self.store.skills.put(skills)
+
+    def add_task(self, task: NewTask, project: str | None = None) -> Task:
+        """Give a task. See `core.tasks`."""
+        return self._tasks(project).add(task, self.clock.now())
+
+    def tasks(self, view: TaskView, limit: int, project: str | None = None) -> list[Task]:
+        """Tasks of a project."""
+        return self._tasks(project).listed(view, limit, self.clock.now())
+
+    def task(self, identifier: MessageId, project: str | None = None) -> Task:
+        """One task. Raises UnknownTask."""
+        return self._tasks(project).task(identifier, self.clock.now())
+
+    def claim_task(self, identifier: MessageId | None = None, lease: int = LEASE, project: str | None = None) -> Task | None:
+        """Claim a task, or the next one, for this body."""
+        self._require_inside()
+        found = self._tasks(project)
+        if identifier is None:
+            return found.claim_next(lease, self.clock.now())
+        return found.claim(identifier, lease, self.clock.now())
+
+    def change_task(self, identifier: MessageId, change: TaskChange, project: str | None = None) -> Task:
+        """Renew, end, block, open or cancel a task."""
+        self._require_inside()
+        return self._tasks(project).change(identifier, change, self.clock.now())
+
+    def _tasks(self, project: str | None) -> Tasks:
+        from sos.core.tasks import Tasks
+
+        access.allow(self.scopes, "tasks:project")
+        if project not in {None, self.me.project} and self.me.slug != OPERATOR:
+            raise Forbidden(f"{self.me.slug} has to do with the tasks of its own project alone", next_step="leave out --project")
+        return Tasks(self.store, self.me, project or self.me.project, self.session)
 
     def canary(self, identifier: MessageId, nonce: str | None = None) -> Entry | None:
         """A test message to oneself as it stands in the inbox; with a nonce it is sent first unless it is there.
@@ -285,6 +325,13 @@ class LocalConnection(Outgoing):
         from sos.core import tokens
 
         return tokens.revoke(self.store, self.me, key, self.clock.now(), anybodys=ADMIN in self.scopes)
+
+    def grant(self, agent: str, scope: str, *, granted: bool) -> list[TokenRecord]:
+        """Give an agent's tokens a scope, or take it from them. See `core.tokens.grant`."""
+        from sos.core import tokens
+
+        access.allow(self.scopes, ADMIN)
+        return tokens.grant(self.store, agent, scope, granted=granted)
 
     def invite(self, token: KnownToken, name: str, role: str, project: str) -> None:
         """Make an invitation count: for 15 minutes, one installation, this name, role and project."""

@@ -6,6 +6,7 @@ What does not print (control, bidi, zero-width, tag and private characters, vari
 
 from __future__ import annotations
 
+from sos.model.messages import FROM_PROJECT
 from sos.model.record import Record
 from sos.model.times import ago, iso, left
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from sos.model.agents import Agent, Bodies
     from sos.model.deliveries import Entry
     from sos.model.ids import MessageId
+    from sos.model.messages import Message
     from sos.model.times import Millis
 
 BUDGET = 8 * 1024
@@ -69,7 +71,7 @@ def header(entry: Entry, reader: Agent, now: Millis, nonce: str) -> str:
     """Our own line about a message: who, how surely, from where, how old, whether again, and what is asked."""
     message, delivery = entry.message, entry.delivery
     parts = [f"{message.kind} from {sender(entry)}"]
-    parts.append("your project" if message.project == reader.project else f"project {inline(message.project)}")
+    parts.append(_relation(message, reader))
     parts.append(f"{ago(now - message.sent_at)} ago")
     if delivery.shown:
         parts.append(f"again (no. {delivery.shown + 1})")
@@ -82,6 +84,12 @@ def header(entry: Entry, reader: Agent, now: Millis, nonce: str) -> str:
     if count := hidden(message.text):
         parts.append(f"{count} hidden characters escaped")
     return f"{marker(nonce, message.id)} " + " · ".join(parts)
+
+
+def _relation(message: Message, reader: Agent) -> str:
+    """Of which project the sender is; of a claim, that of the stream it came by."""
+    known = message.project if message.assurance == "claimed" else message.headers.get(FROM_PROJECT, message.project)
+    return "your project" if known == reader.project else f"project {inline(known)}"
 
 
 def sender(entry: Entry) -> str:

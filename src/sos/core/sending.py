@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sos.model.addresses import broadcast_address, inbox_address, squad_address
 from sos.model.errors import Forbidden, InvalidInput, NoRecipients, UnknownAgent, UnknownMessage
-from sos.model.messages import DEADLINES, Receipt, ack_for_in, checked, request_id_in
+from sos.model.messages import DEADLINES, FROM_PROJECT, Receipt, ack_for_in, checked, request_id_in
 from sos.model.names import OPERATOR, Slug, address_name, label
 from sos.model.parcels import Parcel, is_call_for_help
 
@@ -46,7 +46,7 @@ def parcel_for(
         raise unknown(store, draft.to, left=recipient is not None, sees=sees)
     draft = _understood(checked(draft.replace(to=recipient.slug)))
     return Parcel(
-        draft=draft,
+        draft=draft.replace(headers=_headers(me, recipient, draft.headers)),
         sender=me.slug,
         recipients=(recipient.slug,),
         project=recipient.project,
@@ -54,6 +54,12 @@ def parcel_for(
         assurance="same-user",
         sent_at=now,
     )
+
+
+def _headers(me: Agent, recipient: Agent, given: dict[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in given.items() if name != FROM_PROJECT}
+    abroad = me.project != recipient.project and OPERATOR not in {me.slug, recipient.slug}
+    return {**kept, FROM_PROJECT: me.project} if abroad else kept
 
 
 def _sent_before(store: Store, me: Agent, draft: Draft) -> bool:

@@ -1,13 +1,14 @@
-"""What an agent does with tokens of its own: adding, revoking."""
+"""What is done with tokens that exist: adding, revoking, granting."""
 
 from __future__ import annotations
 
-from sos.core.access import grantable, record_of
-from sos.model.errors import Conflict, NotFound, ScopeMissing
+from sos.core.access import grantable, is_whole, record_of
+from sos.core.sending import unknown
+from sos.model.errors import Conflict, InvalidInput, NotFound, ScopeMissing
 from sos.model.findings import Notice
-from sos.model.names import OPERATOR
+from sos.model.names import OPERATOR, address_name
 from sos.model.times import HOUR, Millis, iso
-from sos.model.tokens import LIFE, WARNED
+from sos.model.tokens import AGENT_SCOPES, GRANTED, LIFE, WARNED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +38,27 @@ def add(store: Store, me: Agent, token: KnownToken, scopes: Sequence[str] | None
     if more:
         raise ScopeMissing(f"{me.slug} has no right to {more}, so no token of it has")
     store.tokens.add(record)
+
+
+def grant(store: Store, slug: str, scope: str, *, granted: bool) -> list[TokenRecord]:
+    """Give an agent's tokens a scope, or take it from them, from the next request on; those that were changed, as they are.
+
+    New tokens of the agent carry what its live ones do. One that was narrowed is not widened. Raises InvalidInput, UnknownAgent.
+    """
+    if scope not in GRANTED:
+        raise InvalidInput(f"{scope[:60]!a} is not granted to anybody", next_step=f"grant {' or '.join(sorted(GRANTED))}")
+    agent = store.agents.agent(address_name(slug))
+    if agent is None or agent.slug == OPERATOR:
+        raise unknown(store, slug)
+    changed = []
+    for record in store.tokens.of(agent.slug):
+        if scope not in AGENT_SCOPES[record.service] or (granted and not is_whole(record)):
+            continue
+        rest = [each for each in record.scopes if each != scope]
+        scopes = tuple([*rest, scope] if granted else rest)
+        if (scope in record.scopes) != granted and store.tokens.rescope(record.key_id, scopes):
+            changed.append(record.replace(scopes=scopes))
+    return changed
 
 
 def warn(store: Store, record: TokenRecord, now: Millis) -> None:

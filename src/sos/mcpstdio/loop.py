@@ -142,7 +142,7 @@ class Loop:
 
     def _list_tools(self, params: Json) -> Json:
         try:
-            tools = protocol.permitted(self._connect().myself().scopes)
+            tools = protocol.permitted(self._connect().allowed())
         except NobodyHere:
             tools = [] if self._is_nobodys() else list(TOOLS)
         except SosError:

@@ -126,6 +126,20 @@ class StaleFence(Conflict):
     next_step = "drop the result; the message is with another body"
 
 
+class TaskTaken(Conflict):
+    """Another agent has claimed the task, or it has ended."""
+
+    code = "task_taken"
+    next_step = "sos task claim   (the next one that is open)"
+
+
+class TaskBlocked(Conflict):
+    """The task waits for others, or for whoever can say that it goes on."""
+
+    code = "task_blocked"
+    next_step = "sos task show ID   (what it waits for)"
+
+
 class HeldElsewhere(Conflict):
     """Another live session is the context holder of this inbox."""
 
@@ -154,6 +168,13 @@ class UnknownMessage(NotFound):
 
     code = "unknown_message"
     next_step = "sos inbox   (or: sos sent)"
+
+
+class UnknownTask(NotFound):
+    """No task of this id, for this agent."""
+
+    code = "unknown_task"
+    next_step = "sos task list"
 
 
 class NoRecipients(NotFound):

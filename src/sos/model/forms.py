@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from sos.model.agents import Agent, Peer
     from sos.model.deliveries import Delivery, Entry, Fact, Story
     from sos.model.messages import Message, Receipt
-    from sos.model.skills import Skill
+    from sos.model.skills import FoundSkill, Skill
+    from sos.model.tasks import Task
 
 
 def message(value: Message) -> dict[str, object]:
@@ -79,6 +80,19 @@ def peer(value: Peer) -> dict[str, object]:
 def skill(value: Skill) -> dict[str, object]:
     """A skill's full descriptor."""
     return {**value.fields(), "labels": list(value.labels), "keywords": list(value.keywords)}
+
+
+def found_skill(value: FoundSkill) -> dict[str, object]:
+    """A skill that was found, and how its owner is."""
+    return {**skill(value.skill), "role": value.role, "presence": value.presence, "hearing": value.hearing}
+
+
+def task(value: Task) -> dict[str, object]:
+    """A task."""
+    made = {**value.fields(), "blocked_by": list(value.blocked_by)}
+    for key in ("created_at", "claimed_at", "leased_until", "changed_at"):
+        made[key] = None if made[key] is None else iso(made[key])
+    return made
 
 
 def receipt(value: Receipt) -> dict[str, object]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 KINDS: tuple[MessageKind, ...] = ("message", "request", "reply", "ack", "broadcast", "event", "system")
 ASSURANCES: tuple[Assurance, ...] = ("token", "same-user", "claimed")
 
+FROM_PROJECT = "from-project"
+"""The header that says of which project the sender is, where that is not the recipient's. What a sender writes there is removed."""
 MAX_TEXT = 64 * 1024
 """Bytes of UTF-8 in one body (DESIGN.md §6). Larger things belong into a file whose path is sent."""
 MAX_HOPS = 8

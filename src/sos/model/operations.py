@@ -7,6 +7,7 @@ them. What it may do is decided behind it, where the method itself is (core/conn
 from __future__ import annotations
 
 from sos.model.record import Record
+from sos.model.tasks import LEASE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,10 +105,20 @@ OPERATIONS: tuple[Operation, ...] = (
           joining="Joining", tokens="list[KnownToken]"),
     _post("/v1/invitations", "admin", "invite", "Make an invitation count.", "None",
           token="KnownToken", name="str", role="str", project="str"),
+    _post("/v1/grants", "admin", "grant", "Give an agent's tokens a scope, or take it from them.", "list[TokenRecord]",
+          agent="str", scope="str", granted="bool"),
     _get("/v1/skills", "squad", "skills", "Skills that can be seen.", "list[Skill]",
          project="str | None = None", owner="Slug | None = None"),
     _get("/v1/squads", "registry", "squad", "The members of a squad.", "list[Slug]", squad="str", project="str | None = None"),
     _post("/v1/squads", "squad", "change_squad", "Put agents into a squad or out of it.", "list[Slug]",
           squad="str", agents="list[str]", member="bool", project="str | None = None"),
     _post("/v1/skills", "squad", "put_skills", "Declare skills of one's own, or replace them.", "None", skills="list[Skill]"),
+    _post("/v1/tasks", "squad", "add_task", "Give a task.", "Task", task="NewTask", project="str | None = None"),
+    _get("/v1/tasks", "squad", "tasks", "Tasks of the project.", "list[Task]",
+         view="TaskView", limit="int", project="str | None = None"),
+    _get("/v1/tasks/one", "squad", "task", "One task.", "Task", identifier="MessageId", project="str | None = None"),
+    _post("/v1/tasks/claim", "squad", "claim_task", "Claim a task, or the next one.", "Task | None",
+          identifier="MessageId | None = None", lease=f"int = {LEASE}", project="str | None = None"),
+    _post("/v1/tasks/change", "squad", "change_task", "Renew, end, block, open or cancel a task.", "Task",
+          identifier="MessageId", change="TaskChange", project="str | None = None"),
 )  # fmt: skip

@@ -13,6 +13,9 @@ from sos.model.findings import Answer, Notice
 from sos.model.messages import ASSURANCES, KINDS, Draft, Message, Receipt
 from sos.model.record import Record
 from sos.model.skills import STATUSES, Skill
+from sos.model.tasks import DEEDS, NewTask, Task, TaskChange
+from sos.model.tasks import STATUSES as TASK_STATUSES
+from sos.model.tasks import VIEWS as TASK_VIEWS
 from sos.model.tokens import SERVICES, KnownToken, TokenRecord
 from sos.model.turns import Look, Mark
 
@@ -27,7 +30,7 @@ RECORDS: dict[str, type[Record]] = {
     record.__name__: record
     for record in (
         Agent, Body, Peer, Myself, Joining, Enrolment, Draft, Message, Receipt, Delivery, Fact, Entry, Story, Skill, Answer,
-        KnownToken, TokenRecord, Attention, Notice, Look, Mark,
+        KnownToken, TokenRecord, Attention, Notice, Look, Mark, NewTask, Task, TaskChange,
     )
 }  # fmt: skip
 """What crosses a wire. No token in hand is among them."""
@@ -46,6 +49,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "Arrival": ARRIVALS,
     "Ending": ("expired", "dead"),
     "SkillStatus": STATUSES,
+    "TaskStatus": TASK_STATUSES,
+    "TaskView": TASK_VIEWS,
+    "TaskDeed": DEEDS,
     "Service": tuple(SERVICES),
     "Status": ("open", "closed"),
     "Presence": ("working", "idle", "closed", "unknown"),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from sos.model import wire
+from sos.model.agents import Peer
 from sos.model.errors import InvalidInput
 from sos.model.names import label
 from sos.model.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any, Literal
 
+    from sos.model.agents import Agent
     from sos.model.names import Slug
 
     SkillStatus = Literal["active", "deprecated", "disabled"]
@@ -42,6 +45,38 @@ class Skill(Record):
     trust_tier: int = 1
     #: 1 metadata, 2 instructions, 3 resources.
     loading_level: int = 1
+
+
+class FoundSkill(Record):
+    """A skill that a search found, and how its owner is."""
+
+    skill: Skill
+    role: str
+    presence: str
+    hearing: str
+
+
+def search(
+    skills: Sequence[Skill], peers: Sequence[Peer], me: Agent, *, word: str = "", tag: str = "", role: str = ""
+) -> list[FoundSkill]:
+    """Skills that hold a word, carry a label (`tag`) and whose owner has a role (the mesh's, or its own word for it).
+
+    Those come first whose owner hears; those of who has left, and disabled ones, last.
+    """
+    own = Peer(agent=me, presence="unknown", hearing="unknown", skills=())  # who asks need not be told how it is
+    owners = {peer.agent.slug: peer for peer in (*peers, own)}
+    found = [
+        FoundSkill(skill=skill, role=owner.agent.role, presence=owner.presence, hearing=owner.hearing)
+        for skill in skills
+        if (owner := owners.get(skill.owner)) is not None
+        and word.lower() in "\n".join((skill.id, skill.name, skill.description, *skill.labels, *skill.keywords)).lower()
+        and (not tag or tag in skill.labels)
+        and (not role or role in {owner.agent.role, owner.agent.label})
+    ]
+    order = {"hearing": 0, "unknown": 1, "late": 2}
+    return sorted(
+        found, key=lambda each: (each.skill.status == "disabled", each.presence == "closed", order.get(each.hearing, 3))
+    )
 
 
 def declared(text: str, owner: Slug, project: str) -> Skill:

@@ -44,6 +44,8 @@ AGENT_SCOPES: dict[Service, tuple[str, ...]] = {
 }
 
 
+GRANTED = frozenset(("send:any-project",))
+"""Scopes that an agent's token over a server has only where the operator granted them."""
 LIFE = 30 * DAY
 """Milliseconds that an agent's token lives over a server."""
 RENEWED = LIFE // 3

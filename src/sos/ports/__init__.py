@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sos.model.parcels import Parcel, Posted
     from sos.model.skills import Skill
     from sos.model.streams import Batch, Look, Standing, Taken, Wanted, Written
+    from sos.model.tasks import Task
     from sos.model.times import Millis
     from sos.model.tokens import TokenRecord
     from sos.model.transitions import Action
@@ -251,6 +252,10 @@ class TokenStore(Protocol):
         """Revoke a token; whether it was live."""
         ...
 
+    def rescope(self, key_id: str, scopes: Sequence[str]) -> bool:
+        """Give a live token these scopes from the next request on; whether there is one and it had others."""
+        ...
+
 
 class SkillStore(Protocol):
     """Skills by owner."""
@@ -261,6 +266,32 @@ class SkillStore(Protocol):
 
     def list(self, project: str | None = None, owner: Slug | None = None) -> list[Skill]:
         """Skills of a project, of an owner, or all."""
+        ...
+
+
+class TaskStore(Protocol):
+    """Tasks by project and id. What a change is allowed to be, model/tasks.py says; here it happens once or not at all."""
+
+    def add(self, task: Task, told: Sequence[Parcel]) -> Task:
+        """Keep a new task and post what tells of it, as one step; the one that stands under its project and id already, if any.
+
+        What has ended 30 days ago goes, some at a time. Raises Conflict where a project has `MAX_LIVE` that have not.
+        """
+        ...
+
+    def find(self, project: str, ids: Sequence[MessageId]) -> list[Task]:
+        """Those that are there, in the order of `ids`."""
+        ...
+
+    def list(self, project: str, *, live: bool, limit: int) -> list[Task]:
+        """Tasks that have not ended, the oldest first; or those that have, the newest end first."""
+        ...
+
+    def swap(self, before: Task, after: Task, told: Sequence[Parcel]) -> bool:
+        """Put `after` in the place of `before` and post what tells of it, as one step, unless it is `before` no more.
+
+        Whom a parcel is for and who has left meanwhile is not told.
+        """
         ...
 
 
@@ -293,6 +324,11 @@ class Store(Protocol):
     @property
     def skills(self) -> SkillStore:
         """Skills."""
+        ...
+
+    @property
+    def tasks(self) -> TaskStore:
+        """Tasks."""
         ...
 
     @property

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from sos.model.tasks import LEASE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from sos.model.messages import Draft, Receipt
     from sos.model.names import Slug
     from sos.model.skills import Skill
+    from sos.model.tasks import NewTask, Task, TaskChange, TaskView
     from sos.model.tokens import KnownToken, TokenRecord
     from sos.ports import Clock
 
@@ -120,6 +123,10 @@ class Connection(Protocol):
         """The own record as it stands now, and the body of this session."""
         ...
 
+    def allowed(self) -> tuple[str, ...]:
+        """The scopes of the tokens that are shown."""
+        ...
+
     def answers(self, guide: str | None) -> list[Answer]:
         """The four questions. `guide`: the path of the installed guide, if it can be read."""
         ...
@@ -142,6 +149,32 @@ class Connection(Protocol):
 
     def put_skills(self, skills: Sequence[Skill]) -> None:
         """Declare skills of one's own, or replace them. Raises Forbidden for another's, InvalidInput, Conflict."""
+        ...
+
+    def add_task(self, task: NewTask, project: str | None = None) -> Task:
+        """Give a task to the own project; the operator to any. The same again is the same task.
+
+        Raises UnknownAgent, UnknownTask (to wait for), InvalidInput, IdConflict, TextTooLong, Conflict where there are too many.
+        """
+        ...
+
+    def tasks(self, view: TaskView, limit: int, project: str | None = None) -> list[Task]:
+        """Tasks that have not ended, the oldest first; of those the own; or those that have ended, the newest first."""
+        ...
+
+    def task(self, identifier: MessageId, project: str | None = None) -> Task:
+        """One task. Raises UnknownTask."""
+        ...
+
+    def claim_task(self, identifier: MessageId | None = None, lease: int = LEASE, project: str | None = None) -> Task | None:
+        """Claim a task for `lease` milliseconds, or the oldest that one may; None where there is none.
+
+        A claim of the same body's that holds is made longer. Raises UnknownTask, TaskTaken, TaskBlocked, Forbidden, InvalidInput.
+        """
+        ...
+
+    def change_task(self, identifier: MessageId, change: TaskChange, project: str | None = None) -> Task:
+        """Renew, end, block, open or cancel a task. Raises UnknownTask, StaleFence, TaskTaken, InvalidInput, TextTooLong."""
         ...
 
     def canary(self, identifier: MessageId, nonce: str | None = None) -> Entry | None:
@@ -173,6 +206,10 @@ class Connection(Protocol):
 
     def revoke_token(self, key: str) -> bool:
         """Revoke a token by its key id; whether it was live. Raises NotFound for what is not the agent's."""
+        ...
+
+    def grant(self, agent: str, scope: str, *, granted: bool) -> list[TokenRecord]:
+        """Give an agent's tokens a scope, or take it away; those that were changed. The operator's. Raises UnknownAgent."""
         ...
 
     def invite(self, token: KnownToken, name: str, role: str, project: str) -> None:

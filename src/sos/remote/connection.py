@@ -7,6 +7,7 @@ from sos.model.errors import Conflict, InvalidInput, SosError, StoreError, Store
 from sos.model.names import Slug
 from sos.model.operations import AGENT_HEADER, EXPIRES_HEADER, MAX_WAIT, NO_SESSION, OPERATIONS, SESSION_HEADER
 from sos.model.plain import made, plain
+from sos.model.tasks import LEASE
 from sos.model.times import Millis
 from sos.model.tokens import parse_token, require_kind
 from sos.remote.http import Server, quoted
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sos.model.messages import Draft, Receipt
     from sos.model.operations import Operation
     from sos.model.skills import Skill
+    from sos.model.tasks import NewTask, Task, TaskChange, TaskView
     from sos.model.tokens import KnownToken, Service, TokenRecord
     from sos.model.turns import Look, Mark
     from sos.ports import Clock
@@ -208,6 +210,12 @@ class HttpConnection:
         """See `ports.Connection.myself`."""
         return self._ask("myself")  # type: ignore[no-any-return]
 
+    def allowed(self) -> tuple[str, ...]:
+        """See `ports.Connection.allowed`. Of the squad's token the registry is asked."""
+        text = self._tokens.get("squad")
+        key = None if text is None else parse_token(text).key_id
+        return (*self.myself().scopes, *(scope for record in self.tokens() if record.key_id == key for scope in record.scopes))
+
     def answers(self, guide: str | None) -> list[Answer]:
         """See `ports.Connection.answers`."""
         return self._ask("answers", guide=guide)  # type: ignore[no-any-return]
@@ -231,6 +239,26 @@ class HttpConnection:
     def put_skills(self, skills: Sequence[Skill]) -> None:
         """See `ports.Connection.put_skills`."""
         self._ask("put_skills", skills=skills)
+
+    def add_task(self, task: NewTask, project: str | None = None) -> Task:
+        """See `ports.Connection.add_task`."""
+        return self._ask("add_task", task=task, project=project)  # type: ignore[no-any-return]
+
+    def tasks(self, view: TaskView, limit: int, project: str | None = None) -> list[Task]:
+        """See `ports.Connection.tasks`."""
+        return self._ask("tasks", view=view, limit=limit, project=project)  # type: ignore[no-any-return]
+
+    def task(self, identifier: MessageId, project: str | None = None) -> Task:
+        """See `ports.Connection.task`."""
+        return self._ask("task", identifier=identifier, project=project)  # type: ignore[no-any-return]
+
+    def claim_task(self, identifier: MessageId | None = None, lease: int = LEASE, project: str | None = None) -> Task | None:
+        """See `ports.Connection.claim_task`."""
+        return self._ask("claim_task", identifier=identifier, lease=lease, project=project)  # type: ignore[no-any-return]
+
+    def change_task(self, identifier: MessageId, change: TaskChange, project: str | None = None) -> Task:
+        """See `ports.Connection.change_task`."""
+        return self._ask("change_task", identifier=identifier, change=change, project=project)  # type: ignore[no-any-return]
 
     def canary(self, identifier: MessageId, nonce: str | None = None) -> Entry | None:
         """See `ports.Connection.canary`."""
@@ -261,6 +289,10 @@ class HttpConnection:
     def revoke_token(self, key: str) -> bool:
         """See `ports.Connection.revoke_token`."""
         return self._ask("revoke_token", key=key)  # type: ignore[no-any-return]
+
+    def grant(self, agent: str, scope: str, *, granted: bool) -> list[TokenRecord]:
+        """See `ports.Connection.grant`."""
+        return self._ask("grant", agent=agent, scope=scope, granted=granted)  # type: ignore[no-any-return]
 
     def invite(self, token: KnownToken, name: str, role: str, project: str) -> None:
         """See `ports.Connection.invite`."""

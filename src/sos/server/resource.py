@@ -12,6 +12,7 @@ import os
 
 from starlette.responses import JSONResponse
 
+from sos.core.access import tool_scopes
 from sos.model.errors import SosError
 from sos.model.tokens import AGENT_SCOPES
 from sos.server.callers import source_of
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 PATH = "/mcp"
 METADATA = "/.well-known/oauth-protected-resource"
-_ALSO = ("peers:read",)
-"""Who has one token for all tools must see whom it can write to."""
 
 
 class McpResource:
@@ -68,7 +67,8 @@ class McpResource:
         await (await self._loaded()).answer(connection, scope, receive, send)
 
     def _connection(self, headers: dict[bytes, bytes], source: str) -> LocalConnection:
-        return self._callers.connection(self._callers.record("bus", headers, source), headers, own=True, also=_ALSO)
+        record = self._callers.record("bus", headers, source)
+        return self._callers.connection(record, headers, own=True, also=tool_scopes(record))
 
     async def _refuse(self, error: SosError, scope: Scope, send: Send) -> None:
         status, body, headers = of_error(error, os.urandom(8).hex())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from sos.core.access import record_of
+from sos.model.agents import Joining
 from sos.model.attention import Attention
 from sos.model.errors import (
     Conflict,
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
 AA, BB = Slug("aa"), Slug("bb")
 
 
-class ConnectionContract(Contract):
-    """What every connection does."""
+class Connected(Contract):
+    """How the parts of the contract come by connections."""
 
     #: What stands on messages that were sent through it.
     assurance: Assurance
@@ -74,6 +75,10 @@ class ConnectionContract(Contract):
         """What is sent."""
         return Draft(**{"id": new_id(world.clock.now()), "to": to, "text": text, **fields})
 
+
+class ConnectionContract(Connected):
+    """What every connection does."""
+
     # --- out ----------------------------------------------------------------------------------------------------------
 
     def test_what_is_sent_stands_in_the_inbox_with_its_sender_and_assurance(self) -> None:
@@ -84,6 +89,15 @@ class ConnectionContract(Contract):
         message = entry.message
         assert (message.id, message.sender, message.text) == (receipt.id, "aa", "grüße\u202e\n✔")
         assert (message.assurance, message.headers, message.thread) == (self.assurance, {"k": "v"}, "t")
+
+    def test_a_message_from_another_project_says_so_whatever_its_sender_wrote(self) -> None:
+        world = self.world()
+        world.store.agents.enrol(Joining(slug=Slug("dd"), name="dd", role="executor", label="x", project="q"), world.clock.now())
+        if self.sees_all:
+            self.of(world, "cc").send(self.draft(world, headers={"from-project": "p", "k": "v"}))
+            assert self.of(world, "bb").inbox("unread", 1)[0].message.headers == {"from-project": "q", "k": "v"}
+        self.of(world, "cc").send(self.draft(world, to="dd", headers={"from-project": "z"}))
+        assert self.of(world, "dd").inbox("unread", 1)[0].message.headers == {}
 
     def test_the_same_draft_again_is_one_message_and_another_text_is_refused(self) -> None:
         world = self.world()

@@ -209,6 +209,17 @@ class TokenContract(Contract):
         assert world.store.tokens.revoke(record.key_id, world.clock.tick(1)) is False
         assert world.store.tokens.revoke("nothing", world.clock.now()) is False
 
+    def test_a_live_token_is_given_other_scopes_and_a_revoked_one_none(self) -> None:
+        world = self.world()
+        record = record_of(mint("bus"), Slug("aa"), "p", world.clock.now())
+        world.store.tokens.add(record)
+        assert world.store.tokens.rescope(record.key_id, ("inbox:self", "send:project")) is True
+        assert world.store.tokens.rescope(record.key_id, ("inbox:self", "send:project")) is False
+        assert world.store.tokens.by_key(record.key_id) == record.replace(scopes=("inbox:self", "send:project"))
+        world.store.tokens.revoke(record.key_id, world.clock.now())
+        assert world.store.tokens.rescope(record.key_id, record.scopes) is False
+        assert world.store.tokens.rescope("nothing", record.scopes) is False
+
 
 class SkillContract(Contract):
     """Skills."""

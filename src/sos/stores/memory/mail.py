@@ -47,6 +47,12 @@ class MemoryMailbox:
             future.set_exception(error)
         return future
 
+    def tell(self, parcel: Parcel) -> None:
+        """Inside a step: post to one agent, unless it has left."""
+        agent = self._state.agents.get(parcel.recipients[0])
+        if agent is not None and agent.status == "open":
+            self._post(parcel)
+
     def _post(self, parcel: Parcel) -> Posted:
         state, recipients = self._state, tuple(dict.fromkeys(parcel.recipients))
         known = state.by_id.get((parcel.draft.id, parcel.sender))
@@ -175,9 +181,8 @@ class MemoryMailbox:
         self._state.changed.add(entry.delivery.recipient)
         if outcome.event is not None:
             told = event(outcome.event, entry.message, entry.delivery.recipient, outcome.delivery.reason, action.at)
-            sender = None if told is None else self._state.agents.get(told.recipients[0])
-            if told is not None and sender is not None and sender.status == "open":
-                self._post(told)
+            if told is not None:
+                self.tell(told)
         return entry.replace(delivery=outcome.delivery)
 
     def tick(self, now: Millis, limit: int = 100) -> int:

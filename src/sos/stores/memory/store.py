@@ -1,4 +1,4 @@
-"""The memory store as one thing, and its agents, tokens and skills."""
+"""The memory store as one thing, and its agents."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 
 from sos.model.agents import Agent, enrolled
-from sos.model.errors import Conflict, IdConflict, ProjectChanged, SlugTaken, StoreUnreachable
+from sos.model.errors import Conflict, ProjectChanged, SlugTaken, StoreUnreachable
 from sos.model.names import SYSTEM, Slug
 from sos.model.times import DAY
 from sos.stores.memory.foreign import MemoryStreams
 from sos.stores.memory.mail import MemoryMailbox
+from sos.stores.memory.tasks import MemoryTasks
+from sos.stores.memory.tokens import MemorySkills, MemoryTokens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from typing import Any, Literal
 
     from sos.model.addresses import Address
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from sos.model.messages import Durability, Message
     from sos.model.skills import Skill
     from sos.model.streams import Cursor
+    from sos.model.tasks import Task
     from sos.model.times import Millis
     from sos.model.tokens import TokenRecord
     from sos.ports import StreamReader
@@ -57,6 +60,7 @@ class State:
         self.facts: dict[tuple[int, str], list[Fact]] = {}
         self.tokens: dict[str, TokenRecord] = {}
         self.skills: dict[tuple[str, str], Skill] = {}
+        self.tasks: dict[tuple[str, MessageId], Task] = {}
         self.cursors: dict[tuple[str, Address], Cursor] = {}
         #: Threads that wait for an agent, and how often they were asked to look at the clock. Not of a step.
         self.waiting: dict[str, int] = {}
@@ -267,62 +271,6 @@ class MemoryDirectory:
                     self._state.notices[key] = (notice, up_to)
 
 
-class MemoryTokens:
-    """The port `TokenStore` over a `State`."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-
-    def add(self, record: TokenRecord) -> None:
-        """See `ports.TokenStore.add`."""
-        with self._state.step():
-            known = self._state.tokens.setdefault(record.key_id, record)
-            if known.digest != record.digest:
-                raise IdConflict(f"the key id {record.key_id} belongs to another token")
-
-    def by_key(self, key_id: str) -> TokenRecord | None:
-        """See `ports.TokenStore.by_key`."""
-        with self._state.lock:
-            return self._state.tokens.get(key_id)
-
-    def of(self, agent: Slug | None) -> list[TokenRecord]:
-        """See `ports.TokenStore.of`."""
-        with self._state.lock:
-            found = [record for record in self._state.tokens.values() if agent in {None, record.agent}]
-        return sorted(found, key=lambda record: (record.created_at, record.key_id))
-
-    def revoke(self, key_id: str, now: Millis) -> bool:
-        """See `ports.TokenStore.revoke`."""
-        with self._state.step():
-            record = self._state.tokens.get(key_id)
-            if record is None or record.revoked_at is not None:
-                return False
-            self._state.tokens[key_id] = record.replace(revoked_at=now)
-            return True
-
-
-class MemorySkills:
-    """The port `SkillStore` over a `State`."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-
-    def put(self, skills: Sequence[Skill]) -> None:
-        """See `ports.SkillStore.put`."""
-        with self._state.step():
-            for skill in skills:
-                known = self._state.skills.get((skill.project, skill.id), skill)
-                if known.owner != skill.owner:
-                    raise Conflict(f"the skill {skill.id!r} belongs to {known.owner}")
-                self._state.skills[skill.project, skill.id] = skill
-
-    def list(self, project: str | None = None, owner: Slug | None = None) -> list[Skill]:
-        """See `ports.SkillStore.list`."""
-        with self._state.lock:
-            found = [skill for _, skill in sorted(self._state.skills.items(), key=lambda kept: kept[0])]
-        return [skill for skill in found if project in {None, skill.project} and owner in {None, skill.owner}]
-
-
 class MemoryListener:
     """The port `Listener`."""
 
@@ -353,6 +301,7 @@ class MemoryStore:
         self.agents = MemoryDirectory(self._state)
         self.tokens = MemoryTokens(self._state)
         self.skills = MemorySkills(self._state)
+        self.tasks = MemoryTasks(self._state, self.mail)
         self.streams = MemoryStreams(self._state, self.mail, self.agents)
 
     def wait(self, agent: Slug, seconds: float) -> bool:

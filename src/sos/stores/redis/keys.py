@@ -139,6 +139,21 @@ def skills_of(kind: str, name: str) -> str:
     return f"{{sos}}:skills:{kind}:{name}"
 
 
+def tasks(project: str) -> str:
+    """Hash: task id → document."""
+    return f"{{sos}}:tasks:{project}"
+
+
+def live_tasks(project: str) -> str:
+    """Sorted set: tasks that have not ended, by when they were given."""
+    return f"{{sos}}:tasks-live:{project}"
+
+
+def ended_tasks(project: str) -> str:
+    """Sorted set: tasks that have ended, by when."""
+    return f"{{sos}}:tasks-ended:{project}"
+
+
 def notices(agent: str) -> str:
     """Hash: what an agent is to be told, and for some time what it was told."""
     return f"{{sos}}:notices:{agent}"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from sos.model.deliveries import Entry, Fact
+    from sos.model.parcels import Parcel
     from sos.model.times import Millis
     from sos.model.transitions import Action
     from sos.stores.redis.posting import Post
@@ -106,10 +107,14 @@ class Step:
         if outcome.event is not None:
             told = event(outcome.event, message, before.recipient, outcome.delivery.reason, action.at)
             if told is not None:
-                self.posts.append(self._post(told, optional=True))
+                self.tell(told)
         if isinstance(action, (transitions.Requeue, transitions.Lapse)):
             self.ring(before.recipient)
         return loaded.entry
+
+    def tell(self, parcel: Parcel) -> None:
+        """Post to an agent, unless it has left."""
+        self.posts.append(self._post(parcel, optional=True))
 
     def ring(self, agent: str) -> None:
         """Wake whoever waits for this agent's mail."""

@@ -16,6 +16,7 @@ from sos.stores.redis.ring import Ring
 from sos.stores.redis.server import CALL_SECONDS, Server
 from sos.stores.redis.step import Steps
 from sos.stores.redis.streams import RedisStreams
+from sos.stores.redis.tasks import RedisTasks
 from sos.stores.redis.tokens import RedisSkills, RedisTokens
 
 TYPE_CHECKING = False
@@ -52,6 +53,7 @@ class RedisStore:
         self.mail = RedisMailbox(self._server, steps, self.agents, terms, history)
         self.tokens = RedisTokens(self._server, steps)
         self.skills = RedisSkills(self._server, steps)
+        self.tasks = RedisTasks(self._server, steps)
         self.streams = RedisStreams(self._server, steps, self.mail, self.agents)
         #: Looks into the streams that others write in the same database.
         self.reader = RedisReader(self._server)

@@ -64,6 +64,18 @@ class RedisTokens:
 
         return self._steps.run(work)
 
+    def rescope(self, key_id: str, scopes: Sequence[str]) -> bool:
+        """See `ports.TokenStore.rescope`."""
+
+        def work(step: Step) -> bool:
+            (known,) = step.get((keys.TOKENS, key_id))
+            if known is None or (record := _record_of(known)).revoked_at is not None or record.scopes == tuple(scopes):
+                return False
+            _save(step, record.replace(scopes=tuple(scopes)))
+            return True
+
+        return self._steps.run(work)
+
 
 def revoke_all(server: Server, step: Step, agent: Slug, former: Slug, now: Millis) -> None:
     """What an agent that left had for tokens is its own still, under its former slug, and opens nothing."""

@@ -187,6 +187,15 @@ class SqliteTokens:
             self._run("revoke", (now, key_id))
             return record is not None and record.revoked_at is None
 
+    def rescope(self, key_id: str, scopes: Sequence[str]) -> bool:
+        """See `ports.TokenStore.rescope`."""
+        with self._database.write():
+            record = self.by_key(key_id)
+            if record is None or record.revoked_at is not None or record.scopes == tuple(scopes):
+                return False
+            self._run("rescope", (" ".join(scopes), key_id))
+            return True
+
 
 def _token_of(row: Row) -> TokenRecord:
     fields = dict(zip(TokenRecord._fields, row, strict=True))  # the order of fields is the order of columns

@@ -200,15 +200,17 @@ class SqliteMailbox:
             self._add_facts(message, row[37], outcome.facts)
         if outcome.event is not None:
             told = event(outcome.event, message, entry.delivery.recipient, outcome.delivery.reason, action.at)
-            if told is not None and self._is_open(told.recipients[0]):
-                self._posting.post(told, batch)
+            if told is not None:
+                self.tell(told, batch)
         if isinstance(action, (transitions.Requeue, transitions.Lapse)):
             batch.ring(entry.delivery.recipient)
         return entry.replace(delivery=outcome.delivery)
 
-    def _is_open(self, slug: str) -> bool:
-        found = self._run("agent_id", (slug,))
-        return bool(found) and found[0][1] == "open"
+    def tell(self, parcel: Parcel, batch: Batch) -> None:
+        """Inside a transaction: post to one agent, unless it has left."""
+        found = self._run("agent_id", (parcel.recipients[0],))
+        if found and found[0][1] == "open":
+            self._posting.post(parcel, batch)
 
     def _add_facts(self, message: Message, recipient: int, facts: tuple[Fact, ...]) -> None:
         for fact in facts:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sos.model.names import Slug
     from sos.stores.sqlite.foreign import SqliteStreams
     from sos.stores.sqlite.ring import Listener
+    from sos.stores.sqlite.tasks import SqliteTasks
 
 
 class Listening:
@@ -58,6 +59,13 @@ class SqliteStore:
         if self._skills is None:
             self._skills = SqliteSkills(self._database)
         return self._skills
+
+    @property
+    def tasks(self) -> SqliteTasks:
+        """Tasks. Their module is loaded here: the hook and a plain send never ask."""
+        from sos.stores.sqlite.tasks import SqliteTasks
+
+        return SqliteTasks(self._database, self.mail)
 
     @property
     def streams(self) -> SqliteStreams:

@@ -11,6 +11,8 @@ SELECT key_id, digest, service, agent, project, scopes, created_at, expires_at, 
 ORDER BY agent, created_at, key_id
 -- name: revoke
 UPDATE token SET revoked_at = ? WHERE key_id = ? AND revoked_at IS NULL
+-- name: rescope
+UPDATE token SET scopes = ? WHERE key_id = ?
 -- name: skill_owner
 SELECT owner FROM skill WHERE project = ? AND id = ?
 -- name: put_skill
