@@ -26,7 +26,7 @@ KINDS: tuple[MessageKind, ...] = ("message", "request", "reply", "ack", "broadca
 ASSURANCES: tuple[Assurance, ...] = ("token", "same-user", "claimed")
 
 FROM_PROJECT = "from-project"
-"""The header that says of which project the sender is, where that is not the recipient's. What a sender writes there is removed."""
+"""The header that names the project of a sender from another one. What a sender writes there is removed."""
 MAX_TEXT = 64 * 1024
 """Bytes of UTF-8 in one body (DESIGN.md §6). Larger things belong into a file whose path is sent."""
 MAX_HOPS = 8
