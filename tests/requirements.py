@@ -95,7 +95,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("TOKEN-012", "Tokens of a server live 30 days, and the agent's own side renews them at two thirds of that, under the home's lock.", "§5", "kept"),
     Promise("TOKEN-013", "Tokens of the embedded store do not expire unless a lifetime was asked for.", "§5", "kept"),
     Promise("TOKEN-014", "An operation whose scope the token lacks is refused, and an agent's token never carries `admin`.", "§5", "kept"),
-    Promise("TOKEN-015", "The project comes from the token: what is another project's gets the same answer as what does not exist, save that a slug is taken.", "§5", "open"),
+    Promise("TOKEN-015", "The project comes from the token: what is another project's gets the same answer as what does not exist, save that a slug is taken.", "§5", "kept"),
     Promise("TOKEN-016", "Embedded agents may send to any project.", "§5", "kept"),
     Promise("TOKEN-017", "Over a server, sending to another project needs `send:any-project` from `sos token grant`.", "§5", "kept"),
     Promise("TOKEN-018", "`sos token import` takes the `sk-bus-…` token of an older deployment.", "§5", "kept"),

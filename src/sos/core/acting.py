@@ -5,6 +5,7 @@ from __future__ import annotations
 from sos.core import access
 from sos.model.errors import Conflict, Forbidden, UnknownMessage
 from sos.model.names import OPERATOR
+from sos.model.rights import OWN, RIGHTS
 from sos.model.tokens import ADMIN
 
 TYPE_CHECKING = False
@@ -72,12 +73,11 @@ class Acting:
             raise Conflict(f"{len(found)} messages here have the id {identifier}: from {names}", next_step="add --from SENDER")
         return found[0]
 
-    def _require_own(self) -> None:
-        access.allow(self.scopes, "inbox:self")
-        self._require_inside()
-
-    def _require_inside(self) -> None:
-        if not self.own:
+    def _allow(self, operation: str) -> None:
+        """Refuse what the token shown has no scope for, and what is the own body's alone. Raises ScopeMissing, Forbidden."""
+        for group in RIGHTS[operation]:
+            access.allow(self.scopes, *group)
+        if operation in OWN and not self.own:
             raise Forbidden(
                 f"only {self.me.slug} itself changes what is its own; this is a look from outside",
                 next_step="run it inside the agent's own session",

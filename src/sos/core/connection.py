@@ -48,19 +48,19 @@ class LocalConnection(Outgoing):
 
     def inbox(self, view: View, limit: int) -> list[Entry]:
         """List without marking anything."""
-        access.allow(self.scopes, "inbox:self")
+        self._allow("inbox")
         self._fetch()
         return self.store.mail.entries(self.me.slug, view, limit)
 
     def count(self, view: View) -> int:
         """How many entries a view holds."""
-        access.allow(self.scopes, "inbox:self")
+        self._allow("count")
         self._fetch()
         return self.store.mail.count(self.me.slug, view)
 
     def read(self, ids: Sequence[MessageId], limit: int = 20) -> list[Entry]:
         """Whole messages, by id or all unread. Marks nothing: call `mark_read` after they were shown and flushed."""
-        access.allow(self.scopes, "inbox:self")
+        self._allow("read")
         if ids:
             return self.store.mail.find(self.me.slug, ids)
         self._fetch()
@@ -68,7 +68,7 @@ class LocalConnection(Outgoing):
 
     def ack(self, ids: Sequence[MessageId], sender: str | None = None) -> list[Entry]:
         """Acknowledge messages of the own inbox."""
-        self._require_own()
+        self._allow("ack")
         action = Ack(at=self.clock.now(), body=self.session)
         return self.store.mail.apply(self.me.slug, [(self._meant(each, sender).message.seq, action) for each in ids])
 
@@ -83,7 +83,7 @@ class LocalConnection(Outgoing):
 
     def mark(self, shown: Sequence[int], damaged: Sequence[int]) -> None:
         """`mark_read`, by the messages' numbers."""
-        self._require_own()
+        self._allow("mark")
         now = self.clock.now()
         surfaced = Surface(at=now, body=self.session, turn=self.me.turn)
         ended = Kill(at=now, body=self.session, reason=DAMAGED)
@@ -92,7 +92,7 @@ class LocalConnection(Outgoing):
 
     def wait(self, seconds: float) -> bool:
         """Wait until mail may have come, or a time has made something due, which is done then; at most `seconds`."""
-        access.allow(self.scopes, "inbox:self")
+        self._allow("wait")
         timer = self.store.mail.next_timer()
         if timer is not None:
             seconds = min(seconds, max((timer - self.clock.now()) / 1000, 0.001))
@@ -110,13 +110,13 @@ class LocalConnection(Outgoing):
 
     def requeue(self, ids: Sequence[MessageId]) -> list[Entry]:
         """Give dead letters another life."""
-        self._require_own()
+        self._allow("requeue")
         action = Requeue(at=self.clock.now(), body=self.session)
         return self.store.mail.apply(self.me.slug, [(self._meant(each).message.seq, action) for each in ids])
 
     def drop(self, ids: Sequence[MessageId]) -> list[Entry]:
         """End messages for good; their senders are told."""
-        self._require_own()
+        self._allow("drop")
         action = Kill(at=self.clock.now(), body=self.session, reason="dropped by its recipient")
         return self.store.mail.apply(self.me.slug, [(self._meant(each).message.seq, action) for each in ids])
 
@@ -126,7 +126,7 @@ class LocalConnection(Outgoing):
         """Everything that a hook run may show. See `core.turns.look`."""
         from sos.core import turns
 
-        self._require_own()
+        self._allow("look")
         self.tick()
         self._fetch()
         return turns.look(self.store, self.myself().agent, self.session, self.clock.now(), begins=begins, epoch=epoch, seen=seen)
@@ -137,7 +137,7 @@ class LocalConnection(Outgoing):
         """End a hook run. See `core.turns.settle`."""
         from sos.core import turns
 
-        self._require_own()
+        self._allow("settle")
         now = self.clock.now()
         return turns.settle(self.store, self.me, self.session, body, turn, marks, told, proven, now, lost=lost)
 
@@ -145,7 +145,7 @@ class LocalConnection(Outgoing):
 
     def trace(self, identifier: MessageId) -> Story:
         """Everything known of one message that this agent sent or received."""
-        access.allow(self.scopes, "inbox:self")
+        self._allow("trace")
         story = self.store.mail.story(identifier, None, self.me.slug)
         if not self._mine(story):
             raise UnknownMessage(f"no message {identifier} that {self.me.slug} sent or received")
@@ -153,7 +153,7 @@ class LocalConnection(Outgoing):
 
     def sent(self, limit: int) -> list[Story]:
         """Where everything stands that this agent sent: not what a former owner of its slug did."""
-        access.allow(self.scopes, "inbox:self")
+        self._allow("sent")
         return [story for story in self.store.mail.sent(self.me.slug, limit) if self._mine(story)]
 
     def _mine(self, story: Story) -> bool:
@@ -163,7 +163,7 @@ class LocalConnection(Outgoing):
         """The other agents, those that have left as well."""
         from sos.core import people
 
-        access.allow(self.scopes, "peers:read")
+        self._allow("peers")
         return people.peers(self.store, self.me, self._sees, self.clock.now())
 
     def myself(self) -> Myself:
@@ -180,7 +180,7 @@ class LocalConnection(Outgoing):
         """See `core.enrolling.again`."""
         from sos.core import enrolling
 
-        access.allow(self.scopes, "enrol:self")
+        self._allow("join_again")
         return enrolling.again(self.store, self.me, joining, tokens, self.clock.now())
 
     def answers(self, guide: str | None) -> list[Answer]:
@@ -191,7 +191,7 @@ class LocalConnection(Outgoing):
 
     def take(self) -> None:
         """Make this session the one that the inbox is shown in. Raises NobodyHere where it is no body of this agent."""
-        self._require_own()
+        self._allow("take")
         body = self.myself().body
         if body is None or body.agent != self.me.slug:
             raise NobodyHere("only a running session that is bound to an agent can hold its inbox")
@@ -205,7 +205,7 @@ class LocalConnection(Outgoing):
 
     def squad(self, squad: str, project: str | None = None) -> list[Slug]:
         """The members of a squad; of the own project where none is named."""
-        access.allow(self.scopes, "peers:read")
+        self._allow("squad")
         members = self.store.agents.squad(project or self.me.project, label(squad, "squad"))
         return [slug for slug in members if (agent := self.store.agents.agent(slug)) is not None and self._sees(agent)]
 
@@ -213,7 +213,7 @@ class LocalConnection(Outgoing):
         """Put agents into a squad or out of it; its members then. Raises UnknownAgent, InvalidInput."""
         from sos.core import squads
 
-        access.allow(self.scopes, "skills:self")
+        self._allow("change_squad")
         if project not in {None, self.me.project}:
             access.allow(self.scopes, "send:any-project", ADMIN)
         return squads.change(self.store, project or self.me.project, squad, agents, member=member, sees=self._sees)
@@ -222,7 +222,7 @@ class LocalConnection(Outgoing):
         """Declare skills of one's own, or replace them. Raises Forbidden for another's, InvalidInput, Conflict."""
         from sos.model.skills import checked
 
-        access.allow(self.scopes, "skills:self")
+        self._allow("put_skills")
         for skill in skills:
             if (skill.owner, skill.project) != (self.me.slug, self.me.project):
                 raise Forbidden(f"{self.me.slug} declares skills of its own, in its own project")
@@ -231,19 +231,22 @@ class LocalConnection(Outgoing):
 
     def add_task(self, task: NewTask, project: str | None = None) -> Task:
         """Give a task. See `core.tasks`."""
+        self._allow("add_task")
         return self._tasks(project).add(task, self.clock.now())
 
     def tasks(self, view: TaskView, limit: int, project: str | None = None) -> list[Task]:
         """Tasks of a project."""
+        self._allow("tasks")
         return self._tasks(project).listed(view, limit, self.clock.now())
 
     def task(self, identifier: MessageId, project: str | None = None) -> Task:
         """One task. Raises UnknownTask."""
+        self._allow("task")
         return self._tasks(project).task(identifier, self.clock.now())
 
     def claim_task(self, identifier: MessageId | None = None, lease: int = LEASE, project: str | None = None) -> Task | None:
         """Claim a task, or the next one, for this body."""
-        self._require_inside()
+        self._allow("claim_task")
         found = self._tasks(project)
         if identifier is None:
             return found.claim_next(lease, self.clock.now())
@@ -251,13 +254,12 @@ class LocalConnection(Outgoing):
 
     def change_task(self, identifier: MessageId, change: TaskChange, project: str | None = None) -> Task:
         """Renew, end, block, open or cancel a task."""
-        self._require_inside()
+        self._allow("change_task")
         return self._tasks(project).change(identifier, change, self.clock.now())
 
     def _tasks(self, project: str | None) -> Tasks:
         from sos.core.tasks import Tasks
 
-        access.allow(self.scopes, "tasks:project")
         if project not in {None, self.me.project} and self.me.slug != OPERATOR:
             raise Forbidden(f"{self.me.slug} has to do with the tasks of its own project alone", next_step="leave out --project")
         return Tasks(self.store, self.me, project or self.me.project, self.session)
@@ -269,7 +271,7 @@ class LocalConnection(Outgoing):
         """
         from sos.core import canary
 
-        access.allow(self.scopes, "inbox:self")
+        self._allow("canary")
         if nonce is None:
             return canary.find(self.store, self.me, identifier)
         if not (0 < len(nonce) <= 64 and nonce.isalnum() and nonce.isascii()):
@@ -280,7 +282,7 @@ class LocalConnection(Outgoing):
         """The test message was read back whole: acknowledge it, and write down that this inbox is tested."""
         from sos.core import canary
 
-        self._require_own()
+        self._allow("canary_came_back")
         entry = canary.find(self.store, self.me, identifier)
         if entry is None:
             raise UnknownMessage(f"no test message {identifier}")
@@ -290,7 +292,7 @@ class LocalConnection(Outgoing):
         """Set who may wake this agent and what a hook may put into its context."""
         from sos.model.attention import attention_of
 
-        access.allow(self.scopes, "enrol:self")
+        self._allow("attend")
         rules = attention_of(attention, attention.wake, f"{attention.every}ms", attention.quiet)
         self.store.agents.attend(self.me.slug, rules, bodies)
         return self.myself().agent
@@ -299,14 +301,14 @@ class LocalConnection(Outgoing):
         """Give the slug back. The record stays."""
         if self.me.slug == OPERATOR:
             raise Forbidden("the operator cannot leave")
-        access.allow(self.scopes, "enrol:self")
+        self._allow("leave")
         self.store.agents.close(self.me.slug, self.clock.now())
 
     # --- tokens and the store -----------------------------------------------------------------------------------------
 
     def tokens(self) -> list[TokenRecord]:
         """What is known of the own tokens; of all agents' for the operator."""
-        access.allow(self.scopes, "enrol:self", "peers:read")
+        self._allow("tokens")
         return self.store.tokens.of(None if ADMIN in self.scopes else self.me.slug)
 
     def add_token(self, token: KnownToken, scopes: Sequence[str] | None = None) -> None:
@@ -316,12 +318,12 @@ class LocalConnection(Outgoing):
         """
         from sos.core import tokens
 
-        access.allow(self.scopes, "enrol:self")
+        self._allow("add_token")
         tokens.add(self.store, self.me, token, scopes, self.clock.now(), embedded=self._assurance == "same-user")
 
     def revoke_token(self, key: str) -> bool:
         """Revoke a token by its key id; whether it was live. Raises NotFound for what is not the agent's."""
-        access.allow(self.scopes, "enrol:self")
+        self._allow("revoke_token")
         from sos.core import tokens
 
         return tokens.revoke(self.store, self.me, key, self.clock.now(), anybodys=ADMIN in self.scopes)
@@ -330,14 +332,14 @@ class LocalConnection(Outgoing):
         """Give an agent's tokens a scope, or take it from them. See `core.tokens.grant`."""
         from sos.core import tokens
 
-        access.allow(self.scopes, ADMIN)
+        self._allow("grant")
         return tokens.grant(self.store, agent, scope, granted=granted)
 
     def invite(self, token: KnownToken, name: str, role: str, project: str) -> None:
         """Make an invitation count: for 15 minutes, one installation, this name, role and project."""
         from sos.core import enrolling
 
-        access.allow(self.scopes, ADMIN)
+        self._allow("invite")
         self.store.tokens.add(enrolling.invitation(token, name, role, project, self.clock.now()))
 
     def copy(self, path: str) -> int:

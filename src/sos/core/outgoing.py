@@ -39,7 +39,7 @@ class Outgoing(Acting):
         """What `send` stores."""
         from sos.core import sending
 
-        access.allow(self.scopes, "send:project", "send:any-project")
+        self._allow("send")
         parcel = sending.parcel_for(self.store, self.me, draft, self.clock.now(), self._spelling, self._sees_over_a_wire)
         if parcel.project != self.me.project and parcel.recipients != (OPERATOR,):
             access.allow(self.scopes, "send:any-project")
@@ -49,7 +49,9 @@ class Outgoing(Acting):
         """What `broadcast` stores."""
         from sos.core import sending
 
-        access.allow(self.scopes, ADMIN if squad == sending.EVERYWHERE else "broadcast:project")
+        self._allow("broadcast")
+        if squad == sending.EVERYWHERE:
+            access.allow(self.scopes, ADMIN)
         parcel = sending.broadcast_parcel(self.store, self.me, draft, self.clock.now(), squad)
         return parcel.replace(assurance=self._assurance)
 
@@ -57,7 +59,7 @@ class Outgoing(Acting):
         """What `reply` stores."""
         from sos.core import sending
 
-        access.allow(self.scopes, "inbox:self")
+        self._allow("reply")
         entry = self._meant(answered, sender)
         found = entry.message
         if entry.damaged:
@@ -67,7 +69,6 @@ class Outgoing(Acting):
         # One hop more than what it answers, whoever answers: so two that answer each other by themselves die down.
         filled = {"to": found.sender, "in_reply_to": answered, "thread": found.thread, "hops": found.hops + 1}
         answer = draft.replace(kind="reply", **filled)
-        access.allow(self.scopes, "send:project", "send:any-project")
         # Whoever wrote may be answered, whatever project it is of.
         parcel = sending.parcel_for(self.store, self.me, answer, self.clock.now(), self._spelling)
         return parcel.replace(assurance=self._assurance)

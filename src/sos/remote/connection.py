@@ -211,10 +211,9 @@ class HttpConnection:
         return self._ask("myself")  # type: ignore[no-any-return]
 
     def allowed(self) -> tuple[str, ...]:
-        """See `ports.Connection.allowed`. Of the squad's token the registry is asked."""
-        text = self._tokens.get("squad")
-        key = None if text is None else parse_token(text).key_id
-        return (*self.myself().scopes, *(scope for record in self.tokens() if record.key_id == key for scope in record.scopes))
+        """See `ports.Connection.allowed`. The registry knows of the others."""
+        keys = {parse_token(text).key_id for service, text in self._tokens.items() if service != "bus"}
+        return (*self.myself().scopes, *(scope for record in self.tokens() if record.key_id in keys for scope in record.scopes))
 
     def answers(self, guide: str | None) -> list[Answer]:
         """See `ports.Connection.answers`."""

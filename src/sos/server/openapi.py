@@ -6,6 +6,7 @@ from sos import __version__
 from sos.model.messages import MAX_TEXT
 from sos.model.operations import OPERATIONS
 from sos.model.plain import CHOICES, LARGEST, RECORDS, SCALARS, fields_of, split
+from sos.model.rights import RIGHTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "operationId": operation.name,
         "summary": operation.says,
         "tags": [operation.service],
-        "security": [{operation.service: []}],
+        # For a bearer token these are no OAuth scopes but names of rights (OpenAPI 3.1, "Security Requirement Object").
+        "security": [{operation.service: [" or ".join(group) for group in RIGHTS[operation.name]]}],
         "responses": {"200": answer, **refusals},
     }
     if operation.verb == "GET":

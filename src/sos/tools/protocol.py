@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sos.model import forms, wire
 from sos.model.errors import ScopeMissing
+from sos.model.rights import RIGHTS
 from sos.tools.table import TOOLS
 
 TYPE_CHECKING = False
@@ -29,7 +30,7 @@ UNCACHED: Json = {"ttlMs": 0, "cacheScope": "private"}
 def permitted(scopes: Iterable[str]) -> list[Tool]:
     """The tools that a token with these scopes may call."""
     held = set(scopes)
-    return [tool for tool in TOOLS if not tool.scopes or held & set(tool.scopes)]
+    return [tool for tool in TOOLS if all(held & set(group) for name in tool.operations for group in RIGHTS[name])]
 
 
 def named(name: object) -> Tool | None:

@@ -60,8 +60,8 @@ class Tool(Record):
     required: tuple[str, ...] = ()
     #: Fields of the result → JSON Schema.
     result: Json
-    #: A token with none of these does not see the tool. Empty: every token does.
-    scopes: tuple[str, ...] = ()
+    #: What it does, by the names of model/rights.py: a token that may not all of it does not see the tool.
+    operations: tuple[str, ...]
     reads_only: bool = False
     run: Run
 
