@@ -23,7 +23,7 @@ from sos.tools.table import TOOLS
 from tests.faces.authorization import TARGETED, Json, Two, arguments
 from tests.faces.served import Served, served
 
-pytestmark = pytest.mark.promise("TOKEN-015", "TOKEN-014", "TOKEN-003")
+pytestmark = pytest.mark.promise("TOKEN-015", "TOKEN-014", "TOKEN-004")
 CALLERS = ("aa", "cc")
 WHICH = ("own", "foreign", "absent")
 SPOILED = {"unknown": "token_refused", "damaged": "token_damaged", "revoked": "token_revoked", "expired": "token_expired"}

@@ -79,7 +79,7 @@ def texts(shell: Shell, name: str) -> list[str]:
     return [entry["text"] for entry in shell.json("inbox", "--as", name)["entries"]]
 
 
-@pytest.mark.promise("SERVER-003", "REDIS-006")
+@pytest.mark.promise("SERVER-003", "REDIS-006", "TOKEN-010")
 def test_several_processes_over_one_database_are_one_bus(deployment: Deployment) -> None:
     aa, bb = deployment.aa, deployment.bb
     waiting = deployment.waiter(bb, "bb")
@@ -95,6 +95,17 @@ def test_several_processes_over_one_database_are_one_bus(deployment: Deployment)
         asked = urllib.request.Request(f"{serving.url}/v1/me", headers={"Authorization": f"Bearer {token}"})
         with urllib.request.urlopen(asked, timeout=10) as answer:
             assert json.load(answer)["agent"]["slug"] == "aa"
+    # A token revoked at one of them ends its streams at all of them.
+    extra = aa.json("token", "mint", "bus", "--as", "aa")
+    asked = urllib.request.Request(
+        f"{deployment.second.url}/v1/inbox/events", headers={"Authorization": f"Bearer {extra['token']}"}
+    )
+    with urllib.request.urlopen(asked, timeout=10) as stream:
+        assert [stream.readline(), stream.readline()[:6], stream.readline()] == [b"event: mail\n", b"data: ", b"\n"]
+        aa.json("token", "revoke", "--as", "aa", extra["id"])
+        begun = time.monotonic()
+        assert b"token_revoked" in stream.read()
+        assert time.monotonic() - begun < 1
     # One of them is killed: its agents lose nothing, and the rest goes on.
     deployment.second.stop(signal.SIGKILL)
     assert aa.json("send", "--as", "aa", "bb", "while it is away")["durability"] == "disk"

@@ -303,6 +303,7 @@ class LocalConnection(Outgoing):
             raise Forbidden("the operator cannot leave")
         self._allow("leave")
         self.store.agents.close(self.me.slug, self.clock.now())
+        self.store.nudge(self.me.slug)
 
     # --- tokens and the store -----------------------------------------------------------------------------------------
 

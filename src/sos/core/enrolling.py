@@ -62,6 +62,7 @@ def invited(
     made = store.agents.enrol(asked, now)
     _keep(store, made.agent, tokens, now)
     store.tokens.revoke(record.key_id, now)
+    store.nudge(made.agent.slug)  # streams of who had this slug before end
     return made
 
 

@@ -79,4 +79,6 @@ def revoke(store: Store, me: Agent, key: str, now: Millis, *, anybodys: bool) ->
     record = store.tokens.by_key(key)
     if record is None or (me.slug != record.agent and not anybodys):
         raise NotFound(f"no token {key!a}", next_step="sos token list")
-    return store.tokens.revoke(key, now)
+    live = store.tokens.revoke(key, now)
+    store.nudge(record.agent)  # an open stream of this token asks again, and ends
+    return live

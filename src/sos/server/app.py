@@ -16,6 +16,8 @@ from sos.server import openapi
 from sos.server.api import Api
 from sos.server.callers import Callers
 from sos.server.clockwork import Clockwork
+from sos.server.events import PATH as EVENTS
+from sos.server.events import Events
 from sos.server.gathering import Gathering
 from sos.server.guard import LOOPBACK, Guard
 from sos.server.hub import Hub
@@ -63,14 +65,15 @@ class Services:
         self._gathering = Gathering(store, clock, self.hub, conventions)
         self._services = services
         callers = Callers(store, clock, spelling, conventions, rate)
-        api = Api(store, clock, self.hub, Lots(store, clock, self._workers, at_once), self._metrics, callers, services)
+        lots = Lots(store, clock, self._workers, at_once)
+        api = Api(store, clock, self.hub, lots, self._metrics, callers, services)
         self._mcp = McpResource(callers, clock, self._workers, self._metrics)
         routes = [
             Route("/healthz", self._healthz),
             Route("/readyz", self._readyz),
             Route("/metrics", self._metrics_text),
             Route("/openapi.json", self._openapi),
-            *(self._of_mcp() if "bus" in services else ()),
+            *(self._of_bus(Events(callers, lots, self.hub, clock, self._metrics)) if "bus" in services else ()),
         ]
         self._api = api
         self._paths = frozenset(route.path for route in routes)
@@ -82,9 +85,9 @@ class Services:
         known = scope["type"] != "http" or scope["path"] in self._paths
         await (self._others if known else self._api)(scope, receive, send)
 
-    def _of_mcp(self) -> list[Route]:
+    def _of_bus(self, events: Events) -> list[Route]:
         asked = [Route(path, self._mcp.metadata) for path in (METADATA, METADATA + PATH)]
-        return [Route(PATH, self._mcp), *asked]
+        return [Route(EVENTS, events), Route(PATH, self._mcp), *asked]
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:

@@ -68,6 +68,10 @@ class Callers:
             raise TokenRefused(f"the {service} token {record.key_id} is {record.agent}'s", next_step="sos token where")
         return record
 
+    def known(self, headers: Heads) -> TokenRecord:
+        """What is known now of a bus token that `record` has let in: a stream asks again, and is not counted again."""
+        return identify(self._store, _shown("bus", headers).text, "bus", self._clock.now())
+
     def connection(
         self, record: TokenRecord, headers: Heads, *, own: bool | None = None, also: tuple[str, ...] = ()
     ) -> LocalConnection:

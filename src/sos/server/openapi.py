@@ -7,6 +7,7 @@ from sos.model.messages import MAX_TEXT
 from sos.model.operations import OPERATIONS
 from sos.model.plain import CHOICES, LARGEST, RECORDS, SCALARS, fields_of, split
 from sos.model.rights import RIGHTS
+from sos.server.events import PATH as EVENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,12 +43,25 @@ _REFUSALS = {
 }
 
 
+_EVENTS = {
+    "operationId": "events",
+    "summary": "Wait for mail by server-sent events: `mail` says how many are unread, `end` why no more will come.",
+    "tags": ["bus"],
+    "security": [{"bus": ["inbox:self"]}],
+    "responses": {
+        "200": {"description": "a stream without an end", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    },
+}
+
+
 def document(services: Sequence[Service]) -> dict[str, Any]:
     """The document for these services (OpenAPI 3.1)."""
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         if operation.service in services:
             paths.setdefault(operation.path, {})[operation.verb.lower()] = _operation(operation)
+    if "bus" in services:
+        paths[EVENTS] = {"get": _EVENTS}
     schemes = {service: {"type": "http", "scheme": "bearer", "description": f"the {service} token"} for service in services}
     return {
         "openapi": "3.1.0",

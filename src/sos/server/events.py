@@ -1,0 +1,130 @@
+"""Waiting by server-sent events: one request hears of all mail to come.
+
+An event `mail` says how many messages are unread, at the beginning and each time that mail may have come; comments keep the line
+open. An event `end` says why no more will come: the token opens nothing any longer, or the server stops. Nothing of a message
+stands in it: who is woken reads the inbox. (https://html.spec.whatwg.org/multipage/server-sent-events.html)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from sos.core.access import CLOCK_SKEW
+from sos.model import wire
+from sos.model.errors import SosError
+from sos.server.callers import source_of
+from sos.server.problems import PROBLEM, of_error, problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from starlette.types import Receive, Scope, Send
+
+    from sos.model.names import Slug
+    from sos.model.times import Millis
+    from sos.model.tokens import TokenRecord
+    from sos.ports import Clock
+    from sos.server.callers import Callers
+    from sos.server.hub import Hub
+    from sos.server.lots import Lots
+    from sos.server.metrics import Metrics
+    from sos.server.problems import Headers
+
+PATH = "/v1/inbox/events"
+BEAT = 15.0
+"""Seconds between two looks at the token and two comments, where nothing rings: proxies close what is silent for long."""
+
+
+class Events:
+    """The ASGI application at `PATH`. It takes the bus token of whose inbox it is."""
+
+    def __init__(self, callers: Callers, lots: Lots, hub: Hub, clock: Clock, metrics: Metrics) -> None:
+        self._callers = callers
+        self._lots = lots
+        self._hub = hub
+        self._clock = clock
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One stream, until it ends by either side."""
+        if scope["method"] != "GET":
+            body = problem(405, "method_not_allowed", f"{PATH} takes GET", "see /openapi.json", "")
+            await _refuse(send, 405, body, [(b"allow", b"GET")])
+            return
+        headers = dict(scope["headers"])
+        try:
+            agent = await self._lots.do(lambda: self._callers.record("bus", headers, source_of(scope)).agent)
+            await self._lots.do(lambda: self._look(headers))
+        except SosError as error:
+            status, body, extra = of_error(error, os.urandom(8).hex())
+            self._metrics.count("events", status)
+            await _refuse(send, status, body, extra)
+            return
+        self._metrics.count("events", 200)
+        await send({"type": "http.response.start", "status": 200, "headers": _HEAD})
+        stream = asyncio.create_task(self._stream(headers, agent, send))
+        gone = asyncio.create_task(_disconnected(receive))
+        await asyncio.wait([stream, gone], return_when=asyncio.FIRST_COMPLETED)
+        stream.cancel()
+        gone.cancel()
+        await asyncio.gather(stream, gone, return_exceptions=True)
+
+    def _look(self, headers: dict[bytes, bytes]) -> tuple[int, TokenRecord]:
+        """How many messages are unread, and the token as it stands now. Raises what a request with it would."""
+        record = self._callers.known(headers)
+        return self._callers.connection(record, headers).count("unread"), record
+
+    async def _stream(self, headers: dict[bytes, bytes], agent: Slug, send: Send) -> None:
+        with self._hub.waiter(agent) as rung:
+            told = False
+            while not self._hub.stopping:
+                heard = rung.is_set() or not told
+                rung.clear()
+                try:
+                    unread, record = await self._lots.do(lambda: self._look(headers))
+                except SosError as error:
+                    await _write(send, "end", {"code": error.code, "next": error.next_step}, last=True)
+                    return
+                if heard:
+                    await _write(send, "mail", {"unread": unread})
+                else:
+                    await send({"type": "http.response.body", "body": b": still here\n\n", "more_body": True})
+                told = True
+                try:
+                    async with asyncio.timeout(_rest(record, self._clock.now())):
+                        await rung.wait()
+                except TimeoutError:
+                    continue
+        await _write(send, "end", {"code": "stopping", "next": "connect again"}, last=True)
+
+
+_HEAD = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+
+def _rest(record: TokenRecord, now: Millis) -> float:
+    """Seconds until the next look: at the token's end at the latest."""
+    if record.expires_at is None:
+        return BEAT
+    return min(BEAT, max((record.expires_at + CLOCK_SKEW - now) / 1000, 0.0) + 0.05)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _write(send: Send, event: str, data: dict[str, Any], *, last: bool = False) -> None:
+    body = f"event: {event}\ndata: {wire.dumps(data)}\n\n".encode()
+    await send({"type": "http.response.body", "body": body, "more_body": not last})
+
+
+async def _refuse(send: Send, status: int, body: bytes, extra: Headers) -> None:
+    headers = [(b"content-type", PROBLEM), (b"content-length", str(len(body)).encode()), *extra]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
