@@ -182,7 +182,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("STORE-002", "The same contract suite passes through every face: in process, over HTTP, and through the agent tools.", "§7", "planned"),
     Promise("STORE-003", "What a store cannot do is a row of one published table, which a test holds true; no contract test is skipped.", "§7", "kept"),
     Promise("STORE-004", "`sos backup` makes a consistent copy of a store in use, and a restored copy has a new epoch, which readers notice.", "§7", "kept"),
-    Promise("STORE-005", "`sos move --to URL` takes identities, tokens and unread mail of an embedded deployment to a server; killed half-way and run again it is whole, and nothing is shown twice for it.", "§7", "planned"),
+    Promise("STORE-005", "`sos move --to URL` takes identities, tokens and unread mail of an embedded deployment to a server; killed half-way and run again it is whole, and nothing is shown twice for it.", "§7", "kept"),
     Promise("SQLITE-001", "The embedded store is `$SOS_HOME/sos.db`, or the local path in `SOS_STORE`; no daemon runs for it.", "§7", "kept"),
     Promise("SQLITE-002", "WAL and `synchronous=FULL` are set and read back on each connection; one that does not take them is refused.", "§7", "kept"),
     Promise("SQLITE-003", "On macOS `fullfsync` is set and read back too.", "§7", "planned"),

@@ -15,6 +15,7 @@ from sos.core.tasks import Tasks
 from sos.model.ids import new_id
 from sos.model.messages import Draft
 from sos.model.names import Slug
+from sos.model.parcels import message_of
 from sos.model.skills import declared
 from sos.model.tasks import NewTask
 from sos.model.tokens import AGENT_SCOPES, SERVICES, mint
@@ -153,6 +154,14 @@ def _joining(slug: str, project: str) -> Json:
     return {"slug": slug, "name": slug, "role": "executor", "label": "builder", "project": project}
 
 
+_TASK = {"id": NEVER, "title": "x", "project": "pp", "creator": "aa", "created_at": 1, "changed_at": 1}
+
+
+def _message(to: str) -> Json:
+    parcel = World(MemoryStore()).parcel("hello", to=to)
+    return {name: value for name, value in message_of(parcel).fields().items() if value is not None}
+
+
 def arguments(name: str, me: str, target: Target) -> Json:
     """What an operation is asked with, as JSON."""
     view = {"view": "unread", "limit": 5}
@@ -188,6 +197,9 @@ def arguments(name: str, me: str, target: Target) -> Json:
         "join_again": lambda: {"joining": _joining(me, ""), "tokens": []},
         "invite": lambda: {"token": _known("join"), "name": "another", "role": "builder", "project": "pp"},
         "grant": lambda: {"agent": target.slug, "scope": "send:any-project", "granted": True},
+        "adopt_agent": lambda: {"agent": {**_joining("newcomer", "pp"), "joined_at": 1}, "tokens": [], "skills": []},
+        "adopt_mail": lambda: {"message": _message(target.slug), "deliveries": [{"recipient": target.slug, "rank": 2}]},
+        "adopt_task": lambda: {"task": _TASK},
         "skills": lambda: {"project": target.project, "owner": target.slug},
         "squad": lambda: {"squad": target.squad},
         "change_squad": lambda: {"squad": "fresh", "agents": [target.slug], "member": True},

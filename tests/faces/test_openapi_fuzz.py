@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CHECKS = "not_a_server_error,status_code_conformance,response_schema_conformance"
 """Not the type of each answer: what is no HTTP at all never reaches us, and uvicorn answers it in plain text."""
-ENDING = ("leave", "revoke_token", "wait")
+ENDING = ("leave", "revoke_token", "wait", "events")
 """Operations that end the agent that asks, or the time of the test."""
 
 

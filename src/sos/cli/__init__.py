@@ -42,6 +42,7 @@ COMMANDS: dict[str, str] = {
     "serve": "serve registry, squad and bus over HTTP",
     "mcp": "the agent's tools over MCP, on standard input and output",
     "backup": "copy the store to a file, or list copies",
+    "move": "take an embedded deployment to a server",
     "faults": "break fresh stores on purpose, and see what is lost",
     "completion": "completion for bash, zsh or fish",
     "demo": "show the main job in a temporary home",

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 MAX_INPUT = 16 << 20
 """Bytes that are read of a standard input without end."""
 MAX_LIMIT = 100_000
-TOKENLESS = frozenset(("connect", "disconnect", "hook", "guide", "completion", "demo", "token"))
-"""Commands that show no token, or (`token`) say themselves what a token in a file is for."""
+TOKENLESS = frozenset(("connect", "disconnect", "hook", "guide", "completion", "demo", "token", "move"))
+"""Commands that show no token, or (`token`, `move`) say themselves what a token in a file is for."""
 
 
 class Command:
@@ -35,6 +35,7 @@ class Command:
         self.arguments = arguments
         self._settings: Settings | None = None
         self._connection: Connection | None = None
+        self._bus: str | None = None
 
     @property
     def settings(self) -> Settings:
@@ -60,6 +61,16 @@ class Command:
         for refused in drain_outbox(self.settings, connection):
             self.remark(f"sos: not sent, and never will be: {refused}")
         return connection
+
+    def has_moved(self) -> bool:
+        """Whether the agent's home names another bus than when it was connected: who waits for long asks now and then."""
+        from sos.homes import home as homes
+
+        if self._connection is None:
+            return False
+        home = homes.load(self.settings.home, self._connection.slug)
+        before, self._bus = self._bus, None if home is None else home.store
+        return before is not None and before != self._bus
 
     def renew(self) -> None:
         """Renew the agent's tokens if a server said, in what was asked so far, that it is time."""

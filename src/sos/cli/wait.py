@@ -46,6 +46,8 @@ def run(command: Command) -> int:
     away = False
     while True:
         left = ends - time.monotonic()
+        if command.has_moved():
+            connection = command.connect()
         try:
             unread = connection.count("unread")
             if unread or left <= 0:
@@ -69,6 +71,8 @@ def _lines(command: Command) -> int:
         return 0  # an unbound session is left in peace
     parent, told = os.getppid(), 0
     while os.getppid() == parent and _lives(command.settings.session_pid):
+        if command.has_moved():
+            connection, told = command.connect(), 0
         try:
             told = _line(connection, told)
             command.renew()

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from sos.core.tasks import Tasks
     from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining, Peer
     from sos.model.attention import Attention
-    from sos.model.deliveries import Entry, Story, View
+    from sos.model.deliveries import Delivery, Entry, Story, View
     from sos.model.findings import Answer
     from sos.model.ids import MessageId
+    from sos.model.messages import Message
     from sos.model.skills import Skill
     from sos.model.tasks import NewTask, Task, TaskChange, TaskView
     from sos.model.times import Millis
@@ -342,6 +343,27 @@ class LocalConnection(Outgoing):
 
         self._allow("invite")
         self.store.tokens.add(enrolling.invitation(token, name, role, project, self.clock.now()))
+
+    def adopt_agent(self, agent: Agent, tokens: Sequence[TokenRecord], skills: Sequence[Skill]) -> Enrolment:
+        """Take over an agent of an embedded deployment. See `core.adopting`."""
+        from sos.core import adopting
+
+        self._allow("adopt_agent")
+        return adopting.agent(self.store, agent, tokens, skills, self.clock.now())
+
+    def adopt_mail(self, message: Message, deliveries: Sequence[Delivery]) -> int:
+        """Take over a message that waits there. See `core.adopting`."""
+        from sos.core import adopting
+
+        self._allow("adopt_mail")
+        return adopting.mail(self.store, message, deliveries)
+
+    def adopt_task(self, task: Task) -> bool:
+        """Take over a task. See `core.adopting`."""
+        from sos.core import adopting
+
+        self._allow("adopt_task")
+        return adopting.task(self.store, task)
 
     def copy(self, path: str) -> int:
         """Copy the store to a new file; its bytes. See `ports.Store.copy`."""

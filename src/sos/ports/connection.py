@@ -10,12 +10,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sos.model.agents import Agent, Bodies, Myself, Peer
+    from sos.model.agents import Agent, Bodies, Enrolment, Myself, Peer
     from sos.model.attention import Attention
-    from sos.model.deliveries import Entry, Story, View
+    from sos.model.deliveries import Delivery, Entry, Story, View
     from sos.model.findings import Answer
     from sos.model.ids import MessageId
-    from sos.model.messages import Draft, Receipt
+    from sos.model.messages import Draft, Message, Receipt
     from sos.model.names import Slug
     from sos.model.skills import Skill
     from sos.model.tasks import NewTask, Task, TaskChange, TaskView
@@ -214,6 +214,18 @@ class Connection(Protocol):
 
     def invite(self, token: KnownToken, name: str, role: str, project: str) -> None:
         """Make an invitation count, for 15 minutes and one use. Raises InvalidInput, BadName."""
+        ...
+
+    def adopt_agent(self, agent: Agent, tokens: Sequence[TokenRecord], skills: Sequence[Skill]) -> Enrolment:
+        """Take over an agent of an embedded deployment. The administrator's. Raises SlugTaken, ProjectChanged, Conflict."""
+        ...
+
+    def adopt_mail(self, message: Message, deliveries: Sequence[Delivery]) -> int:
+        """Take over a message that waits there; for how many recipients it was new. The administrator's."""
+        ...
+
+    def adopt_task(self, task: Task) -> bool:
+        """Take over a task; whether it was new. The administrator's."""
         ...
 
     def copy(self, path: str) -> int:

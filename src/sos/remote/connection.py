@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining, Myself, Peer
     from sos.model.attention import Attention
-    from sos.model.deliveries import Entry, Story, View
+    from sos.model.deliveries import Delivery, Entry, Story, View
     from sos.model.findings import Answer
     from sos.model.ids import MessageId
-    from sos.model.messages import Draft, Receipt
+    from sos.model.messages import Draft, Message, Receipt
     from sos.model.operations import Operation
     from sos.model.skills import Skill
     from sos.model.tasks import NewTask, Task, TaskChange, TaskView
@@ -304,6 +304,18 @@ class HttpConnection:
     def join_again(self, joining: Joining, tokens: Sequence[KnownToken]) -> Enrolment:
         """Join again, by the registry token. See `core.enrolling.again`."""
         return self._ask("join_again", joining=joining, tokens=tokens)  # type: ignore[no-any-return]
+
+    def adopt_agent(self, agent: Agent, tokens: Sequence[TokenRecord], skills: Sequence[Skill]) -> Enrolment:
+        """See `ports.Connection.adopt_agent`."""
+        return self._ask("adopt_agent", agent=agent, tokens=tokens, skills=skills)  # type: ignore[no-any-return]
+
+    def adopt_mail(self, message: Message, deliveries: Sequence[Delivery]) -> int:
+        """See `ports.Connection.adopt_mail`."""
+        return self._ask("adopt_mail", message=message, deliveries=deliveries)  # type: ignore[no-any-return]
+
+    def adopt_task(self, task: Task) -> bool:
+        """See `ports.Connection.adopt_task`."""
+        return self._ask("adopt_task", task=task)  # type: ignore[no-any-return]
 
     def copy(self, path: str) -> int:
         """Refused: a server's store is copied where the server is."""
