@@ -17,22 +17,22 @@ from sos.model.agents import Joining
 from sos.model.names import Slug
 from sos.model.times import Millis
 from sos.model.tokens import mint
-from sos.ports import Store
 from sos.stores.sqlite.store import SqliteStore
 
 
 class Serving:
     """A server, the store that it serves, and the bus tokens of its agents."""
 
-    def __init__(self, folder: str, store: Store, environment: dict[str, str], agents: int) -> None:
+    def __init__(self, folder: str, store: SqliteStore, environment: dict[str, str], agents: int) -> None:
         now = Millis(time.time_ns() // 1_000_000)
         self.tokens: dict[str, str] = {}
-        for number in range(agents):
-            joining = Joining(slug=Slug(f"a-{number}"), name=f"a-{number}", role="executor", label="x", project="demo")
-            agent = store.agents.enrol(joining, now).agent
-            token = mint("bus")
-            store.tokens.add(record_of(token, agent.slug, agent.project, now))
-            self.tokens[agent.slug] = token.text
+        with store._database.write():  # as one transaction: thousands of agents
+            for number in range(agents):
+                joining = Joining(slug=Slug(f"a-{number}"), name=f"a-{number}", role="executor", label="x", project="demo")
+                agent = store.agents.enrol(joining, now).agent
+                token = mint("bus")
+                store.tokens.add(record_of(token, agent.slug, agent.project, now))
+                self.tokens[agent.slug] = token.text
         store.close()
         command = [sys.executable, "-m", "sos", "serve", "--json", "--port", "0"]
         begun = time.perf_counter()

@@ -221,6 +221,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("SERVER-011", "Without its server, frozen, gone or lying, a hook says so within its deadline, a command ends with 75, and what was to be sent is queued.", "§8", "kept"),
     Promise("SERVER-012", "Of a token that a home sends, no service but its own ever sees anything.", "§5", "kept"),
     Promise("SERVER-013", "What many clients ask at once is done together and answered to each alone; one that is refused touches no other.", "§8", "kept"),
+    Promise("SERVER-014", "Who sends a head or a body slowly, or a head without end, is answered 408 or 431 and let go; who waits is not.", "§8", "kept"),
 
     # MCP
     Promise("MCP-001", "The tools are `send`, `inbox`, `read`, `reply`, `ack`, `broadcast`, `peers`, `whoami`, `skills`, `tasks`, `trace`, `note` and `doctor`; the recovery guide and the inbox are resources.", "§8", "open"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 
 from sos.core.access import CLOCK_SKEW
 from sos.model import wire
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from sos.server.problems import Headers
 
 PATH = "/v1/inbox/events"
-BEAT = 15.0
-"""Seconds between two looks at the token and two comments, where nothing rings: proxies close what is silent for long."""
+BEAT = 45.0
+"""Seconds between two comments where nothing rings: proxies close what is silent for a minute."""
+LOOK = 600.0
+"""Seconds between two looks at the token where nothing rings. A revocation rings, unless its process is killed just then."""
 
 
 class Events:
@@ -78,9 +81,9 @@ class Events:
 
     async def _stream(self, headers: dict[bytes, bytes], agent: Slug, send: Send) -> None:
         with self._hub.waiter(agent) as rung:
-            told = False
+            rung.set()  # what is there already
             while not self._hub.stopping:
-                heard = rung.is_set() or not told
+                heard = rung.is_set()
                 rung.clear()
                 try:
                     unread, record = await self._lots.do(lambda: self._look(headers))
@@ -89,15 +92,19 @@ class Events:
                     return
                 if heard:
                     await _write(send, "mail", {"unread": unread})
-                else:
-                    await send({"type": "http.response.body", "body": b": still here\n\n", "more_body": True})
-                told = True
-                try:
-                    async with asyncio.timeout(_rest(record, self._clock.now())):
-                        await rung.wait()
-                except TimeoutError:
-                    continue
+                await self._rest(rung, _seconds(record, self._clock.now()), send)
         await _write(send, "end", {"code": "stopping", "next": "connect again"}, last=True)
+
+    async def _rest(self, rung: asyncio.Event, seconds: float, send: Send) -> None:
+        """Wait for a ring, at most `seconds`, and keep the line open meanwhile."""
+        ends = time.monotonic() + seconds
+        while (left := ends - time.monotonic()) > 0:
+            try:
+                async with asyncio.timeout(min(left, BEAT)):
+                    await rung.wait()
+                    return
+            except TimeoutError:
+                await send({"type": "http.response.body", "body": b": still here\n\n", "more_body": True})
 
 
 _HEAD = [
@@ -107,11 +114,11 @@ _HEAD = [
 ]
 
 
-def _rest(record: TokenRecord, now: Millis) -> float:
-    """Seconds until the next look: at the token's end at the latest."""
+def _seconds(record: TokenRecord, now: Millis) -> float:
+    """Until the next look: at the token's end at the latest."""
     if record.expires_at is None:
-        return BEAT
-    return min(BEAT, max((record.expires_at + CLOCK_SKEW - now) / 1000, 0.0) + 0.05)
+        return LOOK
+    return min(LOOK, max((record.expires_at + CLOCK_SKEW - now) / 1000, 0.0) + 0.05)
 
 
 async def _disconnected(receive: Receive) -> None:

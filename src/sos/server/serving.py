@@ -12,6 +12,7 @@ from sos.model.tokens import AGENT_SERVICES
 from sos.server import log, operating
 from sos.server.app import WORKERS, Services
 from sos.server.guard import LOOPBACK
+from sos.server.patience import Patience
 from sos.wiring.local import SystemClock, open_store
 
 TYPE_CHECKING = False
@@ -94,7 +95,7 @@ class Serving(uvicorn.Server):
             access_log=False,
             lifespan="on",
             loop="uvloop",
-            http="httptools",
+            http=Patience,
             ws="none",
             server_header=False,
             date_header=False,
