@@ -26,7 +26,7 @@ class Serving:
     def __init__(self, folder: str, store: SqliteStore, environment: dict[str, str], agents: int) -> None:
         now = Millis(time.time_ns() // 1_000_000)
         self.tokens: dict[str, str] = {}
-        with store._database.write():  # as one transaction: thousands of agents
+        with store._database.write():  # noqa: SLF001  # thousands of agents, as one transaction
             for number in range(agents):
                 joining = Joining(slug=Slug(f"a-{number}"), name=f"a-{number}", role="executor", label="x", project="demo")
                 agent = store.agents.enrol(joining, now).agent

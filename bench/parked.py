@@ -66,13 +66,13 @@ def draft(to: str = "") -> dict[str, object]:
 
 
 async def wakes(clients: list[Client], asking: Asking) -> list[float]:
-    """Milliseconds from a send by one client to the event at another, one at a time, all others parked."""
+    """Seconds from a send by one client to the event at another, one at a time, all others parked."""
     times = []
     for number in range(WAKES):
         client = clients[1 + number * 37 % (CLIENTS - 1)]
         begun = time.perf_counter()
         _, unread = await asyncio.gather(asking.ask("POST", "/v1/messages", SENDER, draft(client.agent)), client.woken())
-        times.append((time.perf_counter() - begun) * 1000)
+        times.append(time.perf_counter() - begun)
         if unread < 1:
             raise SystemExit(f"{client.agent} was woken for nothing")
     return times

@@ -371,11 +371,11 @@ PROMISES: tuple[Promise, ...] = (
     Promise("PERF-006", "64 durable sends in flight reach ≥ 5 × the disk's fdatasync rate through futures, and 64 blocking threads ≥ 1.5 ×.", "§14", "open", "bench/send_group.py"),
     Promise("PERF-007", "Of 64 writer processes the slowest reaches ≥ 0.5 of the mean, and p99 ≤ 150 ms.", "§14", "kept", "bench/writers.py"),
     Promise("PERF-008", "From send to handler in another idle process takes the commit + 1 ms at p99, embedded.", "§14", "planned", "bench/wake.py"),
-    Promise("PERF-009", "From send to handler through the server takes ≤ 10 ms at p99.", "§14", "planned", "bench/wake_server.py"),
+    Promise("PERF-009", "From send to handler through the server takes ≤ 10 ms at p99.", "§14", "kept", "bench/wake_server.py"),
     Promise("PERF-010", "Durable sends over HTTP by 64 clients reach ≥ 0.40 (SQLite) and ≥ 0.35 (Redis) of the same server's no-op, p99 ≤ 20 ms.", "§14", "open", "bench/http_send.py"),
     Promise("PERF-011", "Durable sends on Redis with 50 in flight reach ≥ 0.5 × `redis-benchmark -c 50 -P 1` at the same fsync.", "§14", "open", "bench/redis_send.py"),
     Promise("PERF-012", "The inbox keys of 100,000 idle agents on Redis take ≤ 60 MB.", "§14", "kept", "bench/redis_memory.py"),
-    Promise("PERF-013", "A server process parks 10,000 waiting clients at ≤ 20 KB each and ≤ 1 % idle CPU; one wake p99 ≤ 10 ms, a broadcast to all ≤ 2 s.", "§14", "planned", "bench/parked.py"),
+    Promise("PERF-013", "A server process parks 10,000 waiting clients at ≤ 20 KB each and ≤ 1 % idle CPU; one wake p99 ≤ 10 ms, a broadcast to all ≤ 2 s.", "§14", "open", "bench/parked.py"),
     Promise("PERF-014", "An inbox read at 10^6 consumed messages takes ≤ 1.2 × as long as at none, and at 100,000 agents ≤ 1.2 × as long as at 10.", "§14", "kept", "bench/inbox_read.py"),
     Promise("PERF-015", "MCP over stdio is ready in ≤ 40 ms with ≤ 20 MB.", "§14", "open", "bench/mcp_stdio.py"),
     Promise("PERF-016", "10^6 messages of 228 bytes take ≤ 2 × their bodies on disk, indexes and facts included.", "§14", "kept", "bench/storage.py"),
@@ -384,7 +384,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("PERF-019", "Of 100 messages 100 are proven in the model's context on Codex, and as many on Gemini CLI.", "§14", "planned", "bench/arrival_others.py"),
     Promise("PERF-020", "Of all that a sender can write, nothing raises its assurance: 0 of the corpus.", "§14", "planned", "bench/forgery.py"),
     Promise("PERF-021", "Embedded, no process of ours stays running; Claude Code's monitor takes ≤ 15 MB.", "§14", "kept", "bench/idle.py"),
-    Promise("PERF-022", "An idle server takes ≤ 120 MB.", "§14", "planned", "bench/idle_server.py"),
+    Promise("PERF-022", "An idle server takes ≤ 120 MB.", "§14", "kept", "bench/idle_server.py"),
     Promise("PERF-023", "Over at least 10^5 kill, power-cut, lost-reply and full-disk trials: 0 acked messages lost, 0 effects doubled, 0 stale acks accepted, each with its 3/n bound and its negative control.", "§14", "kept", "bench/faults.py"),
 )
 # fmt: on

@@ -67,13 +67,14 @@ class Services:
         callers = Callers(store, clock, spelling, conventions, rate)
         lots = Lots(store, clock, self._workers, at_once)
         api = Api(store, clock, self.hub, lots, self._metrics, callers, services)
+        self._events = Events(callers, lots, self.hub, clock, self._metrics) if "bus" in services else None
         self._mcp = McpResource(callers, clock, self._workers, self._metrics)
         routes = [
             Route("/healthz", self._healthz),
             Route("/readyz", self._readyz),
             Route("/metrics", self._metrics_text),
             Route("/openapi.json", self._openapi),
-            *(self._of_bus(Events(callers, lots, self.hub, clock, self._metrics)) if "bus" in services else ()),
+            *(self._of_mcp() if "bus" in services else ()),
         ]
         self._api = api
         self._paths = frozenset(route.path for route in routes)
@@ -81,13 +82,21 @@ class Services:
         self.app = Guard(self._route, hosts)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """What agents ask goes its own way: routers and their middleware cost as much as the smallest answer (45 µs)."""
-        known = scope["type"] != "http" or scope["path"] in self._paths
-        await (self._others if known else self._api)(scope, receive, send)
+        """What agents ask goes its own way.
 
-    def _of_bus(self, events: Events) -> list[Route]:
+        Routers and their middleware cost as much as the smallest answer (45 µs), and 3 kB for as long as a stream is open.
+        """
+        path = scope["path"] if scope["type"] == "http" else None
+        if path == EVENTS and self._events is not None:
+            await self._events(scope, receive, send)
+        elif path is None or path in self._paths:
+            await self._others(scope, receive, send)
+        else:
+            await self._api(scope, receive, send)
+
+    def _of_mcp(self) -> list[Route]:
         asked = [Route(path, self._mcp.metadata) for path in (METADATA, METADATA + PATH)]
-        return [Route(EVENTS, events), Route(PATH, self._mcp), *asked]
+        return [Route(PATH, self._mcp), *asked]
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:

@@ -117,7 +117,7 @@ def _session(value: bytes | None) -> str:
     return "" if name == NO_SESSION else name
 
 
-@lru_cache(10_000)
+@lru_cache(1_000)
 def _parsed(text: str) -> Token:
     """A token that was shown before need not be proven free of typing errors again. What it opens is asked anew each time."""
     return parse_token(text)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 
 from sos.core.access import CLOCK_SKEW
 from sos.model import wire
 from sos.model.errors import SosError
 from sos.server.callers import source_of
+from sos.server.patience import CONNECTION
 from sos.server.problems import PROBLEM, of_error, problem
 
 TYPE_CHECKING = False
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from sos.model.names import Slug
     from sos.model.times import Millis
     from sos.model.tokens import TokenRecord
     from sos.ports import Clock
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from sos.server.hub import Hub
     from sos.server.lots import Lots
     from sos.server.metrics import Metrics
+    from sos.server.patience import Patience
     from sos.server.problems import Headers
 
 PATH = "/v1/inbox/events"
@@ -56,10 +56,10 @@ class Events:
             body = problem(405, "method_not_allowed", f"{PATH} takes GET", "see /openapi.json", "")
             await _refuse(send, 405, body, [(b"allow", b"GET")])
             return
-        headers = dict(scope["headers"])
+        shown = {name: value for name, value in scope["headers"] if name == b"authorization"}
         try:
-            agent = await self._lots.do(lambda: self._callers.record("bus", headers, source_of(scope)).agent)
-            await self._lots.do(lambda: self._look(headers))
+            agent = await self._lots.do(lambda: self._callers.record("bus", shown, source_of(scope)).agent)
+            await self._lots.do(lambda: self._look(shown))
         except SosError as error:
             status, body, extra = of_error(error, os.urandom(8).hex())
             self._metrics.count("events", status)
@@ -67,44 +67,60 @@ class Events:
             return
         self._metrics.count("events", 200)
         await send({"type": "http.response.start", "status": 200, "headers": _HEAD})
-        stream = asyncio.create_task(self._stream(headers, agent, send))
-        gone = asyncio.create_task(_disconnected(receive))
-        await asyncio.wait([stream, gone], return_when=asyncio.FIRST_COMPLETED)
-        stream.cancel()
-        gone.cancel()
-        await asyncio.gather(stream, gone, return_exceptions=True)
+        connection: Patience = scope["extensions"][CONNECTION]
+        with self._hub.waiter(agent) as rung:
+            connection.when_lost = rung.set
+            await self._stream(shown, rung, connection, send)
+            connection.when_lost = None
 
     def _look(self, headers: dict[bytes, bytes]) -> tuple[int, TokenRecord]:
         """How many messages are unread, and the token as it stands now. Raises what a request with it would."""
         record = self._callers.known(headers)
         return self._callers.connection(record, headers).count("unread"), record
 
-    async def _stream(self, headers: dict[bytes, bytes], agent: Slug, send: Send) -> None:
-        with self._hub.waiter(agent) as rung:
-            rung.set()  # what is there already
-            while not self._hub.stopping:
-                heard = rung.is_set()
-                rung.clear()
-                try:
-                    unread, record = await self._lots.do(lambda: self._look(headers))
-                except SosError as error:
-                    await _write(send, "end", {"code": error.code, "next": error.next_step}, last=True)
-                    return
-                if heard:
-                    await _write(send, "mail", {"unread": unread})
-                await self._rest(rung, _seconds(record, self._clock.now()), send)
+    async def _stream(self, headers: dict[bytes, bytes], rung: asyncio.Event, connection: Patience, send: Send) -> None:
+        rung.set()  # what is there already
+        while not (self._hub.stopping or connection.lost):
+            heard = rung.is_set()
+            rung.clear()
+            try:
+                unread, record = await self._lots.do(lambda: self._look(headers))
+            except SosError as error:
+                await _write(send, "end", {"code": error.code, "next": error.next_step}, last=True)
+                return
+            if heard:
+                await _write(send, "mail", {"unread": unread})
+            await self._rest(rung, _seconds(record, self._clock.now()), send)
         await _write(send, "end", {"code": "stopping", "next": "connect again"}, last=True)
 
     async def _rest(self, rung: asyncio.Event, seconds: float, send: Send) -> None:
         """Wait for a ring, at most `seconds`, and keep the line open meanwhile."""
-        ends = time.monotonic() + seconds
-        while (left := ends - time.monotonic()) > 0:
-            try:
-                async with asyncio.timeout(min(left, BEAT)):
-                    await rung.wait()
-                    return
-            except TimeoutError:
-                await send({"type": "http.response.body", "body": b": still here\n\n", "more_body": True})
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + seconds
+        while (left := ends - loop.time()) > 0:
+            late = Late(rung)
+            timer = loop.call_later(min(left, BEAT), late.come)  # a tenth of what asyncio.timeout takes
+            await rung.wait()
+            timer.cancel()
+            if not late.has_come:
+                return
+            rung.clear()
+            await send({"type": "http.response.body", "body": b": still here\n\n", "more_body": True})
+
+
+class Late:
+    """A rest that ended without a ring."""
+
+    __slots__ = ("_rung", "has_come")
+
+    def __init__(self, rung: asyncio.Event) -> None:
+        self._rung = rung
+        self.has_come = False
+
+    def come(self) -> None:
+        """End the rest."""
+        self.has_come = True
+        self._rung.set()
 
 
 _HEAD = [
@@ -119,11 +135,6 @@ def _seconds(record: TokenRecord, now: Millis) -> float:
     if record.expires_at is None:
         return LOOK
     return min(LOOK, max((record.expires_at + CLOCK_SKEW - now) / 1000, 0.0) + 0.05)
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _write(send: Send, event: str, data: dict[str, Any], *, last: bool = False) -> None:
