@@ -75,15 +75,17 @@ def test_a_body_that_never_ends_is_not_waited_for_and_stores_nothing(server: Ser
     assert server.ask("GET", "/v1/me", token=token).status == 200
 
 
+def flood(line: socket.socket) -> None:
+    """Five megabytes of headers."""
+    for number in range(5_000):
+        line.sendall(f"X-{number}: {'a' * 1000}\r\n".encode())
+
+
 def test_a_head_without_end_is_refused_before_it_fills_the_memory(server: Served) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
         line.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n")
-        try:
-            for number in range(10_000):
-                line.sendall(f"X-{number}: {'a' * 1000}\r\n".encode())
-        except ConnectionError:
-            pass
-        assert number < 5_000
+        with pytest.raises(ConnectionError):
+            flood(line)
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
         line.sendall(b"GET /" + b"a" * 100_000)
         assert all_of(line).startswith(b"HTTP/1.1 431 ")
