@@ -200,6 +200,11 @@ def arguments(name: str, me: str, target: Target) -> Json:
         "adopt_agent": lambda: {"agent": {**_joining("newcomer", "pp"), "joined_at": 1}, "tokens": [], "skills": []},
         "adopt_mail": lambda: {"message": _message(target.slug), "deliveries": [{"recipient": target.slug, "rank": 2}]},
         "adopt_task": lambda: {"task": _TASK},
+        "lease": lambda: {"limit": 5, "span": 60_000},
+        "extend": lambda: {"number": target.number, "fence": 0, "span": 60_000},
+        "release": lambda: {"number": target.number, "fence": 0, "rest": 0, "reason": "x"},
+        "conclude": lambda: {"number": target.number, "fence": 0, "sends": []},
+        "beat": lambda: {"body": _body(me)},
         "skills": lambda: {"project": target.project, "owner": target.slug},
         "squad": lambda: {"squad": target.squad},
         "change_squad": lambda: {"squad": "fresh", "agents": [target.slug], "member": True},
@@ -215,6 +220,7 @@ def arguments(name: str, me: str, target: Target) -> Json:
 
 TARGETED = frozenset(
     ("send", "broadcast", "reply", "trace", "read", "ack", "mark", "requeue", "drop", "canary", "canary_came_back",
-     "revoke_token", "skills", "squad", "change_squad", "add_task", "task", "claim_task", "change_task")
+     "revoke_token", "extend", "release", "conclude", "skills", "squad", "change_squad", "add_task", "task", "claim_task",
+     "change_task")
 )  # fmt: skip
 """Operations that are about something which may be another project's."""

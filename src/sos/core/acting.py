@@ -73,6 +73,14 @@ class Acting:
             raise Conflict(f"{len(found)} messages here have the id {identifier}: from {names}", next_step="add --from SENDER")
         return found[0]
 
+    def _fetch(self) -> None:
+        """Bring in what older clients wrote to this agent, where there are any: their streams ring for nobody."""
+        reader = self.store.reader
+        if reader is not None and self.me.status == "open":
+            from sos.core import reading
+
+            reading.read(self.me, self.store, reader, self.clock, conventions=self._conventions)
+
     def _allow(self, operation: str) -> None:
         """Refuse what the token shown has no scope for, and what is the own body's alone. Raises ScopeMissing, Forbidden."""
         for group in RIGHTS[operation]:

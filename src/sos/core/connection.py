@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.core import access
-from sos.core.outgoing import Outgoing
+from sos.core.working import Working
 from sos.model.agents import Myself
 from sos.model.deliveries import DAMAGED
 from sos.model.errors import Forbidden, InvalidInput, NobodyHere, UnknownMessage
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sos.model.turns import Look, Mark
 
 
-class LocalConnection(Outgoing):
+class LocalConnection(Working):
     """The bus as `me` sees it. `session`: the body that acts; empty for a terminal of the operator's.
 
     Only the recipient's own body changes a delivery: `own` says whether this one is. `scopes` are those of the token that was
@@ -38,14 +38,6 @@ class LocalConnection(Outgoing):
     """
 
     # --- in -----------------------------------------------------------------------------------------------------------
-
-    def _fetch(self) -> None:
-        """Bring in what older clients wrote to this agent, where there are any: their streams ring for nobody."""
-        reader = self.store.reader
-        if reader is not None and self.me.status == "open":
-            from sos.core import reading
-
-            reading.read(self.me, self.store, reader, self.clock, conventions=self._conventions)
 
     def inbox(self, view: View, limit: int) -> list[Entry]:
         """List without marking anything."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.core.sending import hearing
-from sos.model.agents import Peer
+from sos.model.agents import Peer, presence_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def peers(store: Store, me: Agent, sees: Sees, now: Millis) -> list[Peer]:
         if agent.slug == me.slug or not sees(agent):
             continue
         bodies = store.agents.bodies(agent.slug)
-        presence = "closed" if agent.status == "closed" else bodies[0].presence if bodies else "unknown"
+        presence = "closed" if agent.status == "closed" else presence_of(bodies[0], now) if bodies else "unknown"
         skills = tuple(skill.id for skill in store.skills.list(agent.project, agent.slug) if skill.status == "active")
         found.append(Peer(agent=agent, presence=presence, hearing=hearing(store, agent.slug, now), skills=skills))
     return found

@@ -40,7 +40,7 @@ def _identity(agent: Agent) -> Answer:
 
 def _inbox(agent: Agent) -> Answer:
     if agent.proven_at is not None:
-        said = f"proven: a message stood in my context at {iso(agent.proven_at)} ({agent.proven_by})"
+        said = f"proven at {iso(agent.proven_at)}: {agent.proven_by}"
     elif agent.canary_at is not None:
         said = f"tested: a canary came through at {iso(agent.canary_at)}; not yet proven in the context"
     else:

@@ -120,7 +120,7 @@ def broadcast_parcel(store: Store, me: Agent, draft: Draft, now: Millis, squad: 
 
 def send(store: Store, parcel: Parcel, now: Millis) -> Receipt:
     """Store a parcel durably and say where it is and how its recipients are."""
-    return _receipt(store, store.mail.post([parcel])[0], now)
+    return receipt(store, store.mail.post([parcel])[0], now)
 
 
 def send_each(store: Store, parcels: Sequence[Parcel], now: Millis) -> list[Receipt | Exception]:
@@ -130,13 +130,14 @@ def send_each(store: Store, parcels: Sequence[Parcel], now: Millis) -> list[Rece
     waiting = [None if len(parcels) == 1 or is_call_for_help(parcel) else store.mail.submit(parcel) for parcel in parcels]
     for parcel, future in zip(parcels, waiting, strict=True):
         try:
-            outcomes.append(_receipt(store, store.mail.post([parcel])[0] if future is None else future.result(), now))
+            outcomes.append(receipt(store, store.mail.post([parcel])[0] if future is None else future.result(), now))
         except Exception as error:  # noqa: BLE001  # each belongs to the one who asked
             outcomes.append(error)
     return outcomes
 
 
-def _receipt(store: Store, posted: Posted, now: Millis) -> Receipt:
+def receipt(store: Store, posted: Posted, now: Millis) -> Receipt:
+    """What the sender of a message that is stored holds."""
     message, recipients = posted.message, posted.parcel.recipients
     if posted.duplicate:  # the same receipt as before, whoever came or left since
         sender = Slug(message.sender)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sos.model.attention import Attention
 from sos.model.record import Record
+from sos.model.times import SECOND
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
 
     Bodies = Literal["fenced", "headers"]
     Status = Literal["open", "closed"]
-    Presence = Literal["working", "idle", "closed", "unknown"]
+    Presence = Literal["working", "idle", "closed", "unknown", "stale", "gone"]
+
+
+BEATING = frozenset(("sdk", "watch"))
+"""Runtimes whose bodies promise heartbeats. A coding agent promises none: its human may be at lunch."""
+STALE = 300 * SECOND
+GONE = 900 * SECOND
 
 
 class Agent(Record):
@@ -77,6 +84,13 @@ class Body(Record):
     hook_event: str = ""
     hook_at: Millis | None = None
     hook_outcome: str = ""
+
+
+def presence_of(body: Body, now: Millis) -> Presence:
+    """What a body is by its own events; one that promised heartbeats and is silent is stale after 300 s, gone after 900 s."""
+    if body.runtime not in BEATING or body.presence == "closed" or now - body.seen_at < STALE:
+        return body.presence
+    return "stale" if now - body.seen_at < GONE else "gone"
 
 
 class Peer(Record):

@@ -18,6 +18,7 @@ from sos.model.tasks import STATUSES as TASK_STATUSES
 from sos.model.tasks import VIEWS as TASK_VIEWS
 from sos.model.tokens import SERVICES, KnownToken, TokenRecord
 from sos.model.turns import Look, Mark
+from sos.model.work import Sending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ RECORDS: dict[str, type[Record]] = {
     record.__name__: record
     for record in (
         Agent, Body, Peer, Myself, Joining, Enrolment, Draft, Message, Receipt, Delivery, Fact, Entry, Story, Skill, Answer,
-        KnownToken, TokenRecord, Attention, Notice, Look, Mark, NewTask, Task, TaskChange,
+        KnownToken, TokenRecord, Attention, Notice, Look, Mark, NewTask, Task, TaskChange, Sending,
     )
 }  # fmt: skip
 """What crosses a wire. No token in hand is among them."""
@@ -54,7 +55,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "TaskDeed": DEEDS,
     "Service": tuple(SERVICES),
     "Status": ("open", "closed"),
-    "Presence": ("working", "idle", "closed", "unknown"),
+    "Presence": ("working", "idle", "closed", "unknown", "stale", "gone"),
     "Bodies": ("fenced", "headers"),
     "Wakers": ("peers", "requests", "operator", "nobody"),
 }

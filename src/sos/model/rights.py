@@ -31,6 +31,11 @@ RIGHTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "wait": _INBOX,
     "look": _INBOX,
     "settle": _INBOX,
+    "lease": _INBOX,
+    "extend": _INBOX,
+    "release": _INBOX,
+    "conclude": _INBOX,
+    "beat": _INBOX,
     "canary": _INBOX,
     "canary_came_back": _INBOX,
     "myself": (),
@@ -59,6 +64,7 @@ RIGHTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "change_task": _TASKS,
 }
 OWN = frozenset(
-    ("ack", "mark", "requeue", "drop", "take", "look", "settle", "canary_came_back", "claim_task", "change_task")
+    ("ack", "mark", "requeue", "drop", "take", "look", "settle", "canary_came_back", "claim_task", "change_task", "lease",
+     "extend", "release", "conclude", "beat")
 )  # fmt: skip
 """Operations of the agent's own body alone: anybody else only looks."""

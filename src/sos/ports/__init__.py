@@ -101,6 +101,10 @@ class Mailbox(Protocol):
         """Take up to `limit` unread entries for a handler until `until`; two bodies never get the same one."""
         ...
 
+    def conclude(self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]], parcels: Sequence[Parcel]) -> list[Posted]:
+        """`apply` and `post` as one step: what a handler made of its message, and what it sends. Raises what they do."""
+        ...
+
     def tick(self, now: Millis, limit: int = 100) -> int:
         """Do what time has made due (expiry, deadlines, lapsed leases, events to senders); how much was done."""
         ...

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sos.model.agents import Agent, Bodies, Enrolment, Myself, Peer
+    from sos.model.agents import Agent, Bodies, Body, Enrolment, Myself, Peer
     from sos.model.attention import Attention
     from sos.model.deliveries import Delivery, Entry, Story, View
     from sos.model.findings import Answer
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sos.model.skills import Skill
     from sos.model.tasks import NewTask, Task, TaskChange, TaskView
     from sos.model.tokens import KnownToken, TokenRecord
+    from sos.model.work import Sending
     from sos.ports import Clock
 
 
@@ -69,6 +70,26 @@ class Connection(Protocol):
 
     def ack(self, ids: Sequence[MessageId], sender: str | None = None) -> list[Entry]:
         """Acknowledge messages of the own inbox. Raises UnknownMessage; Conflict where several senders used the id."""
+        ...
+
+    def lease(self, limit: int, span: int) -> list[Entry]:
+        """Take up to `limit` unread messages for a handler, for `span` milliseconds. Raises InvalidInput."""
+        ...
+
+    def extend(self, number: int, fence: int, span: int) -> None:
+        """The handler of a message goes on for `span` milliseconds more. Raises StaleFence, UnknownMessage."""
+        ...
+
+    def release(self, number: int, fence: int, rest: int, reason: str) -> Entry:
+        """The attempt failed: again after `rest` milliseconds; the last one makes a dead letter. Raises StaleFence."""
+        ...
+
+    def conclude(self, number: int, fence: int, sends: Sequence[Sending]) -> list[Receipt]:
+        """Acknowledge a message together with all that its handler sends, or neither. Raises StaleFence, what sends raise."""
+        ...
+
+    def beat(self, body: Body) -> None:
+        """This body lives, and what it does. Raises WrongAgent for another's."""
         ...
 
     def inbox(self, view: View, limit: int) -> list[Entry]:

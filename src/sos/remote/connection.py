@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sos.model.tasks import NewTask, Task, TaskChange, TaskView
     from sos.model.tokens import KnownToken, Service, TokenRecord
     from sos.model.turns import Look, Mark
+    from sos.model.work import Sending
     from sos.ports import Clock
 
 CALL_SECONDS = 5.0
@@ -137,6 +138,26 @@ class HttpConnection:
         return self._ask("ack", ids=ids, sender=sender)  # type: ignore[no-any-return]
 
     # --- in -----------------------------------------------------------------------------------------------------------
+
+    def lease(self, limit: int, span: int) -> list[Entry]:
+        """See `ports.Connection.lease`."""
+        return self._ask("lease", limit=limit, span=span)  # type: ignore[no-any-return]
+
+    def extend(self, number: int, fence: int, span: int) -> None:
+        """See `ports.Connection.extend`."""
+        self._ask("extend", number=number, fence=fence, span=span)
+
+    def release(self, number: int, fence: int, rest: int, reason: str) -> Entry:
+        """See `ports.Connection.release`."""
+        return self._ask("release", number=number, fence=fence, rest=rest, reason=reason)  # type: ignore[no-any-return]
+
+    def conclude(self, number: int, fence: int, sends: Sequence[Sending]) -> list[Receipt]:
+        """See `ports.Connection.conclude`."""
+        return self._ask("conclude", number=number, fence=fence, sends=sends)  # type: ignore[no-any-return]
+
+    def beat(self, body: Body) -> None:
+        """See `ports.Connection.beat`."""
+        self._ask("beat", body=body)
 
     def inbox(self, view: View, limit: int) -> list[Entry]:
         """See `ports.Connection.inbox`."""

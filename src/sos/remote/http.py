@@ -62,6 +62,7 @@ class Server:
         self._prefix = f"/{path}".rstrip("/")
         self._lock = allocate_lock()
         self._idle: list[_Line] = []
+        self._keeps = True
 
     def request(self, verb: str, target: str, headers: Mapping[str, str], body: bytes, seconds: float) -> Answer:
         """One request; `seconds` for all of it. Raises StoreUnreachable: what a request changed is not known then.
@@ -99,17 +100,18 @@ class Server:
         except BaseException:
             line.close()
             raise
-        if reusable:
-            with self._lock:
+        with self._lock:
+            kept = reusable and self._keeps
+            if kept:
                 self._idle.append(line)
-        else:
+        if not kept:
             line.close()
         return answer
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close what is idle, and keep nothing open from now on."""
         with self._lock:
-            lines, self._idle = self._idle, []
+            lines, self._idle, self._keeps = self._idle, [], False
         for line in lines:
             line.close()
 

@@ -301,6 +301,25 @@ class LeaseContract(Contract):
         assert world.texts("dead") == ["poison"]
         assert "not delivered" in world.texts(agent="aa")[0]
 
+    def test_what_a_handler_sends_and_its_ack_are_one_step(self) -> None:
+        world = self.world()
+        identifier = world.send("do it", kind="request")
+        ((_, fence),) = self.lease(world)
+        ack = (identifier, Ack(at=world.clock.now(), body=SESSION, fence=fence))
+        answer = world.parcel("done", to="aa", sender="bb", kind="reply", in_reply_to=identifier)
+        others = [world.parcel("beside", to="cc", sender="bb"), world.parcel("to nobody", to="nobody", sender="bb")]
+        refused(UnknownAgent, lambda: world.store.mail.conclude(Slug("bb"), [ack], [answer, *others]))
+        assert (world.one(identifier).answered, world.texts(agent="aa"), world.texts(agent="cc")) == (False, [], [])
+        stale = (identifier, Ack(at=world.clock.now(), fence=fence + 1))
+        refused(StaleFence, lambda: world.store.mail.conclude(Slug("bb"), [stale], [answer]))
+        assert world.texts(agent="aa") == []
+        for again in (False, True):  # its answer was lost, and it is done again
+            posted = world.store.mail.conclude(Slug("bb"), [ack], [answer, others[0]])
+            assert [each.duplicate for each in posted] == [again, again]
+        delivery = world.one(identifier)
+        assert (delivery.acked_at, delivery.replied_at) == (world.clock.now(), world.clock.now())
+        assert (world.texts(agent="aa"), world.texts(agent="cc")) == (["done"], ["beside"])
+
     def test_a_lapse_before_its_time_changes_nothing(self) -> None:
         world = self.world()
         identifier = world.send()

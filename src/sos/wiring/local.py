@@ -140,17 +140,18 @@ def connect(settings: Settings, named: str | None = None, *, own: bool | None = 
         from sos.wiring import remote
 
         return remote.connect(settings, home, who, own=own)
-    return _over_the_store(settings, who, home, own=own)
+    return over_the_store(settings, who, home, own=own)
 
 
 def connect_here(settings: Settings, named: str | None = None) -> LocalConnection:
     """`connect`, where the bus must be the store on this machine; the operator is made by the first command on an empty home."""
     who = who_am_i(settings, named)
     own = settings.session is not None or who.slug == OPERATOR
-    return _over_the_store(settings, who, homes.load(settings.home, who.slug), own=own)
+    return over_the_store(settings, who, homes.load(settings.home, who.slug), own=own)
 
 
-def _over_the_store(settings: Settings, who: Who, home: Home | None, *, own: bool) -> LocalConnection:
+def over_the_store(settings: Settings, who: Who, home: Home | None, *, own: bool) -> LocalConnection:
+    """The connection of whoever acts here to the store on this machine. Raises BusMismatch where its bus is a server's."""
     from sos.core.connection import LocalConnection  # the hook loads this module and needs no connection
 
     if settings.url is not None:

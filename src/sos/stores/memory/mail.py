@@ -171,6 +171,12 @@ class MemoryMailbox:
             free.sort(key=lambda entry: (entry.delivery.rank, entry.message.seq))
             return [self._change(entry, action) for entry in free[:limit]]
 
+    def conclude(self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]], parcels: Sequence[Parcel]) -> list[Posted]:
+        """See `ports.Mailbox.conclude`."""
+        with self._state.step():
+            self.apply(agent, changes)
+            return self.post(parcels)
+
     def _change(self, entry: Entry, action: Action) -> Entry:
         outcome = transitions.apply(entry.message, entry.delivery, action)
         key = (entry.message.seq, entry.delivery.recipient)

@@ -175,6 +175,18 @@ class RedisMailbox:
 
         return self._steps.run(work)
 
+    def conclude(self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]], parcels: Sequence[Parcel]) -> list[Posted]:
+        """See `ports.Mailbox.conclude`."""
+
+        def work(step: Step) -> list[Post]:
+            self._changed(step, agent, changes)
+            return [self._put(parcel, step) for parcel in parcels]
+
+        with self._server.call():
+            posted = [post.result() for post in self._steps.run(work)]
+            self._after(posted)
+            return posted
+
     # --- time -----------------------------------------------------------------------------------------------------------
 
     def tick(self, now: Millis, limit: int = 100) -> int:

@@ -184,6 +184,21 @@ class SqliteMailbox:
                 self._ring.settle(body.agent, quiet=False)
             return quiet
 
+    def conclude(self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]], parcels: Sequence[Parcel]) -> list[Posted]:
+        """See `ports.Mailbox.conclude`."""
+        if not all(is_call_for_help(parcel) for parcel in parcels):
+            self._ballast.require()
+        return self._ballast.saving(lambda: self._conclude(agent, changes, parcels))
+
+    def _conclude(
+        self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]], parcels: Sequence[Parcel]
+    ) -> list[Posted]:
+        with self._database.write(), self.batch() as batch:
+            for identifier, action in changes:
+                for row in self._rows(agent, identifier):
+                    self._change(rows.entry_of(row), action, row, batch)
+            return [self._posting.post(parcel, batch) for parcel in parcels]
+
     def lease(self, agent: Slug, body: str, limit: int, until: Millis, now: Millis) -> list[Entry]:
         """See `ports.Mailbox.lease`."""
         action = transitions.Lease(at=now, body=body, until=until)

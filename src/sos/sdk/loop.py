@@ -1,0 +1,275 @@
+"""The receive loop: leases messages, has them handled in order of their senders, and ends each with all that it sent.
+
+One thread receives, one keeps leases, and `concurrency` threads handle. Nothing of the user's runs under a lock of ours. What was
+leased and not begun when the loop stops is given back; a handler that does not end in time has lost its lease, and with it any
+effect.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import deque
+
+from sos.model.errors import SosError, StaleFence, StoreUnreachable
+from sos.model.work import LEASE
+from sos.sdk.handlers import Handling
+from sos.sdk.messages import Message
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sos.model.agents import Body
+    from sos.model.deliveries import Entry
+    from sos.ports.connection import Connection
+    from sos.sdk.handlers import Caller, Handler
+    from sos.sdk.requests import Requests
+
+WAIT_SECONDS = 20.0
+BEAT_SECONDS = 30.0
+KEEP_SECONDS = 10.0
+"""Between two looks at the leases that are held: six in the life of one."""
+JOIN_SECONDS = 2.0
+"""For all threads to end when they have nothing to do any more; one that hangs in a handler is left behind."""
+FIRST_REST, LONGEST_REST = 1.0, 300.0
+"""Seconds before a failed message is tried again: twice as long each time, with full jitter around it."""
+FIRST_AWAY, LONGEST_AWAY = 0.2, 30.0
+"""The same for a bus that does not answer: 500 agents must not come back at one moment."""
+
+
+class Loop:
+    """Runs from `start` to `stop`.
+
+    `failed` hears of what handlers raise and of trouble with the bus; `tend` is called now and then while the bus answers.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        body: Body,
+        handlers: Sequence[Handler],
+        caller: Caller,
+        requests: Requests,
+        concurrency: int,
+        *,
+        failed: Callable[[Exception, Message | None], None],
+        tend: Callable[[], None],
+    ) -> None:
+        self._connection = connection
+        self._body = body
+        self._handlers = handlers
+        self._caller = caller
+        self._requests = requests
+        self._failed = failed
+        self._tend = tend
+        self._concurrency = concurrency
+        self._changed = threading.Condition()
+        #: By sender: what waits for its turn. A sender with an entry here has one message in work.
+        self._queues: dict[str, deque[Handling]] = {}
+        self._ready: deque[Handling] = deque()
+        self._held: dict[int, Handling] = {}
+        self._stopping = threading.Event()
+        self._progressed = True
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def runs(self) -> bool:
+        """Whether it receives."""
+        return bool(self._threads) and not self._stopping.is_set()
+
+    def start(self) -> None:
+        """Begin."""
+        self._connection.beat(self._body)
+        jobs = [self._receive, self._keep, *[self._work] * self._concurrency]
+        self._threads = [threading.Thread(target=job, name=f"sos-{job.__name__}", daemon=True) for job in jobs]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, grace: float) -> None:
+        """Take no more, give back what was not begun, wait `grace` seconds for what was, give that back too."""
+        self._stopping.set()
+        with self._changed:
+            waiting = [each for each in self._held.values() if not each.begun]
+            for each in waiting:
+                del self._held[each.number]
+            self._queues.clear()
+            self._ready.clear()
+            self._changed.notify_all()
+        for each in waiting:
+            self._give_back(each, "its body stopped before it began")
+        ends = time.monotonic() + grace
+        with self._changed:
+            while self._held and (left := ends - time.monotonic()) > 0:
+                self._changed.wait(left)
+            late = list(self._held.values())
+        for each in late:
+            each.lost = True
+            self._give_back(each, "its body stopped")
+        try:
+            self._connection.beat(self._body.replace(presence="closed"))
+        except SosError as error:
+            self._failed(error, None)
+        ends = time.monotonic() + JOIN_SECONDS
+        for thread in self._threads:
+            if thread is not threading.current_thread():  # a handler may stop its agent
+                thread.join(max(ends - time.monotonic(), 0.0))
+
+    def _give_back(self, handling: Handling, reason: str) -> None:
+        try:
+            self._connection.release(handling.number, handling.fence, 0, reason)
+        except SosError as error:
+            if not isinstance(error, StaleFence):
+                self._failed(error, None)  # its lease runs out by itself
+
+    # --- receiving ------------------------------------------------------------------------------------------------------
+
+    def _receive(self) -> None:
+        away, beaten = 0, time.monotonic()
+        while not self._stopping.is_set():
+            try:
+                room = self._room()
+                if room:
+                    entries = self._connection.lease(room, LEASE)
+                    for entry in entries:
+                        self._take(entry)
+                    if not entries:
+                        self._connection.wait(WAIT_SECONDS)
+                beaten = self._beat(0.0 if away else beaten)
+                away = 0
+            except StoreUnreachable as error:
+                if not away:
+                    self._failed(error, None)
+                away += 1
+                self._stopping.wait(random.uniform(0, min(LONGEST_AWAY, FIRST_AWAY * 2 ** min(away, 10))))
+            except SosError as error:
+                self._failed(error, None)
+                self._stopping.wait(LONGEST_AWAY)
+
+    def _room(self) -> int:
+        """How many more messages can be taken now; waits a little where none can."""
+        with self._changed:
+            if len(self._held) >= self._concurrency:
+                self._changed.wait(1.0)
+            return max(self._concurrency - len(self._held), 0)
+
+    def _beat(self, before: float) -> float:
+        """Say that this body lives, now and then: not where all its handlers hang."""
+        now = time.monotonic()
+        with self._changed:
+            busy = bool(self._held)
+            lives = not busy or self._progressed or any(each.is_progressing() for each in self._held.values())
+            if now - before < BEAT_SECONDS or not lives:
+                return before
+            self._progressed = False
+        self._connection.beat(self._body.replace(presence="working" if busy else "idle"))
+        self._tend()
+        return now
+
+    def _take(self, entry: Entry) -> None:
+        handling = Handling(entry)
+        if not self._is_taken(handling):
+            self._give_back(handling, "its body stopped before it began")
+
+    def _is_taken(self, handling: Handling) -> bool:
+        """Give it to a worker, after what its sender sent before; False where the loop has stopped meanwhile."""
+        entry = handling.entry
+        with self._changed:
+            if self._stopping.is_set():
+                return False
+            self._held[handling.number] = handling
+            queue = self._queues.get(entry.message.sender)
+            if queue is not None:
+                queue.append(handling)
+            else:
+                self._queues[entry.message.sender] = deque()
+                self._ready.append(handling)
+                self._changed.notify_all()
+            return True
+
+    # --- leases ---------------------------------------------------------------------------------------------------------
+
+    def _keep(self) -> None:
+        while not self._stopping.wait(KEEP_SECONDS):
+            with self._changed:
+                held = [each for each in self._held.values() if each.is_progressing() and not each.lost]
+            for each in held:
+                try:
+                    self._connection.extend(each.number, each.fence, LEASE)
+                except StaleFence:
+                    each.lost = True
+                except SosError as error:
+                    self._failed(error, None)
+
+    # --- handling -------------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._ready and not self._stopping.is_set():
+                    self._changed.wait()
+                if not self._ready:
+                    return
+                handling = self._ready.popleft()
+                handling.begun = True
+            try:
+                self._handle(handling)
+            finally:
+                self._done(handling)
+
+    def _done(self, handling: Handling) -> None:
+        sender = handling.entry.message.sender
+        with self._changed:
+            self._held.pop(handling.number, None)
+            self._progressed = True
+            queue = self._queues.get(sender)
+            if queue:
+                self._ready.append(queue.popleft())
+            else:
+                self._queues.pop(sender, None)
+            self._changed.notify_all()
+
+    def _handle(self, handling: Handling) -> None:
+        message = Message(handling.entry)
+        try:
+            if not self._requests.take(handling.entry):
+                for handler in self._handlers:
+                    if handler.is_for(handling.entry):
+                        self._caller.call(handler, handling, message)
+            self._conclude(handling)
+        except StaleFence as error:
+            self._failed(error, message)
+        except Exception as error:  # noqa: BLE001  # whatever a handler raises is told, and its message comes again
+            self._failed(error, message)
+            self._fail(handling, error)
+
+    def _conclude(self, handling: Handling) -> None:
+        """Store the end; again where the bus is away, as long as the lease may hold: it is the same end each time."""
+        away = 0
+        sends = [sending for sending, _ in handling.sends]
+        while not handling.lost:
+            try:
+                receipts = self._connection.conclude(handling.number, handling.fence, sends)
+            except StoreUnreachable as error:
+                if self._stopping.is_set():
+                    raise
+                if not away:
+                    self._failed(error, Message(handling.entry))
+                away += 1
+                handling.progress()
+                self._stopping.wait(random.uniform(0, min(LONGEST_AWAY, FIRST_AWAY * 2 ** min(away, 10))))
+                continue
+            for (_, sent), receipt in zip(handling.sends, receipts, strict=True):
+                sent.receipt = receipt
+            return
+        raise StaleFence(f"the lease on {handling.entry.message.id} was lost")
+
+    def _fail(self, handling: Handling, error: Exception) -> None:
+        tries = handling.entry.delivery.attempts
+        rest = min(LONGEST_REST, FIRST_REST * 2 ** (tries - 1)) * random.uniform(0.5, 1.5)
+        try:
+            self._connection.release(handling.number, handling.fence, int(rest * 1000), f"{type(error).__name__}: {error}")
+        except SosError as trouble:
+            if not isinstance(trouble, StaleFence):
+                self._failed(trouble, None)  # its lease runs out by itself

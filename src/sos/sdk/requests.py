@@ -1,0 +1,102 @@
+"""Requests that this process has made and waits for."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from sos.model.errors import SosError
+from sos.sdk.messages import Message
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sos.model.deliveries import Entry
+    from sos.model.ids import MessageId
+    from sos.ports.connection import Connection
+    from sos.sdk.messages import Sent
+
+SLICE = 1.0
+"""Seconds between two looks at the inbox where nothing rings."""
+
+
+class NoAnswer(SosError):
+    """The deadline of a request passed without an answer."""
+
+    code = "no_answer"
+    next_step = "sos trace ID   (where the request stands)"
+
+
+class Request:
+    """A request on its way; `wait` for its answer."""
+
+    def __init__(self, sent: Sent, seconds: float, asked: Requests) -> None:
+        self.id = sent.id
+        self.to = sent.to
+        self._seconds = seconds
+        self._asked = asked
+
+    def __repr__(self) -> str:
+        return f"Request({self.id} to {self.to})"
+
+    def wait(self, timeout: float | None = None) -> Message:
+        """The answer, which counts as acknowledged then; waits `timeout` seconds, or for its deadline. Raises NoAnswer."""
+        seconds = self._seconds if timeout is None else timeout
+        answer = self._asked.answer(self.id, seconds)
+        if answer is None:
+            raise NoAnswer(f"{self.to} has not answered {self.id} within {seconds:g} s", next_step=f"sos trace {self.id}")
+        return answer
+
+
+class Requests:
+    """Who waits for which answer. `receives`: whether the agent's loop runs, and hands answers over."""
+
+    def __init__(self, connection: Connection, receives: Callable[[], bool]) -> None:
+        self._connection = connection
+        self._receives = receives
+        self._changed = threading.Condition()
+        self._waiting: dict[str, Entry | None] = {}
+
+    def expect(self, identifier: MessageId) -> None:
+        """An answer to this is waited for."""
+        with self._changed:
+            self._waiting[identifier] = None
+
+    def take(self, entry: Entry) -> bool:
+        """Whether this answers a request that is waited for: then nobody else handles it."""
+        answered = entry.message.in_reply_to
+        if answered is None or entry.message.assurance == "claimed":
+            return False
+        with self._changed:
+            if answered not in self._waiting:
+                return False
+            self._waiting[answered] = entry
+            self._changed.notify_all()
+            return True
+
+    def answer(self, identifier: MessageId, seconds: float) -> Message | None:
+        """Wait for the answer to a request; None where none came in time. It is waited for once."""
+        ends = time.monotonic() + seconds
+        try:
+            while (left := ends - time.monotonic()) > 0:
+                if not self._receives():
+                    self._look(min(left, SLICE))
+                with self._changed:
+                    if self._waiting.get(identifier) is None and self._receives():
+                        self._changed.wait(min(left, SLICE))
+                    found = self._waiting.get(identifier)
+                if found is not None:
+                    return Message(found)
+            return None
+        finally:
+            with self._changed:
+                self._waiting.pop(identifier, None)
+
+    def _look(self, seconds: float) -> None:
+        """Without a loop: look for answers, and wait for mail where there are none."""
+        found = [entry for entry in self._connection.inbox("unread", 200) if self.take(entry)]
+        for entry in found:
+            self._connection.ack([entry.message.id], entry.message.sender)
+        if not found:
+            self._connection.wait(seconds)
