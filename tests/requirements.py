@@ -75,7 +75,7 @@ PROMISES: tuple[Promise, ...] = (
 
     # Identity: bodies and presence
     Promise("PRESENCE-001", "Each place an agent runs in is a body of its own (runtime, host, boot id, pid, cwd, session id, version), working, idle, closed or unknown by its own events.", "§4", "planned"),
-    Promise("PRESENCE-002", "A body that promises heartbeats is stale after 300 s and gone after 900 s without one.", "§4", "planned"),
+    Promise("PRESENCE-002", "A body that promises heartbeats is stale after 300 s and gone after 900 s without one.", "§4", "kept"),
     Promise("PRESENCE-003", "A coding agent's body is never called stale or gone for silence alone.", "§4", "kept"),
     Promise("PRESENCE-004", "A closed agent's record stays, and search shows it labelled closed.", "§4", "kept"),
     Promise("PRESENCE-005", "Enrolment over a server needs an invitation or a token; the install id tells one tried again (same agent) from a copied home (reported as a clone).", "§4", "kept"),
@@ -99,7 +99,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("TOKEN-016", "Embedded agents may send to any project.", "§5", "kept"),
     Promise("TOKEN-017", "Over a server, sending to another project needs `send:any-project` from `sos token grant`.", "§5", "kept"),
     Promise("TOKEN-018", "`sos token import` takes the `sk-bus-…` token of an older deployment.", "§5", "kept"),
-    Promise("TOKEN-019", "The token that an SDK agent is made with counts before every other place.", "§5", "planned"),
+    Promise("TOKEN-019", "The token that an SDK agent is made with counts before every other place.", "§5", "kept"),
 
     # Addresses
     Promise("ADDRESS-001", "One module spells the stream addresses: project, global, legacy private, older global, the four broadcasts, squads; no other file holds such a literal.", "§6", "kept"),
@@ -142,10 +142,10 @@ PROMISES: tuple[Promise, ...] = (
     Promise("INBOX-017", "A message is acked only by an explicit ack or by a reply to it, never by being shown.", "§6", "kept"),
     Promise("INBOX-018", "A message past its `expires` is not shown, and stands as expired to its sender.", "§6", "kept"),
     Promise("INBOX-019", "An agent's first join shows direct mail younger than 24 h, at most 50, and counts the rest.", "§6", "kept"),
-    Promise("LEASE-001", "In handler mode a message is leased for 60 s, extended while its handler progresses, and given again when the lease lapses.", "§6", "planned"),
+    Promise("LEASE-001", "In handler mode a message is leased for 60 s, extended while its handler progresses, and given again when the lease lapses.", "§6", "kept"),
     Promise("LEASE-002", "An ack of a lost lease is refused.", "§6", "kept"),
     Promise("LEASE-003", "An attempt is counted when it starts, so that a handler which kills its process uses its attempts up.", "§6", "kept"),
-    Promise("LEASE-004", "A failed attempt is tried again after a back-off with jitter, while what is behind it flows on; after 5 the message is a dead letter and the sender gets a bounce.", "§6", "planned"),
+    Promise("LEASE-004", "A failed attempt is tried again after a back-off with jitter, while what is behind it flows on; after 5 the message is a dead letter and the sender gets a bounce.", "§6", "kept"),
     Promise("LEASE-005", "`sos dead list|show|requeue|drop` shows dead letters with their reason, and brings them back or removes them.", "§6", "kept"),
     Promise("SEND-001", "For as long as a message is remembered, sending its id again with the same content returns the same receipt and stores nothing; other content is 409.", "§6", "kept"),
     Promise("SEND-002", "A send that reached no store is in the outbox on disk, says `queued, not sent`, exits 75, and is listed by `sos outbox`.", "§6", "kept"),
@@ -300,17 +300,17 @@ PROMISES: tuple[Promise, ...] = (
     Promise("WAKE-005", "Codex, Copilot CLI and OpenCode are woken at idle in the real programs; where a runtime has no way, `sos connect` says so.", "§10", "planned"),
 
     # The SDK
-    Promise("SDK-001", "The design's five-line agent runs as printed, embedded and over a server, with the standard library alone.", "§11", "planned"),
+    Promise("SDK-001", "The design's five-line agent runs as printed, embedded and over a server, with the standard library alone.", "§11", "kept"),
     Promise("SDK-002", "Agents read all their streams without a duplicate, and with the local cursor deleted go on where the store says.", "§11", "planned"),
     Promise("SDK-003", "After an outage agents come back by themselves with back-off and jitter: many at once spread out.", "§11", "planned"),
-    Promise("SDK-004", "Plain and `async def` handlers, the filters `kind=` and `sender=`, and concurrency work together, in order per sender.", "§11", "planned"),
-    Promise("SDK-005", "What a handler sends and its ack commit together after it returns; a handler that raises or is killed has sent nothing.", "§11", "planned"),
-    Promise("SDK-006", "No user code runs under our lock: a handler that blocks for ever blocks no other process.", "§11", "planned"),
-    Promise("SDK-007", "`send`, `reply`, `broadcast`, `ack`, `tasks` and `request(…).wait()` return structured results or a named error at their deadline; offline, sends go to the outbox and `agent.recovery_guide` opens.", "§11", "planned"),
-    Promise("SDK-008", "SIGTERM and SIGINT stop an agent cleanly: work in flight is finished or given back.", "§11", "planned"),
-    Promise("SDK-009", "Heartbeats and lease extensions show a handler's progress: one that hangs loses its lease.", "§11", "planned"),
-    Promise("SDK-010", "Two bodies of one agent share its work, and no effect is doubled.", "§11", "planned"),
-    Promise("SDK-011", "A user's file passes the strictest type check against the SDK.", "§11", "planned"),
+    Promise("SDK-004", "Plain and `async def` handlers, the filters `kind=` and `sender=`, and concurrency work together, in order per sender.", "§11", "kept"),
+    Promise("SDK-005", "What a handler sends and its ack commit together after it returns; a handler that raises or is killed has sent nothing.", "§11", "kept"),
+    Promise("SDK-006", "No user code runs under our lock: a handler that blocks for ever blocks no other process.", "§11", "kept"),
+    Promise("SDK-007", "`send`, `reply`, `broadcast`, `ack`, `tasks` and `request(…).wait()` return structured results or a named error at their deadline; offline, sends go to the outbox and `agent.recovery_guide` opens.", "§11", "kept"),
+    Promise("SDK-008", "SIGTERM and SIGINT stop an agent cleanly: work in flight is finished or given back.", "§11", "kept"),
+    Promise("SDK-009", "Heartbeats and lease extensions show a handler's progress: one that hangs loses its lease.", "§11", "kept"),
+    Promise("SDK-010", "Two bodies of one agent share its work, and no effect is doubled.", "§11", "kept"),
+    Promise("SDK-011", "A user's file passes the strictest type check against the SDK.", "§11", "kept"),
     Promise("SDK-012", "A user's agent is tested in memory with a fake clock through `sos.testing`.", "§11", "planned"),
 
     # Recovery: doctor, disk, repair, guide

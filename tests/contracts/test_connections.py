@@ -44,6 +44,7 @@ class Local(Connected):
         return LocalConnection(world.store, agent, world.clock, session, scopes=embedded_scopes(record), own=own)
 
 
+@pytest.mark.promise("PRESENCE-002")
 class TestLocal(Local, ConnectionContract):
     pass
 

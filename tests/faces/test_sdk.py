@@ -203,7 +203,7 @@ def test_a_request_waits_for_its_answer_with_and_without_a_loop(ground: Ground) 
 @pytest.mark.promise("SDK-010", "SDK-009", "LEASE-001")
 def test_two_bodies_share_the_work_and_one_that_hangs_loses_it(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "KEEP_SECONDS", 0.05)
-    hanging, working = ground.agent(concurrency=2), ground.agent(concurrency=2)
+    hanging, working = ground.agent(concurrency=1), ground.agent(concurrency=2)
     begun, free, effects = threading.Event(), threading.Event(), []
 
     @hanging.on_message(timeout=0.1)

@@ -6,17 +6,13 @@ import os
 import sys
 import threading
 
-from sos.model.agents import Body
 from sos.model.errors import InvalidInput, StoreUnreachable
 from sos.model.ids import new_id, parse_id
 from sos.model.messages import Draft, parse_deadline
 from sos.model.work import Sending
 from sos.sdk.handlers import Caller, Handler, running
-from sos.sdk.loop import Loop
 from sos.sdk.messages import Sent
 from sos.sdk.requests import Request, Requests
-from sos.settings import load
-from sos.wiring import bodies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +29,7 @@ if TYPE_CHECKING:
     from sos.model.tasks import Task
     from sos.ports.connection import Connection
     from sos.sdk.handlers import Handle
+    from sos.sdk.loop import Loop
     from sos.sdk.messages import Message
 
     H = TypeVar("H", bound=Handle)
@@ -63,9 +60,13 @@ class Agent:
     ) -> None:
         if not 0 < concurrency <= MAX_CONCURRENCY:
             raise InvalidInput(f"a concurrency is 1 to {MAX_CONCURRENCY}")
+        from sos.settings import load  # here and below: who imports `sos.sdk` waits for no more than the name
+
         self._settings = load() if token is None else load().replace(token=token)
         self._home: Home | None = None
         if connection is None:
+            from sos.wiring import bodies
+
             session = f"sdk-{os.getpid()}-{os.urandom(6).hex()}"
             connection, self._home = bodies.connect(self._settings, name, session)
         self._connection = connection
@@ -138,6 +139,9 @@ class Agent:
         """Receive, in threads of its own, until `stop`."""
         if self._loop is not None:
             raise InvalidInput("this agent runs already")
+        from sos.model.agents import Body
+        from sos.sdk.loop import Loop
+
         me = self.me
         body = Body(
             session=self._connection.session,

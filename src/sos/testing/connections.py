@@ -21,6 +21,7 @@ from sos.model.errors import (
     TooManyHops,
     UnknownAgent,
     UnknownMessage,
+    WrongAgent,
 )
 from sos.model.ids import new_id
 from sos.model.messages import MAX_HOPS, MAX_TEXT, Draft
@@ -219,6 +220,24 @@ class ConnectionContract(Connected):
         assert sorted(found) == (["bb", "cc", OPERATOR] if self.sees_all else ["bb", OPERATOR])
         assert (found[BB].presence, found[BB].hearing, found[BB].skills) == ("idle", "hearing", ("review",))
         assert [skill.id for skill in self.of(world).skills("p", BB)] == ["review"]
+
+    def test_who_promised_heartbeats_and_is_silent_is_stale_and_then_gone(self) -> None:
+        world = self.world()
+        world.store.agents.save_body(world.body("bb", "sdk-1", presence="idle").replace(runtime="sdk"))
+        world.body("operator", "claude-1", presence="idle")
+        seen = []
+        for span in (299_000, 1_000, 599_000, 1_000):
+            world.clock.tick(span)
+            found = {peer.agent.slug: peer.presence for peer in self.of(world).peers()}
+            seen.append((found[BB], found[OPERATOR]))
+        assert seen == [("idle", "idle"), ("stale", "idle"), ("stale", "idle"), ("gone", "idle")]
+        connection = self.of(world, "bb", "sdk-1")
+        body = world.store.agents.body("sdk-1")
+        assert body is not None
+        connection.beat(body.replace(presence="working"))
+        assert {peer.agent.slug: peer.presence for peer in self.of(world).peers()}[BB] == "working"
+        refused(WrongAgent, lambda: self.of(world, "aa", "sdk-1").beat(body.replace(agent=AA)))
+        refused(WrongAgent, lambda: connection.beat(body.replace(session="claude-1")))
 
     def test_of_another_project_nothing_can_be_told_from_nothing(self) -> None:
         world = self.world()

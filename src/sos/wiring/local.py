@@ -25,7 +25,7 @@ from sos.model.errors import (
 )
 from sos.model.names import OPERATOR, address_name
 from sos.model.times import Millis
-from sos.model.tokens import AGENT_SERVICES, scopes_of
+from sos.model.tokens import AGENT_SERVICES, parse_token, require_kind, scopes_of
 from sos.stores.sqlite.store import SqliteStore
 from sos.wiring import history
 
@@ -102,10 +102,12 @@ def who_am_i(settings: Settings, named: str | None) -> Who:
 
 
 def _who_holds(settings: Settings, token: str, named: str | None) -> Who:
-    if settings.url is not None:
+    require_kind(parse_token(token), "bus")  # a typo, or another service's, is shown to nobody
+    url = settings.url or _url_of(settings, token)
+    if url is not None:
         from sos.wiring.remote import connection_to
 
-        slug = connection_to(settings, settings.url, {"bus": token}).me.slug
+        slug = connection_to(settings, url, {"bus": token}).me.slug
     else:
         store = open_store(settings)
         slug = identify(store, token, "bus", SystemClock().now()).agent
@@ -116,6 +118,16 @@ def _who_holds(settings: Settings, token: str, named: str | None) -> Who:
     if named is not None and address_name(named) != slug:
         raise WrongAgent(f"the token given is {slug}'s, not {named}'s", next_step="leave out --as, or give the other token")
     return Who(slug=slug, why="the token given")
+
+
+def _url_of(settings: Settings, token: str) -> str | None:
+    """The server that a home with this very token has joined, if any."""
+    for slug in homes.slugs(settings.home):
+        home = homes.load(settings.home, slug)
+        kept = homes.sound_token(home.path, "bus") if home is not None and home.remote else None
+        if home is not None and kept is not None and kept.text == token.strip():
+            return home.store
+    return None
 
 
 def here() -> str:
