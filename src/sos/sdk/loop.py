@@ -31,7 +31,7 @@ WAIT_SECONDS = 20.0
 BEAT_SECONDS = 30.0
 KEEP_SECONDS = 10.0
 """Between two looks at the leases that are held: six in the life of one."""
-JOIN_SECONDS = 2.0
+JOIN_SECONDS, JOIN_SLICE = 2.0, 0.2
 """For all threads to end when they have nothing to do any more; one that hangs in a handler is left behind."""
 FIRST_REST, LONGEST_REST = 1.0, 300.0
 """Seconds before a failed message is tried again: twice as long each time, with full jitter around it."""
@@ -106,14 +106,23 @@ class Loop:
         for each in late:
             each.lost = True
             self._give_back(each, "its body stopped")
-        try:
-            self._connection.beat(self._body.replace(presence="closed"))
-        except SosError as error:
-            self._failed(error, None)
+        self._close()
+
+    def _close(self) -> None:
+        """Say that this body is closed, which ends its wait; again where the wait had not begun yet."""
+        others = [thread for thread in self._threads if thread is not threading.current_thread()]  # a handler may stop its agent
         ends = time.monotonic() + JOIN_SECONDS
-        for thread in self._threads:
-            if thread is not threading.current_thread():  # a handler may stop its agent
-                thread.join(max(ends - time.monotonic(), 0.0))
+        while True:
+            try:
+                self._connection.beat(self._body.replace(presence="closed"))
+            except SosError as error:
+                self._failed(error, None)
+                return
+            for thread in others:
+                thread.join(min(JOIN_SLICE, max(ends - time.monotonic(), 0.0)))
+            others = [thread for thread in others if thread.is_alive()]
+            if not others or time.monotonic() > ends:
+                return
 
     def _give_back(self, handling: Handling, reason: str) -> None:
         try:
