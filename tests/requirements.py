@@ -370,7 +370,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("PERF-005", "A durable send, one at a time, has p50 ≤ 2.2 × the disk's own fdatasync and ≥ 0.7 × the raw commit rate of the same SQLite settings.", "§14", "open", "bench/send_single.py"),
     Promise("PERF-006", "64 durable sends in flight reach ≥ 5 × the disk's fdatasync rate through futures, and 64 blocking threads ≥ 1.5 ×.", "§14", "open", "bench/send_group.py"),
     Promise("PERF-007", "Of 64 writer processes the slowest reaches ≥ 0.5 of the mean, and p99 ≤ 150 ms.", "§14", "kept", "bench/writers.py"),
-    Promise("PERF-008", "From send to handler in another idle process takes the commit + 1 ms at p99, embedded.", "§14", "planned", "bench/wake.py"),
+    Promise("PERF-008", "From send to handler in another idle process takes the commit + 1 ms at p99, embedded.", "§14", "open", "bench/sdk.py"),
     Promise("PERF-009", "From send to handler through the server takes ≤ 10 ms at p99.", "§14", "kept", "bench/wake_server.py"),
     Promise("PERF-010", "Durable sends over HTTP by 64 clients reach ≥ 0.40 (SQLite) and ≥ 0.35 (Redis) of the same server's no-op, p99 ≤ 20 ms.", "§14", "open", "bench/http_send.py"),
     Promise("PERF-011", "Durable sends on Redis with 50 in flight reach ≥ 0.5 × `redis-benchmark -c 50 -P 1` at the same fsync.", "§14", "open", "bench/redis_send.py"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sos.stores.memory.store import MemoryStore
-from sos.testing import contracts, directories, foreign, keeping, tasks, together, views
+from sos.testing import contracts, directories, foreign, keeping, leases, tasks, together, views
 
 pytestmark = pytest.mark.promise("STORE-001")
 
@@ -23,7 +23,7 @@ class TestDelivery(OverMemory, contracts.DeliveryContract):
     pass
 
 
-class TestLease(OverMemory, contracts.LeaseContract):
+class TestLease(OverMemory, leases.LeaseContract):
     pass
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sos.stores.redis.store import RedisStore
-from sos.testing import contracts, directories, foreign, keeping, tasks, together, views
+from sos.testing import contracts, directories, foreign, keeping, leases, tasks, together, views
 from tests.servers import BEHIND, CLUSTERED, KINDS, Clustered, RunningServer, Watched, started
 
 pytestmark = pytest.mark.promise("STORE-001", "REDIS-001", "REDIS-002")
@@ -48,7 +48,7 @@ class TestDelivery(OverRedis, contracts.DeliveryContract):
     pass
 
 
-class TestLease(OverRedis, contracts.LeaseContract):
+class TestLease(OverRedis, leases.LeaseContract):
     pass
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from sos.stores.sqlite.store import SqliteStore
-from sos.testing import contracts, directories, foreign, keeping, tasks, together, views
+from sos.testing import contracts, directories, foreign, keeping, leases, tasks, together, views
 from sos.testing.streams import EVERYBODY
 
 pytestmark = pytest.mark.promise("STORE-001")
@@ -43,7 +43,7 @@ class TestDelivery(OverSqlite, contracts.DeliveryContract):
     pass
 
 
-class TestLease(OverSqlite, contracts.LeaseContract):
+class TestLease(OverSqlite, leases.LeaseContract):
     pass
 
 

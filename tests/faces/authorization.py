@@ -200,7 +200,7 @@ def arguments(name: str, me: str, target: Target) -> Json:
         "adopt_agent": lambda: {"agent": {**_joining("newcomer", "pp"), "joined_at": 1}, "tokens": [], "skills": []},
         "adopt_mail": lambda: {"message": _message(target.slug), "deliveries": [{"recipient": target.slug, "rank": 2}]},
         "adopt_task": lambda: {"task": _TASK},
-        "lease": lambda: {"limit": 5, "span": 60_000},
+        "lease": lambda: {"limit": 5, "span": 60_000, "busy": []},
         "extend": lambda: {"number": target.number, "fence": 0, "span": 60_000},
         "release": lambda: {"number": target.number, "fence": 0, "rest": 0, "reason": "x"},
         "conclude": lambda: {"number": target.number, "fence": 0, "sends": []},

@@ -31,7 +31,7 @@ from sos.stores.sqlite.foreign import SqliteStreams
 from sos.stores.sqlite.group import Group
 from sos.stores.sqlite.mail import SqliteMailbox
 from sos.stores.sqlite.store import SqliteStore
-from sos.testing import contracts, foreign
+from sos.testing import contracts, foreign, leases
 from tests.faults import checks
 from tests.faults.checks import Check
 
@@ -309,11 +309,11 @@ def of_contract(identifier: str, defect: str, plant: Callable[[Patch], None], ki
 # ruff: noqa: E501
 # fmt: off
 CONTROLS = [
-    of_contract("C01", "an ack is taken under any fence", no_fence, contracts.LeaseContract, "test_an_ack_of_a_lost_lease_is_refused"),
+    of_contract("C01", "an ack is taken under any fence", no_fence, leases.LeaseContract, "test_an_ack_of_a_lost_lease_is_refused"),
     Control("C02", "an ack is taken after the lease has lapsed", lapse_keeps_the_fence, checks.lapsed, "stale"),
-    of_contract("C03", "a lease does not move the fence", a_lease_keeps_the_fence, contracts.LeaseContract, "test_an_ack_of_a_lost_lease_is_refused"),
-    of_contract("C04", "attempts are not counted at their start", attempts_are_not_counted, contracts.LeaseContract, "test_after_five_starts_it_is_a_dead_letter_and_what_is_behind_flows"),
-    of_contract("C05", "a lease keeps nobody out", leases_are_not_counted, contracts.LeaseContract, "test_two_bodies_never_hold_one_message"),
+    of_contract("C03", "a lease does not move the fence", a_lease_keeps_the_fence, leases.LeaseContract, "test_an_ack_of_a_lost_lease_is_refused"),
+    of_contract("C04", "attempts are not counted at their start", attempts_are_not_counted, leases.LeaseContract, "test_after_five_starts_it_is_a_dead_letter_and_what_is_behind_flows"),
+    of_contract("C05", "a lease keeps nobody out", leases_are_not_counted, leases.LeaseContract, "test_two_bodies_never_hold_one_message"),
     Control("C06", "a lease never lapses", leases_never_lapse, checks.lapsed, "stale"),
     Control("C07", "no unique id: a resend is stored twice", a_resend_doubles, checks.mail, "doubled"),
     of_contract("C08", "another text is taken under a known id", other_content_under_a_known_id, contracts.PostingContract, "test_the_same_id_with_other_content_is_refused_and_changes_nothing"),

@@ -24,15 +24,15 @@ MAX_REASON = 500
 class Working(Outgoing):
     """The part of `LocalConnection` for bodies that handle messages."""
 
-    def lease(self, limit: int, span: int) -> list[Entry]:
-        """Take up to `limit` unread messages for `span` milliseconds; an attempt of each begins."""
+    def lease(self, limit: int, span: int, busy: Sequence[str]) -> list[Entry]:
+        """Take unread messages for `span` milliseconds, one of each sender that is not busy; an attempt of each begins."""
         self._allow("lease")
-        if not (0 < limit <= MOST_LEASED and 0 < span <= LONGEST_LEASE):
+        if not (0 < limit <= MOST_LEASED and len(busy) <= MOST_LEASED and 0 < span <= LONGEST_LEASE):
             raise InvalidInput(f"a lease is of 1 to {MOST_LEASED} messages, for at most {LONGEST_LEASE // 60_000} minutes")
         now = self.clock.now()
         self.store.mail.tick(now)  # leases that have lapsed
         self._fetch()
-        return self.store.mail.lease(self.me.slug, self.session, limit, Millis(now + span), now)
+        return self.store.mail.lease(self.me.slug, self.session, limit, Millis(now + span), now, busy)
 
     def extend(self, number: int, fence: int, span: int) -> None:
         """The handler of a message goes on for `span` milliseconds more. Raises StaleFence, UnknownMessage."""

@@ -10,6 +10,7 @@ from sos.model.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from typing import Literal
 
     from sos.model.ids import MessageId
@@ -134,6 +135,19 @@ class Showing(Record):
     mark: str = ""
     #: Whether a transcript can say later that it arrived.
     provable: bool = False
+
+
+def one_of_each(entries: Iterable[Entry], busy: Sequence[str] | None, limit: int) -> list[Entry]:
+    """Of entries in order: the first of each sender that is not busy, at most `limit`; the first ones where `busy` is None."""
+    if busy is None:
+        return list(entries)[:limit]
+    seen = set(busy)
+    found: list[Entry] = []
+    for entry in entries:
+        if len(found) < limit and entry.message.sender not in seen:
+            seen.add(entry.message.sender)
+            found.append(entry)
+    return found
 
 
 class Story(Record):

@@ -97,8 +97,14 @@ class Mailbox(Protocol):
         """End a hook run as one step: the actions, the body's new state and the agent's turn. Whether all is quiet now."""
         ...
 
-    def lease(self, agent: Slug, body: str, limit: int, until: Millis, now: Millis) -> list[Entry]:
-        """Take up to `limit` unread entries for a handler until `until`; two bodies never get the same one."""
+    def lease(
+        self, agent: Slug, body: str, limit: int, until: Millis, now: Millis, busy: Sequence[str] | None = None
+    ) -> list[Entry]:
+        """Take up to `limit` unread entries for a handler until `until`; two bodies never get the same one.
+
+        `busy`: senders of whom none is taken, and of each other only one: what is taken can begin at once, and what kills its
+        handler uses up nobody else's attempts. None: whatever comes first.
+        """
         ...
 
     def conclude(self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]], parcels: Sequence[Parcel]) -> list[Posted]:

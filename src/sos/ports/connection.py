@@ -72,8 +72,11 @@ class Connection(Protocol):
         """Acknowledge messages of the own inbox. Raises UnknownMessage; Conflict where several senders used the id."""
         ...
 
-    def lease(self, limit: int, span: int) -> list[Entry]:
-        """Take up to `limit` unread messages for a handler, for `span` milliseconds. Raises InvalidInput."""
+    def lease(self, limit: int, span: int, busy: Sequence[str]) -> list[Entry]:
+        """Take up to `limit` unread messages for handlers, one of each sender that is not `busy`, for `span` milliseconds.
+
+        Raises InvalidInput.
+        """
         ...
 
     def extend(self, number: int, fence: int, span: int) -> None:

@@ -139,9 +139,9 @@ class HttpConnection:
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
-    def lease(self, limit: int, span: int) -> list[Entry]:
+    def lease(self, limit: int, span: int, busy: Sequence[str]) -> list[Entry]:
         """See `ports.Connection.lease`."""
-        return self._ask("lease", limit=limit, span=span)  # type: ignore[no-any-return]
+        return self._ask("lease", limit=limit, span=span, busy=busy)  # type: ignore[no-any-return]
 
     def extend(self, number: int, fence: int, span: int) -> None:
         """See `ports.Connection.extend`."""

@@ -66,7 +66,7 @@ class Handling:
         self.progressed = time.monotonic()
 
     def is_progressing(self) -> bool:
-        """Whether its lease is still to be extended: it waits for its turn, or gave a sign within its handler's time."""
+        """Whether its lease is still to be extended: it begins just now, or gave a sign within its handler's time."""
         return not self.begun or time.monotonic() - self.progressed < self.timeout
 
 

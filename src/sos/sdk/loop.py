@@ -1,8 +1,8 @@
 """The receive loop: leases messages, has them handled in order of their senders, and ends each with all that it sent.
 
-One thread receives, one keeps leases, and `concurrency` threads handle. Nothing of the user's runs under a lock of ours. What was
-leased and not begun when the loop stops is given back; a handler that does not end in time has lost its lease, and with it any
-effect.
+One thread receives, one keeps leases, and `concurrency` threads handle. What is leased begins at once: at most one message of
+each sender, so that they are handled in order, and a message that kills its process uses up nobody else's attempts. Nothing of
+the user's runs under a lock of ours. A handler that does not end in time has lost its lease, and with it any effect.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from sos.sdk.requests import Requests
 
 WAIT_SECONDS = 20.0
+SHORTEST_LOOK, LONGEST_LOOK = 0.02, 1.0
+"""Seconds between two looks while mail waits whose senders are busy: their rings say nothing new, those of others might."""
 BEAT_SECONDS = 30.0
 KEEP_SECONDS = 10.0
 """Between two looks at the leases that are held: six in the life of one."""
@@ -66,12 +68,11 @@ class Loop:
         self._tend = tend
         self._concurrency = concurrency
         self._changed = threading.Condition()
-        #: By sender: what waits for its turn. A sender with an entry here has one message in work.
-        self._queues: dict[str, deque[Handling]] = {}
         self._ready: deque[Handling] = deque()
         self._held: dict[int, Handling] = {}
         self._stopping = threading.Event()
         self._progressed = True
+        self._ended = 0
         self._threads: list[threading.Thread] = []
 
     @property
@@ -93,7 +94,6 @@ class Loop:
             waiting = [each for each in self._held.values() if not each.begun]
             for each in waiting:
                 del self._held[each.number]
-            self._queues.clear()
             self._ready.clear()
             self._changed.notify_all()
         for each in waiting:
@@ -134,17 +134,15 @@ class Loop:
     # --- receiving ------------------------------------------------------------------------------------------------------
 
     def _receive(self) -> None:
-        away, beaten = 0, -BEAT_SECONDS
+        away, beaten, rest = 0, -BEAT_SECONDS, SHORTEST_LOOK
         while not self._stopping.is_set():
             try:
                 beaten = self._beat(-BEAT_SECONDS if away else beaten)
-                room = self._room()
-                if room:
-                    entries = self._connection.lease(room, LEASE)
-                    for entry in entries:
-                        self._take(entry)
-                    if not entries:
-                        self._connection.wait(WAIT_SECONDS)
+                room, busy, ended = self._room()
+                entries = self._connection.lease(room, LEASE, busy) if room else []
+                for entry in entries:
+                    self._take(entry)
+                rest = SHORTEST_LOOK if entries else self._idle(rest, ended)
                 away = 0
             except StoreUnreachable as error:
                 if not away:
@@ -155,12 +153,22 @@ class Loop:
                 self._failed(error, None)
                 self._stopping.wait(LONGEST_AWAY)
 
-    def _room(self) -> int:
-        """How many more messages can be taken now; waits a little where none can."""
+    def _room(self) -> tuple[int, list[str], int]:
+        """How many more messages can be begun now, whose are in work, and how many have ended so far."""
         with self._changed:
-            if len(self._held) >= self._concurrency:
-                self._changed.wait(1.0)
-            return max(self._concurrency - len(self._held), 0)
+            busy = [each.entry.message.sender for each in self._held.values()]
+            return max(self._concurrency - len(self._held), 0), busy, self._ended
+
+    def _idle(self, rest: float, ended: int) -> float:
+        """Wait for mail, or for a handler to end where only that helps; how long to wait next time."""
+        with self._changed:
+            full, free = len(self._held) >= self._concurrency, not self._held
+        if not full and (free or self._connection.count("unread") == 0):
+            self._connection.wait(WAIT_SECONDS)
+            return SHORTEST_LOOK
+        with self._changed:
+            one_has = self._changed.wait_for(lambda: self._ended != ended or self._stopping.is_set(), rest)
+        return SHORTEST_LOOK if one_has else min(2 * rest, LONGEST_LOOK)
 
     def _beat(self, before: float) -> float:
         """Say that this body lives, now and then: not where all its handlers hang."""
@@ -181,19 +189,13 @@ class Loop:
             self._give_back(handling, "its body stopped before it began")
 
     def _is_taken(self, handling: Handling) -> bool:
-        """Give it to a worker, after what its sender sent before; False where the loop has stopped meanwhile."""
-        entry = handling.entry
+        """Give it to a worker; False where the loop has stopped meanwhile."""
         with self._changed:
             if self._stopping.is_set():
                 return False
             self._held[handling.number] = handling
-            queue = self._queues.get(entry.message.sender)
-            if queue is not None:
-                queue.append(handling)
-            else:
-                self._queues[entry.message.sender] = deque()
-                self._ready.append(handling)
-                self._changed.notify_all()
+            self._ready.append(handling)
+            self._changed.notify_all()
             return True
 
     # --- leases ---------------------------------------------------------------------------------------------------------
@@ -227,15 +229,10 @@ class Loop:
                 self._done(handling)
 
     def _done(self, handling: Handling) -> None:
-        sender = handling.entry.message.sender
         with self._changed:
             self._held.pop(handling.number, None)
             self._progressed = True
-            queue = self._queues.get(sender)
-            if queue:
-                self._ready.append(queue.popleft())
-            else:
-                self._queues.pop(sender, None)
+            self._ended += 1
             self._changed.notify_all()
 
     def _handle(self, handling: Handling) -> None:

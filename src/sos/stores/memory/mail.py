@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 
 from sos.model import transitions
-from sos.model.deliveries import INBOX_LIMIT, INBOX_RESERVE, MAX_ATTEMPTS, Delivery, Entry, Fact, Story, rank_of
+from sos.model.deliveries import INBOX_LIMIT, INBOX_RESERVE, MAX_ATTEMPTS, Delivery, Entry, Fact, Story, one_of_each, rank_of
 from sos.model.errors import IdConflict, InboxFull, SosError, UnknownAgent, UnknownMessage
 from sos.model.events import event
 from sos.model.names import OPERATOR, SYSTEM
@@ -156,7 +156,9 @@ class MemoryMailbox:
                     self._change(entry, action)
             return not self.entries(body.agent, "unread", 1, after=body.offered)
 
-    def lease(self, agent: Slug, body: str, limit: int, until: Millis, now: Millis) -> list[Entry]:
+    def lease(
+        self, agent: Slug, body: str, limit: int, until: Millis, now: Millis, busy: Sequence[str] | None = None
+    ) -> list[Entry]:
         """See `ports.Mailbox.lease`."""
         action = transitions.Lease(at=now, body=body, until=until)
         with self._state.step():
@@ -169,7 +171,7 @@ class MemoryMailbox:
                 and (entry.delivery.leased_until or now) <= now
             ]
             free.sort(key=lambda entry: (entry.delivery.rank, entry.message.seq))
-            return [self._change(entry, action) for entry in free[:limit]]
+            return [self._change(entry, action) for entry in one_of_each(free, busy, limit)]
 
     def conclude(self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]], parcels: Sequence[Parcel]) -> list[Posted]:
         """See `ports.Mailbox.conclude`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from sos.model import transitions
-from sos.model.deliveries import INBOX_LIMIT, MAX_ATTEMPTS, Story
+from sos.model.deliveries import INBOX_LIMIT, MAX_ATTEMPTS, Story, one_of_each
 from sos.model.errors import StoreUnreachable, UnknownMessage
 from sos.model.times import Millis
 from sos.stores.redis import keys, rows
@@ -164,14 +164,22 @@ class RedisMailbox:
 
         return self._steps.run(work).is_quiet
 
-    def lease(self, agent: Slug, body: str, limit: int, until: Millis, now: Millis) -> list[Entry]:
+    def lease(
+        self, agent: Slug, body: str, limit: int, until: Millis, now: Millis, busy: Sequence[str] | None = None
+    ) -> list[Entry]:
         """See `ports.Mailbox.lease`."""
         action = transitions.Lease(at=now, body=body, until=until)
 
         def work(step: Step) -> list[Entry]:
-            found = self._server.script("view", agent, "leasable", limit, 0, now)
-            loaded = [step.load(row) for row in found if row[5] is not None]
-            return [step.change(each, action) for each in loaded if _is_free(each, now)]
+            asked = limit if busy is None else 8 * (limit + len(busy))
+            while True:
+                found = self._server.script("view", agent, "leasable", asked, 0, now)
+                loaded = {each.entry.message.seq: each for each in map(step.load, (row for row in found if row[5] is not None))}
+                free = [each.entry for each in loaded.values() if _is_free(each, now)]
+                taken = one_of_each(free, busy, limit)
+                if busy is None or len(taken) == limit or len(found) < asked:
+                    return [step.change(loaded[each.message.seq], action) for each in taken]
+                asked *= 4  # one who is busy has sent all of these
 
         return self._steps.run(work)
 

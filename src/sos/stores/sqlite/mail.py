@@ -5,7 +5,7 @@ from __future__ import annotations
 import _thread
 
 from sos.model import transitions, wire
-from sos.model.deliveries import FACTS, INBOX_LIMIT, MAX_ATTEMPTS, Entry, Fact, Story, withheld
+from sos.model.deliveries import FACTS, INBOX_LIMIT, MAX_ATTEMPTS, Entry, Fact, Story, one_of_each, withheld
 from sos.model.errors import UnknownMessage
 from sos.model.events import event
 from sos.model.ids import stored
@@ -199,12 +199,17 @@ class SqliteMailbox:
                     self._change(rows.entry_of(row), action, row, batch)
             return [self._posting.post(parcel, batch) for parcel in parcels]
 
-    def lease(self, agent: Slug, body: str, limit: int, until: Millis, now: Millis) -> list[Entry]:
+    def lease(
+        self, agent: Slug, body: str, limit: int, until: Millis, now: Millis, busy: Sequence[str] | None = None
+    ) -> list[Entry]:
         """See `ports.Mailbox.lease`."""
         action = transitions.Lease(at=now, body=body, until=until)
         with self._database.write(), self.batch() as batch:
-            taken = self._run("leasable", (self._key(agent), now, MAX_ATTEMPTS, limit))
-            return [self._change(rows.entry_of(row), action, row, batch) for row in taken if row[1] is not None]
+            most = limit if busy is None else 8 * limit
+            free = self._run("leasable", (self._key(agent), now, MAX_ATTEMPTS, wire.dumps(busy or ()), most))
+            found = {row[0]: row for row in free if row[1] is not None}
+            taken = one_of_each((rows.entry_of(row) for row in found.values()), busy, limit)
+            return [self._change(entry, action, found[entry.message.seq], batch) for entry in taken]
 
     def _change(self, entry: Entry, action: Action, row: Row, batch: Batch) -> Entry:
         message, outcome = entry.message, transitions.apply(entry.message, entry.delivery, action)

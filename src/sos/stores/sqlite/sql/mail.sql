@@ -48,7 +48,7 @@ SELECT * FROM entry WHERE recipient = :agent AND seq > :after ORDER BY seq DESC 
 SELECT 1 FROM delivery WHERE recipient = ? AND live = 1 AND shown = 0 AND leased_until IS NULL AND message > ? LIMIT 1
 -- name: leasable
 SELECT * FROM entry WHERE recipient = ? AND live = 1 AND shown = 0 AND (leased_until IS NULL OR leased_until <= ?) AND attempts < ?
-ORDER BY rank, seq LIMIT ?
+AND (sender IS NULL OR sender NOT IN (SELECT value FROM json_each(?))) ORDER BY rank, seq LIMIT ?
 -- name: by_id
 SELECT * FROM entry WHERE recipient = ? AND id = ?
 -- name: by_id_of
