@@ -229,6 +229,25 @@ def test_two_bodies_share_the_work_and_one_that_hangs_loses_it(ground: Ground, m
     assert (ground.texts(), effects) == (["done"], ["once"])
 
 
+@pytest.mark.promise("SDK-009", "LEASE-003")
+def test_a_handler_that_hangs_keeps_its_thread_and_not_its_sender(ground: Ground) -> None:
+    agent, free, seen = ground.agent(concurrency=2), threading.Event(), []
+
+    @agent.on_message(timeout=0.1)
+    def handle(message: Message) -> None:
+        seen.append(message.text)
+        if message.text == "hangs":
+            free.wait(20)
+
+    first = ground.world.send("hangs")
+    ground.world.send("after it")
+    with agent:
+        ground.until(lambda: seen == ["hangs", "after it"])
+        ground.until(lambda: ground.world.texts() == [])
+        assert ground.world.one(first).attempts == 1
+        free.set()
+
+
 @pytest.mark.promise("SDK-009", "LEASE-001")
 def test_a_handler_that_progresses_keeps_its_lease(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "KEEP_SECONDS", 0.02)

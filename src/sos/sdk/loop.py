@@ -69,7 +69,7 @@ class Loop:
         self._concurrency = concurrency
         self._changed = threading.Condition()
         self._ready: deque[Handling] = deque()
-        self._held: dict[int, Handling] = {}
+        self._held: set[Handling] = set()
         self._stopping = threading.Event()
         self._progressed = True
         self._ended = 0
@@ -91,9 +91,8 @@ class Loop:
         """Take no more, give back what was not begun, wait `grace` seconds for what was, give that back too."""
         self._stopping.set()
         with self._changed:
-            waiting = [each for each in self._held.values() if not each.begun]
-            for each in waiting:
-                del self._held[each.number]
+            waiting = [each for each in self._held if not each.begun]
+            self._held.difference_update(waiting)
             self._ready.clear()
             self._changed.notify_all()
         for each in waiting:
@@ -102,7 +101,7 @@ class Loop:
         with self._changed:
             while self._held and (left := ends - time.monotonic()) > 0:
                 self._changed.wait(left)
-            late = list(self._held.values())
+            late = list(self._held)
         for each in late:
             each.lost = True
             self._give_back(each, "its body stopped")
@@ -156,7 +155,8 @@ class Loop:
     def _room(self) -> tuple[int, list[str], int]:
         """How many more messages can be begun now, whose are in work, and how many have ended so far."""
         with self._changed:
-            busy = [each.entry.message.sender for each in self._held.values()]
+            # A handler that hangs keeps its thread, and not its sender.
+            busy = [each.entry.message.sender for each in self._held if each.is_progressing()]
             return max(self._concurrency - len(self._held), 0), busy, self._ended
 
     def _idle(self, rest: float, ended: int) -> float:
@@ -175,7 +175,7 @@ class Loop:
         now = time.monotonic()
         with self._changed:
             busy = bool(self._held)
-            lives = not busy or self._progressed or any(each.is_progressing() for each in self._held.values())
+            lives = not busy or self._progressed or any(each.is_progressing() for each in self._held)
             if now - before < BEAT_SECONDS or not lives:
                 return before
             self._progressed = False
@@ -193,7 +193,7 @@ class Loop:
         with self._changed:
             if self._stopping.is_set():
                 return False
-            self._held[handling.number] = handling
+            self._held.add(handling)
             self._ready.append(handling)
             self._changed.notify_all()
             return True
@@ -203,7 +203,7 @@ class Loop:
     def _keep(self) -> None:
         while not self._stopping.wait(KEEP_SECONDS):
             with self._changed:
-                held = [each for each in self._held.values() if each.is_progressing() and not each.lost]
+                held = [each for each in self._held if each.is_progressing() and not each.lost]
             for each in held:
                 try:
                     self._connection.extend(each.number, each.fence, LEASE)
@@ -230,7 +230,7 @@ class Loop:
 
     def _done(self, handling: Handling) -> None:
         with self._changed:
-            self._held.pop(handling.number, None)
+            self._held.discard(handling)
             self._progressed = True
             self._ended += 1
             self._changed.notify_all()
