@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from bench._measure import cpu_seconds
 from sos.core.access import record_of
 from sos.model.agents import Joining
 from sos.model.names import Slug
@@ -49,9 +50,7 @@ class Serving:
 
     def processor(self) -> float:
         """Seconds of processor time so far."""
-        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
-            fields = file.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.process.pid)
 
     def request(self, verb: str, path: str, agent: str, body: object = None) -> bytes:
         """A request as it goes over the wire."""

@@ -113,3 +113,17 @@ def say(what: str, value: float, limit: str, goal: float, *, at_least: bool = Fa
     reached = value >= goal if at_least else value <= goal
     sign = "≥" if at_least else "≤"
     print(f"{what}: {value:.2f} × {limit}   goal {sign} {goal}   {'reached' if reached else 'MISSED'}", flush=True)
+
+
+def private_bytes(process: int) -> int:
+    """Memory that would be free without this process: what it shares with others is not counted (smaps_rollup, Linux)."""
+    with open(f"/proc/{process}/smaps_rollup", encoding="ascii") as file:
+        sizes = dict(line.split(":", 1) for line in file if ":" in line and line.startswith(("Private", "Pss")))
+    return sum(int(sizes[key].split()[0]) for key in ("Private_Clean", "Private_Dirty")) * 1024
+
+
+def cpu_seconds(process: int) -> float:
+    """Processor time of a process so far."""
+    with open(f"/proc/{process}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

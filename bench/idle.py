@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from bench._measure import SESSION, Place, place, say
+from bench._measure import SESSION, Place, cpu_seconds, place, private_bytes, say
 
 MEGABYTE = 1 << 20
 
@@ -27,11 +27,11 @@ def main() -> None:
             time.sleep(3)  # it has started and waits
             if monitor.poll() is not None:
                 raise SystemExit(f"the monitor ended with {monitor.returncode}")
-            own = _private_bytes(monitor.pid)
-            before = _cpu_seconds(monitor.pid)
+            own = private_bytes(monitor.pid)
+            before = cpu_seconds(monitor.pid)
             time.sleep(5)
             say("the monitor's own memory in MB", own / MEGABYTE, "1 MB", 15)
-            print(f"  and {(_cpu_seconds(monitor.pid) - before) / 5 * 100:.2f} % of a processor; session {SESSION[:8]}")
+            print(f"  and {(cpu_seconds(monitor.pid) - before) / 5 * 100:.2f} % of a processor; session {SESSION[:8]}")
         finally:
             monitor.kill()
             monitor.wait()
@@ -49,19 +49,6 @@ def _ours(made: Place) -> list[str]:
             except OSError:
                 continue  # gone, or another user's
     return found
-
-
-def _private_bytes(process: int) -> int:
-    """Memory that would be free without this process: what it shares with others is not counted (smaps_rollup, Linux)."""
-    with open(f"/proc/{process}/smaps_rollup", encoding="ascii") as file:
-        sizes = dict(line.split(":", 1) for line in file if ":" in line and line.startswith(("Private", "Pss")))
-    return sum(int(sizes[key].split()[0]) for key in ("Private_Clean", "Private_Dirty")) * 1024
-
-
-def _cpu_seconds(process: int) -> float:
-    with open(f"/proc/{process}/stat", encoding="ascii") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
 
-from bench._measure import parcel, place, quantile, say
+from bench._measure import cpu_seconds, parcel, place, private_bytes, quantile, say
 from sos.model.names import Slug
 
 ROUNDS = 300
@@ -48,11 +47,11 @@ def main() -> None:
         say("send to an SDK handler, after the commit, p99 in ms", quantile(late[10:], 0.99), "1 ms", 1)
         print(f"  p50 {quantile(late[10:], 0.5):.2f} ms")
         time.sleep(1)
-        before = _cpu_seconds(worker.pid)
+        before = cpu_seconds(worker.pid)
         time.sleep(IDLE_SECONDS)
-        share = (_cpu_seconds(worker.pid) - before) / IDLE_SECONDS * 100
+        share = (cpu_seconds(worker.pid) - before) / IDLE_SECONDS * 100
         say("processor of an idle agent in %", share, "1 %", 0.2)
-        say("memory of an idle agent in MB", _private_bytes(worker.pid) / (1 << 20), "1 MB", 30)
+        say("memory of an idle agent in MB", private_bytes(worker.pid) / (1 << 20), "1 MB", 30)
         worker.terminate()
         worker.wait(20)
         store.mail.post([parcel(text="quick").replace(sender=f"s-{number % SENDERS}") for number in range(MANY)])
@@ -64,18 +63,6 @@ def main() -> None:
         busy.terminate()
         busy.wait(20)
         say("messages handled a second by one process, in thousands", rate / 1000, "1,000", 3, at_least=True)
-
-
-def _private_bytes(process: int) -> int:
-    with open(f"/proc/{process}/smaps_rollup", encoding="ascii") as file:
-        sizes = dict(line.split(":", 1) for line in file if ":" in line and line.startswith("Private"))
-    return sum(int(sizes[key].split()[0]) for key in ("Private_Clean", "Private_Dirty")) * 1024
-
-
-def _cpu_seconds(process: int) -> float:
-    with open(f"/proc/{process}/stat", encoding="ascii") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

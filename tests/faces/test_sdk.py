@@ -200,6 +200,22 @@ def test_a_request_waits_for_its_answer_with_and_without_a_loop(ground: Ground) 
     assert asking.send("bb", "outside").receipt is not None
 
 
+@pytest.mark.promise("SDK-007")
+def test_an_answer_that_nobody_waits_for_goes_to_the_handlers(ground: Ground) -> None:
+    asking, seen = ground.agent("aa"), []
+    asking.on_message(lambda message: seen.append(message.text))
+    with pytest.raises(UnknownAgent):
+        asking.request("nobody", "x")
+    kept, late = asking.request("bb", "in time?", deadline=30), asking.request("bb", "late?", deadline=0.01)
+    time.sleep(0.05)
+    for request, text in ((kept, "in time"), (late, "late"), (kept, "twice")):
+        ground.world.post(text, to="aa", sender="bb", kind="reply", in_reply_to=request.id)
+    with asking:
+        ground.until(lambda: sorted(seen) == ["late", "twice"])
+        assert kept.wait(5).text == "in time"
+    assert ground.world.entries("unread", "aa") == []
+
+
 @pytest.mark.promise("SDK-010", "SDK-009", "LEASE-001")
 def test_two_bodies_share_the_work_and_one_that_hangs_loses_it(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "KEEP_SECONDS", 0.05)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.serving import Serving
 from tests.shell import Shell
 
 
@@ -17,3 +20,12 @@ def shell(home: Path) -> Shell:
     made.join("bb")
     made.connect("bb")
     return made
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Serving]:
+    """A server on a machine of its own."""
+    made = Serving(tmp_path / "server")
+    yield made
+    if made.process.poll() is None:
+        made.stop(signal.SIGKILL)

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.serving import Serving, shell_at
 from tests.shell import Shell
-
-
-@pytest.fixture
-def serving(tmp_path: Path) -> Iterator[Serving]:
-    made = Serving(tmp_path / "server")
-    yield made
-    if made.process.poll() is None:
-        made.stop(signal.SIGKILL)
 
 
 @pytest.fixture

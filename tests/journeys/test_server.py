@@ -24,14 +24,6 @@ OTHER = "5a12d4d5-0000-4000-8000-000000000002"
 
 
 @pytest.fixture
-def serving(tmp_path: Path) -> Iterator[Serving]:
-    made = Serving(tmp_path / "server")
-    yield made
-    if made.process.poll() is None:
-        made.stop(signal.SIGKILL)
-
-
-@pytest.fixture
 def laptop(serving: Serving, tmp_path: Path) -> Shell:
     """Another machine, where `aa` and `bb` have joined, and `bb` has Claude Code."""
     made = shell_at(tmp_path / "laptop")

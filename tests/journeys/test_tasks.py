@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.shell import Shell
 
 pytestmark = pytest.mark.promise("TASK-002", "TASK-003")
-
-
-@pytest.fixture
-def shell(home: Path) -> Shell:
-    made = Shell(home)
-    made.join("aa")
-    made.join("bb")
-    made.connect("bb")
-    return made
 
 
 def test_a_task_is_given_claimed_and_done_and_both_sides_hear(shell: Shell) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
 
 from sos.core.access import record_of
-from sos.model.errors import UnknownAgent
+from sos.model.errors import StoreUnreachable, UnknownAgent
 from sos.model.names import Slug
 from sos.model.parcels import Parcel
 from sos.model.tokens import mint
@@ -65,3 +66,24 @@ def test_sends_are_stored_together_and_one_that_is_refused_touches_no_other(worl
     assert isinstance(answers.pop(3), UnknownAgent)
     assert {record for _, record in answers} == {shown}
     assert world.texts() == [f"no. {number}" for number in range(20) if number != 3]
+
+
+def test_a_store_that_fails_a_whole_lot_fails_those_in_it_and_no_other(world: World) -> None:
+    shown = record_of(mint("bus"), Slug("aa"), "p", world.clock.now())
+    real = world.store.mail.submit
+
+    def refuses(parcel: Parcel) -> Any:
+        raise StoreUnreachable("the store is closed")
+
+    async def run() -> list[Any]:
+        with ThreadPoolExecutor(2) as workers:
+            made = Lots(world.store, world.clock, workers, 1)
+            world.store.mail.submit = refuses  # type: ignore[method-assign]
+            sends = [made.do(partial(Outbound, world.parcel(text), shown)) for text in ("one", "two", "three")]
+            first = await asyncio.wait_for(asyncio.gather(*sends, return_exceptions=True), 10)
+            world.store.mail.submit = real  # type: ignore[method-assign]
+            return [*first, await asyncio.wait_for(made.do(lambda: "goes on"), 10)]
+
+    *sent, last = asyncio.run(run())
+    assert [type(each).__name__ for each in sent[1:]] == ["StoreUnreachable", "StoreUnreachable"]
+    assert last == "goes on"

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 TRIES = 50
 """Times that a change is made again because others were faster; each time one of them got on."""
-MOST_CLAIMABLE = 200
-"""Open tasks that one claim of the next one looks at."""
 MOST_WALKED = 1000
 """Tasks that a search for a circle of blockers looks at."""
 _TELLS = {
@@ -83,7 +81,7 @@ class Tasks:
     def claim_next(self, lease: int, now: Millis) -> Task | None:
         """Claim the oldest task that this agent may claim: first of those that are for it alone. None where there is none."""
         tasks.check_lease(lease)
-        live = self._store.tasks.list(self._project, live=True, limit=MOST_CLAIMABLE)
+        live = self._store.tasks.list(self._project, live=True, limit=tasks.MAX_LIVE)
         found = [task for task in self._seen(live, now) if task.status == "open"]
         mine = [task for task in found if task.assignee is not None and tasks.is_for(task, self._me)]
         for task in (*mine, *(task for task in found if task.assignee is None)):

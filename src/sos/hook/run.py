@@ -59,13 +59,15 @@ def main(arguments: list[str]) -> int:
     _signal.setitimer(_signal.ITIMER_REAL, DEADLINE, LAST)
     event = Event(name=arguments[1] if len(arguments) > 1 else "")
     settings: Settings | None = None
+    late = "the runtime's input did not end in time"
     try:
         settings = load()
         event = event.replace(session=session_name(settings.session or "") or "")  # what is known before the input has ended
         event = parse_event(event.name, _stdin())
+        late = "the store did not answer in time"
         _run(settings, event)
     except Deadline:
-        _notice(settings, event, "the store did not answer in time")
+        _notice(settings, event, late)
     except SosError as error:
         _notice(settings, event, f"{error.message}. Next: {error.next_step}")
     except OSError as error:

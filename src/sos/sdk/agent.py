@@ -234,12 +234,18 @@ class Agent:
     def request(self, to: str, text: str, *, deadline: str | float = "routine") -> Request:
         """Ask, and `wait` for the answer. It is sent at once, also inside a handler.
 
+        An answer that comes before the deadline is kept for `wait`; a later one, and a second one, goes to the handlers.
+
         `deadline`: critical (30 s), routine (60 s), a span like 10m, or seconds. Raises what `send` does, and StoreUnreachable.
         """
         milliseconds = parse_deadline(deadline) if isinstance(deadline, str) else int(deadline * 1000)
         draft = self._draft(to, text, None, kind="request", deadline_in=milliseconds)
-        self._requests.expect(draft.id)
-        receipt = self._connection.send(draft)
+        self._requests.expect(draft.id, milliseconds / 1000)
+        try:
+            receipt = self._connection.send(draft)
+        except BaseException:
+            self._requests.forget(draft.id)
+            raise
         return Request(Sent(draft.id, draft.to, receipt), milliseconds / 1000, self._requests)
 
     def ack(self, message: Message) -> None:

@@ -50,18 +50,30 @@ class Request:
 
 
 class Requests:
-    """Who waits for which answer. `receives`: whether the agent's loop runs, and hands answers over."""
+    """Who waits for which answer. `receives`: whether the agent's loop runs, and hands answers over.
+
+    An answer is waited for until the deadline of its request, or as long as `answer` is called for: what comes later, or where
+    nobody asked, goes to the handlers as any other message.
+    """
 
     def __init__(self, connection: Connection, receives: Callable[[], bool]) -> None:
         self._connection = connection
         self._receives = receives
         self._changed = threading.Condition()
-        self._waiting: dict[str, Entry | None] = {}
+        #: By request: until when its answer is waited for, and the answer.
+        self._waiting: dict[str, tuple[float, Entry | None]] = {}
 
-    def expect(self, identifier: MessageId) -> None:
+    def expect(self, identifier: MessageId, seconds: float) -> None:
         """An answer to this is waited for."""
+        now = time.monotonic()
         with self._changed:
-            self._waiting[identifier] = None
+            self._waiting = {each: (ends, found) for each, (ends, found) in self._waiting.items() if ends > now}
+            self._waiting[identifier] = (now + seconds, None)
+
+    def forget(self, identifier: MessageId) -> None:
+        """It is waited for no more."""
+        with self._changed:
+            self._waiting.pop(identifier, None)
 
     def take(self, entry: Entry) -> bool:
         """Whether this answers a request that is waited for: then nobody else handles it."""
@@ -69,29 +81,37 @@ class Requests:
         if answered is None or entry.message.assurance == "claimed":
             return False
         with self._changed:
-            if answered not in self._waiting:
+            ends, found = self._waiting.get(answered, (0.0, None))
+            if found is not None or ends <= time.monotonic():
                 return False
-            self._waiting[answered] = entry
+            self._waiting[answered] = (ends, entry)
             self._changed.notify_all()
             return True
 
     def answer(self, identifier: MessageId, seconds: float) -> Message | None:
         """Wait for the answer to a request; None where none came in time. It is waited for once."""
         ends = time.monotonic() + seconds
+        with self._changed:
+            self._waiting[identifier] = (ends, self._waiting.get(identifier, (ends, None))[1])
         try:
-            while (left := ends - time.monotonic()) > 0:
-                if not self._receives():
-                    self._look(min(left, SLICE))
+            while True:
                 with self._changed:
-                    if self._waiting.get(identifier) is None and self._receives():
-                        self._changed.wait(min(left, SLICE))
-                    found = self._waiting.get(identifier)
-                if found is not None:
-                    return Message(found)
-            return None
+                    found = self._waiting[identifier][1]
+                left = ends - time.monotonic()
+                if found is not None or left <= 0:
+                    return None if found is None else Message(found)
+                self._rest(identifier, min(left, SLICE))
         finally:
-            with self._changed:
-                self._waiting.pop(identifier, None)
+            self.forget(identifier)
+
+    def _rest(self, identifier: MessageId, seconds: float) -> None:
+        """Until the loop has taken something, or, where none runs, mail has come; at most `seconds`."""
+        if not self._receives():
+            self._look(seconds)
+            return
+        with self._changed:
+            if self._waiting[identifier][1] is None:
+                self._changed.wait(seconds)
 
     def _look(self, seconds: float) -> None:
         """Without a loop: look for answers, and wait for mail where there are none."""

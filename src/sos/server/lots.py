@@ -61,7 +61,10 @@ class Lots:
         lot, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
 
         def run() -> None:
-            outcomes = self._done([work for work, _ in lot])
+            try:
+                outcomes = self._done([work for work, _ in lot])
+            except Exception as error:  # noqa: BLE001  # whoever waits must hear of it, and the next lot must begin
+                outcomes = [error] * len(lot)
             loop.call_soon_threadsafe(self._end, loop, [answer for _, answer in lot], outcomes)
 
         self._workers.submit(run)

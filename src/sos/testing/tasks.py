@@ -258,6 +258,25 @@ class TaskConnectionContract(Connected):
         assert found is not None
         assert (found.id, found.status) == (second.id, "claimed")
 
+    def test_the_next_one_is_found_behind_any_number_that_are_claimed(self) -> None:
+        world = self.world()
+        now = world.clock.now()
+        taken: dict[str, Any] = {
+            "status": "claimed",
+            "owner": AA,
+            "claimed_at": now,
+            "leased_until": Millis(now + LEASE),
+            "fence": 1,
+        }
+        usual: dict[str, Any] = {"title": "t", "project": "p", "creator": AA, "created_at": now, "changed_at": now}
+        for _ in range(250):
+            world.store.tasks.add(Task(id=new_id(now), **usual, **taken), [])
+        world.clock.tick(10)
+        task = self.give(self.of(world), world)
+        found = self.of(world, "bb").claim_task()
+        assert found is not None
+        assert found.id == task.id
+
     def test_a_blocked_one_goes_on_when_its_reason_is_gone(self) -> None:
         world = self.world()
         giver, worker = self.of(world), self.of(world, "bb")

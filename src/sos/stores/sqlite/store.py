@@ -49,6 +49,7 @@ class SqliteStore:
         self.ballast.saving(lambda: self._database.open(create=create))
         self._ring = Ring(self._database, run)
         self._skills: SqliteSkills | None = None
+        self._tasks: SqliteTasks | None = None
         self.agents = SqliteDirectory(self._database)
         self.mail = SqliteMailbox(self._database, self.agents, self._ring, self.ballast)
         self.tokens = SqliteTokens(self._database)
@@ -63,9 +64,11 @@ class SqliteStore:
     @property
     def tasks(self) -> SqliteTasks:
         """Tasks. Their module is loaded here: the hook and a plain send never ask."""
-        from sos.stores.sqlite.tasks import SqliteTasks
+        if self._tasks is None:
+            from sos.stores.sqlite.tasks import SqliteTasks
 
-        return SqliteTasks(self._database, self.mail)
+            self._tasks = SqliteTasks(self._database, self.mail)
+        return self._tasks
 
     @property
     def streams(self) -> SqliteStreams:
