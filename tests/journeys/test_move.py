@@ -169,8 +169,11 @@ def test_after_a_move_the_agents_go_on_where_they_were(embedded: Path, tmp_path:
     time.sleep(0.5)
     planned = shell.json("move", "--to", serving.url, "--dry-run")
     assert (planned["agents"], planned["messages"], planned["tasks"]) == (["aa", "bb", "far"], 5, 2)
+    quiet = shell.root / "run" / "quiet-bb"
+    quiet.touch()
     moved = shell.json("move", "--to", serving.url, "--token-file", admin)
     assert (moved["agents"], moved["messages"], moved["tasks"], moved["remarks"]) == (["aa", "bb", "far"], 5, 2, [])
+    assert not quiet.exists()
     shown = shell.event("UserPromptSubmit", SESSION) or ""
     assert [text for text in ("asked and unread", "from afar", "to all") if f"| {text}" not in shown] == []
     assert "read long ago" not in shown

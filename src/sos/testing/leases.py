@@ -30,7 +30,7 @@ class LeaseContract(Contract):
 
     def test_of_each_sender_one_is_taken_and_of_the_busy_none(self) -> None:
         world = self.world()
-        for number in range(30):
+        for number in range(80):  # more than one page of any store
             world.send(f"a {number}")
         world.send("c 0", sender="cc")
         world.send("c 1", sender="cc")
