@@ -38,6 +38,8 @@ GRACE = 10.0
 """Seconds that a stopping agent gives to handlers which are running."""
 TIMEOUT = 60.0
 MAX_CONCURRENCY = 64
+MOST_AT_ONCE = 1000
+"""Messages that one `run_once` handles: an agent that writes to itself would have it go on for ever."""
 
 
 class Agent:
@@ -137,15 +139,28 @@ class Agent:
 
     def run_in_background(self) -> None:
         """Receive, in threads of its own, until `stop`."""
+        loop = self._made()
+        self._stopped.clear()
+        loop.start()
+        self._loop = loop
+
+    def run_once(self, most: int = MOST_AT_ONCE) -> int:
+        """Handle in this thread what is due now, at most `most` messages, and return how many were handled to their end.
+
+        For a job that is started now and then, and for tests (`sos.testing.Bus`). What fails is told to `on_error`, and comes
+        again when its rest is over. Raises StoreUnreachable, which `start` would wait for.
+        """
+        return self._made().run_once(most)
+
+    def _made(self) -> Loop:
         if self._loop is not None:
             raise InvalidInput("this agent runs already")
         from sos.model.agents import Body
         from sos.sdk.loop import Loop
 
-        me = self.me
         body = Body(
             session=self._connection.session,
-            agent=me.slug,
+            agent=self.me.slug,
             runtime="sdk",
             started_at=self._connection.clock.now(),
             seen_at=self._connection.clock.now(),
@@ -154,11 +169,8 @@ class Agent:
             cwd=os.getcwd(),
             presence="idle",
         )
-        self._stopped.clear()
         work = (self._handlers, self._caller, self._requests, self._concurrency)
-        loop = Loop(self._connection, body, *work, failed=self._told, tend=self._tend)
-        loop.start()
-        self._loop = loop
+        return Loop(self._connection, body, *work, failed=self._told, tend=self._tend)
 
     def _told(self, error: Exception, message: Message | None) -> None:
         try:

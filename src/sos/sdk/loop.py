@@ -87,6 +87,25 @@ class Loop:
         for thread in self._threads:
             thread.start()
 
+    def run_once(self, most: int) -> int:
+        """Handle in this thread what is due, one after the other; how many were handled to their end. Then stop."""
+        ended = 0
+        keeper = threading.Thread(target=self._keep, name="sos-keep", daemon=True)
+        keeper.start()
+        try:
+            self._beat(-BEAT_SECONDS)
+            for _ in range(most):
+                entries = self._connection.lease(1, LEASE, [])
+                if not entries:
+                    break
+                handling = Handling(entries[0])
+                self._is_taken(handling)
+                ended += self._next()
+        finally:
+            self.stop(0)
+            keeper.join(JOIN_SECONDS)
+        return ended
+
     def stop(self, grace: float) -> None:
         """Take no more, give back what was not begun, wait `grace` seconds for what was, give that back too."""
         self._stopping.set()
@@ -221,12 +240,19 @@ class Loop:
                     self._changed.wait()
                 if not self._ready:
                     return
-                handling = self._ready.popleft()
-                handling.begun = True
-            try:
-                self._handle(handling)
-            finally:
-                self._done(handling)
+            self._next()
+
+    def _next(self) -> bool:
+        """Handle one that is ready, where another thread was not faster; whether to its end."""
+        with self._changed:
+            if not self._ready:
+                return False
+            handling = self._ready.popleft()
+            handling.begun = True
+        try:
+            return self._handle(handling)
+        finally:
+            self._done(handling)
 
     def _done(self, handling: Handling) -> None:
         with self._changed:
@@ -235,7 +261,7 @@ class Loop:
             self._ended += 1
             self._changed.notify_all()
 
-    def _handle(self, handling: Handling) -> None:
+    def _handle(self, handling: Handling) -> bool:
         message = Message(handling.entry)
         try:
             if not self._requests.take(handling.entry):
@@ -243,11 +269,13 @@ class Loop:
                     if handler.is_for(handling.entry):
                         self._caller.call(handler, handling, message)
             self._conclude(handling)
+            return True
         except StaleFence as error:
             self._failed(error, message)
         except Exception as error:  # noqa: BLE001  # whatever a handler raises is told, and its message comes again
             self._failed(error, message)
             self._fail(handling, error)
+        return False
 
     def _conclude(self, handling: Handling) -> None:
         """Store the end; again where the bus is away, as long as the lease may hold: it is the same end each time."""

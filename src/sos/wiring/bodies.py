@@ -8,9 +8,14 @@ from sos.wiring import local
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sos.homes.home import Home
     from sos.ports.connection import Connection
     from sos.settings import Settings
+
+testing: Callable[[str | None, str], Connection] | None = None
+"""Set by `sos.testing.Bus.installed`: who connects instead, for a name and a session."""
 
 
 def connect(settings: Settings, name: str | None, session: str) -> tuple[Connection, Home | None]:
@@ -19,6 +24,8 @@ def connect(settings: Settings, name: str | None, session: str) -> tuple[Connect
     A program is never the operator unasked, and takes no session of a runtime that it was started in for its own. Raises
     NobodyHere, TokenRefused and its kin, WrongAgent, HomeNotPrivate, BusMismatch, StoreUnreachable.
     """
+    if testing is not None:
+        return testing(name or settings.agent, session), None
     if name is None and settings.token is None and settings.agent is None:
         raise NobodyHere("which agent is this?", next_step='Agent(name="NAME"), after: sos join --name NAME')
     apart = settings.replace(session=None)
