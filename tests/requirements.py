@@ -311,7 +311,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("SDK-009", "Heartbeats and lease extensions show a handler's progress: one that hangs loses its lease.", "§11", "kept"),
     Promise("SDK-010", "Two bodies of one agent share its work, and no effect is doubled.", "§11", "kept"),
     Promise("SDK-011", "A user's file passes the strictest type check against the SDK.", "§11", "kept"),
-    Promise("SDK-012", "A user's agent is tested in memory with a fake clock through `sos.testing`.", "§11", "planned"),
+    Promise("SDK-012", "A user's agent is tested in memory with a fake clock through `sos.testing`.", "§11", "kept"),
 
     # Recovery: doctor, disk, repair, guide
     Promise("DOCTOR-001", "`sos doctor` climbs machine, runtime, inbox, identity and tokens, ask another agent, and stops at the first broken rung.", "§12", "planned"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -198,6 +199,74 @@ def test_a_request_waits_for_its_answer_with_and_without_a_loop(ground: Ground) 
     with pytest.raises(UnknownAgent):
         asking.send("nobody", "x")
     assert asking.send("bb", "outside").receipt is not None
+
+
+@pytest.mark.promise("SDK-007")
+def test_a_wait_without_a_loop_rests_while_other_mail_waits(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    asking, looks = ground.agent("aa"), []
+    ground.world.send("other mail", to="aa", sender="bb")
+    asked = asking.request("bb", "silence")
+    monkeypatch.setattr(asking._requests, "_look", lambda: looks.append(time.monotonic()))
+    with pytest.raises(NoAnswer):
+        asked.wait(0.5)
+    assert 2 <= len(looks) <= 10
+    assert ground.texts() == ["other mail"]
+
+
+@pytest.mark.promise("SDK-005")
+def test_a_handler_that_exits_ends_neither_its_thread_nor_its_process(ground: Ground) -> None:
+    agent = ground.agent(concurrency=1)
+
+    @agent.on_message
+    def handle(message: Message) -> None:
+        if message.text == "exit" and message.attempt == 1:
+            sys.exit(3)
+        agent.reply(message, f"attempt {message.attempt}")
+
+    ground.world.send("exit")
+    with agent:
+        ground.until(lambda: ground.texts() == ["attempt 2"])
+    assert [type(error) for error, _ in ground.errors] == [RuntimeError]
+
+
+@pytest.mark.promise("SDK-001")
+def test_one_run_handles_what_is_due_in_this_thread(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "FIRST_REST", 100)
+    agent, threads = ground.agent(), []
+
+    @agent.on_message
+    def handle(message: Message) -> None:
+        threads.append(threading.current_thread())
+        if message.text == "poison":
+            raise ValueError
+        agent.reply(message, f"re: {message.text}")
+
+    for text in ("one", "poison", "two"):
+        ground.world.send(text)
+    assert agent.run_once() == 2
+    assert (ground.texts(), set(threads)) == (["re: one", "re: two"], {threading.current_thread()})
+    (failed,) = [entry for entry in ground.world.entries("recent") if not entry.delivery.answered]
+    assert (failed.message.text, failed.delivery.attempts, len(ground.errors)) == ("poison", 1, 1)
+    body = ground.world.store.agents.body("sdk-1")
+    assert body is not None
+    assert body.presence == "closed"
+
+
+@pytest.mark.promise("SDK-001")
+def test_one_run_that_is_interrupted_gives_back_what_it_had(ground: Ground) -> None:
+    agent, attempts = ground.agent(), []
+
+    @agent.on_message
+    def handle(message: Message) -> None:
+        attempts.append(message.attempt)
+        if len(attempts) == 1:
+            raise KeyboardInterrupt
+
+    ground.world.send("one")
+    with pytest.raises(KeyboardInterrupt):
+        agent.run_once()
+    assert agent.run_once() == 1
+    assert ground.world.texts() == []
 
 
 @pytest.mark.promise("SDK-007")

@@ -83,7 +83,7 @@ class Caller:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def call(self, handler: Handler, handling: Handling, message: Message) -> None:
-        """Run a handler to its end. Raises what it does."""
+        """Run a handler to its end. Raises what it does; RuntimeError where it calls `sys.exit`, which would end its thread."""
         handling.timeout = handler.timeout
         handling.progress()
         token = _RUNNING.set(handling)
@@ -91,6 +91,8 @@ class Caller:
             result = handler.call(message)
             if hasattr(result, "__await__"):
                 self._awaited(result)
+        except SystemExit as error:
+            raise RuntimeError("a handler cannot end its process; agent.stop() stops the agent") from error
         finally:
             _RUNNING.reset(token)
         handling.progress()

@@ -275,6 +275,9 @@ class Loop:
         except Exception as error:  # noqa: BLE001  # whatever a handler raises is told, and its message comes again
             self._failed(error, message)
             self._fail(handling, error)
+        except BaseException:  # Ctrl-C in `run_once`: another attempt need not wait for the lease to lapse
+            self._give_back(handling, "its body was interrupted")
+            raise
         return False
 
     def _conclude(self, handling: Handling) -> None:

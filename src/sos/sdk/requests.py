@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from sos.ports.connection import Connection
     from sos.sdk.messages import Sent
 
-SLICE = 1.0
-"""Seconds between two looks at the inbox where nothing rings."""
+SHORTEST, SLICE = 0.02, 1.0
+"""Seconds between two looks at the inbox: at first where other mail waits in it, and at most."""
 
 
 class NoAnswer(SosError):
@@ -90,33 +91,39 @@ class Requests:
 
     def answer(self, identifier: MessageId, seconds: float) -> Message | None:
         """Wait for the answer to a request; None where none came in time. It is waited for once."""
-        ends = time.monotonic() + seconds
+        ends, rest = time.monotonic() + seconds, SHORTEST
         with self._changed:
-            self._waiting[identifier] = (ends, self._waiting.get(identifier, (ends, None))[1])
+            self._waiting[identifier] = (math.inf, self._waiting.get(identifier, (ends, None))[1])
         try:
             while True:
+                if not self._receives():
+                    self._look()
                 with self._changed:
                     found = self._waiting[identifier][1]
                 left = ends - time.monotonic()
                 if found is not None or left <= 0:
                     return None if found is None else Message(found)
-                self._rest(identifier, min(left, SLICE))
+                self._rest(identifier, min(left, SLICE), min(left, rest))
+                rest = min(2 * rest, SLICE)
         finally:
             self.forget(identifier)
 
-    def _rest(self, identifier: MessageId, seconds: float) -> None:
-        """Until the loop has taken something, or, where none runs, mail has come; at most `seconds`."""
-        if not self._receives():
-            self._look(seconds)
-            return
-        with self._changed:
-            if self._waiting[identifier][1] is None:
-                self._changed.wait(seconds)
+    def _rest(self, identifier: MessageId, seconds: float, busy: float) -> None:
+        """Until the loop has taken something, or, where none runs, mail has come; at most `seconds`.
 
-    def _look(self, seconds: float) -> None:
-        """Without a loop: look for answers, and wait for mail where there are none."""
+        While other mail waits, which rings for as long as it does: `busy` seconds.
+        """
+        if self._receives():
+            with self._changed:
+                if self._waiting[identifier][1] is None:
+                    self._changed.wait(seconds)
+        elif self._connection.count("unread"):
+            time.sleep(busy)
+        else:
+            self._connection.wait(seconds)
+
+    def _look(self) -> None:
+        """Without a loop: take answers from the inbox."""
         found = [entry for entry in self._connection.inbox("unread", 200) if self.take(entry)]
         for entry in found:
             self._connection.ack([entry.message.id], entry.message.sender)
-        if not found:
-            self._connection.wait(seconds)
