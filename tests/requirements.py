@@ -301,7 +301,7 @@ PROMISES: tuple[Promise, ...] = (
 
     # The SDK
     Promise("SDK-001", "The design's five-line agent runs as printed, embedded and over a server, with the standard library alone.", "§11", "kept"),
-    Promise("SDK-002", "Agents read all their streams without a duplicate, and with the local cursor deleted go on where the store says.", "§11", "planned"),
+    Promise("SDK-002", "Agents read all their streams without a duplicate, and with the local cursor deleted go on where the store says.", "§11", "kept"),
     Promise("SDK-003", "After an outage agents come back by themselves with back-off and jitter: many at once spread out.", "§11", "kept"),
     Promise("SDK-004", "Plain and `async def` handlers, the filters `kind=` and `sender=`, and concurrency work together, in order per sender.", "§11", "kept"),
     Promise("SDK-005", "What a handler sends and its ack commit together after it returns; a handler that raises or is killed has sent nothing.", "§11", "kept"),

@@ -130,3 +130,60 @@ def test_what_older_clients_write_comes_to_commands_hooks_and_who_waits(deployme
     assert [line for line in ("before the first look", "by the convention of a team", "to all") if f"| {line}" not in shown] == []
     assert bb.event("UserPromptSubmit", SESSION) is None
     assert texts(aa, "aa") == ["a ring that nobody hears", "to all"]
+
+
+COPYING = """
+from sos.sdk import Agent
+agent = Agent(name="bb")
+@agent.on_message
+def handle(message):
+    agent.send("aa", f"{message.assurance}: {message.text}")
+agent.start()
+"""
+
+
+@pytest.mark.promise("SDK-002")
+def test_an_agent_of_the_sdk_handles_each_entry_of_all_its_streams_once(deployment: Deployment) -> None:
+    aa, bb = deployment.aa, deployment.bb
+    streams = (GLOBAL, "sos:stream:project:pp:agent:bb", "team:pp:inbox:bb", "sos:stream:project:pp:broadcast")
+    wanted: list[str] = []
+
+    def write(turn: int) -> None:
+        for stream in streams:
+            deployment.xadd(stream, f"{turn} {stream}")
+            wanted.append(f"claimed: {turn} {stream}")
+        aa.json("send", "--as", "aa", "bb", f"{turn} by itself")
+        wanted.append(f"token: {turn} by itself")
+
+    def handled() -> list[str]:
+        found = [entry["text"] for entry in aa.json("inbox", "--as", "aa", "--limit", "100")["entries"]]
+        return sorted(text for text in found if ": " in text)
+
+    def until_handled() -> None:
+        ends = time.monotonic() + 60
+        while len(handled()) < len(wanted) and time.monotonic() < ends:
+            time.sleep(0.1)
+        assert handled() == sorted(wanted)
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", COPYING], env=bb.environment)
+
+    write(0)
+    running = start()
+    until_handled()
+    write(1)  # while it waits
+    until_handled()
+    running.kill()
+    running.wait()
+    home = bb.root / "agents" / "bb"
+    for path in home.glob("cursor*"):
+        path.unlink()
+    write(2)  # while it is away
+    both = [start(), start()]
+    until_handled()
+    write(3)
+    until_handled()
+    for each in both:
+        each.send_signal(signal.SIGTERM)
+        assert each.wait(20) == 0
+    assert handled() == sorted(wanted)
