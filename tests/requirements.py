@@ -150,7 +150,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("SEND-001", "For as long as a message is remembered, sending its id again with the same content returns the same receipt and stores nothing; other content is 409.", "§6", "kept"),
     Promise("SEND-002", "A send that reached no store is in the outbox on disk, says `queued, not sent`, exits 75, and is listed by `sos outbox`.", "§6", "kept"),
     Promise("SEND-003", "The agent's next command or hook drains the outbox in order, each message stored once.", "§6", "kept"),
-    Promise("SEND-004", "A running SDK agent or `sos watch` drains the outbox without being asked.", "§6", "planned"),
+    Promise("SEND-004", "A running SDK agent or `sos watch` drains the outbox without being asked.", "§6", "kept"),
     Promise("SEND-005", "A send to an unknown recipient is refused and names the nearest known ones.", "§6", "kept"),
     Promise("REQUEST-001", "A request's deadline is `critical` 30 s, `routine` 60 s, or any duration given.", "§6", "kept"),
     Promise("REQUEST-002", "An overdue request is one event to its sender, raised from stored times by whoever opens the store next, though everything was stopped meanwhile.", "§6", "kept"),
@@ -295,8 +295,8 @@ PROMISES: tuple[Promise, ...] = (
     # Waking
     Promise("WAKE-001", "A wake notice has a count and nothing that a peer wrote; notices are coalesced and rate-limited for each session.", "§10", "kept"),
     Promise("WAKE-002", "In the real Claude Code at an idle prompt, the plugin's monitor starts a turn when mail comes.", "§10", "kept"),
-    Promise("WAKE-003", "One `sos watch` wakes many agents of a machine, embedded and over a server, and loses none over sleep, crash or restart.", "§10", "planned"),
-    Promise("WAKE-004", "The watch runs argv arrays of its allowlist, never a shell, so that no message changes a command; a message is handed over only when its transport exits 0.", "§10", "planned"),
+    Promise("WAKE-003", "One `sos watch` wakes many agents of a machine, embedded and over a server, and loses none over sleep, crash or restart.", "§10", "kept"),
+    Promise("WAKE-004", "The watch runs argv arrays of its allowlist, never a shell, so that no message changes a command; a message is handed over only when its transport exits 0.", "§10", "kept"),
     Promise("WAKE-005", "Codex, Copilot CLI and OpenCode are woken at idle in the real programs; where a runtime has no way, `sos connect` says so.", "§10", "planned"),
 
     # The SDK

@@ -142,7 +142,7 @@ def test_a_handler_that_blocks_for_ever_blocks_nobody_else(place: Place) -> None
     blocked.wait()
 
 
-@pytest.mark.promise("SDK-007")
+@pytest.mark.promise("SDK-007", "SEND-004")
 def test_without_its_bus_it_queues_and_sends_when_that_is_back(tmp_path: Path) -> None:
     serving = Serving(tmp_path / "server")
     place = Place(shell_at(tmp_path / "home"), serving)

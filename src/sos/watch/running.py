@@ -1,0 +1,128 @@
+"""One process that receives for many agents: each is an agent of the SDK whose one handler runs the agent's command."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from sos.homes import home as homes
+from sos.model.errors import SosError
+from sos.sdk import Agent
+from sos.watch import rules
+from sos.watch.commands import CommandFailed, Commands
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sos.sdk import Message
+    from sos.watch.rules import Rule
+
+LOOK = 2.0
+"""Seconds between two looks at the rules."""
+AGAIN = 30.0
+"""Seconds before an agent that could not be received for is tried again."""
+MARGIN = 30.0
+"""Seconds that a handler has beyond its command's own."""
+
+
+class Watched:
+    """One agent, received for by one rule."""
+
+    def __init__(self, rule: Rule, say: Callable[[str], None]) -> None:
+        self.rule = rule
+        self.commands = Commands(rule)
+        self.agent = agent = Agent(name=rule.agent, concurrency=rule.at_once)
+        agent.on_error = lambda error, message: say(_told(rule.agent, error, message))  # type: ignore[method-assign]
+        agent.on_message(timeout=rule.timeout + MARGIN)(self._handle)
+
+    def _handle(self, message: Message) -> None:
+        text = self.commands.run(message)
+        if text:
+            self.agent.reply(message, text)
+
+    def stop(self) -> None:
+        """Take no more; what runs may end within some seconds, then it is ended and its message given back."""
+        self.agent.stop()
+        self.commands.end()
+
+
+class Watch:
+    """All agents of a home that have a rule. `say` hears of trouble, in lines."""
+
+    def __init__(self, root: str, say: Callable[[str], None]) -> None:
+        self._root = root
+        self._say = say
+        self._watched: dict[str, Watched] = {}
+        self._again: dict[str, float] = {}
+
+    def run(self, stopping: threading.Event) -> None:
+        """Receive until `stopping` is set. Rules that are added, changed or taken away meanwhile count at once."""
+        try:
+            while not stopping.is_set():
+                self._adjust()
+                stopping.wait(LOOK)
+        finally:
+            self._stop(list(self._watched))
+
+    def once(self) -> dict[str, int]:
+        """Hand over what is due now, and return how many messages of each agent were. Raises what making an agent does."""
+        handed = {}
+        for slug, rule in self._rules().items():
+            watched = Watched(rule, self._say)
+            try:
+                handed[slug] = watched.agent.run_once()
+            finally:
+                watched.commands.end()
+        return handed
+
+    def _rules(self) -> dict[str, Rule]:
+        found = {}
+        for slug in homes.slugs(self._root):
+            try:
+                rule = rules.load(self._root, slug)
+            except SosError as error:
+                self._trouble(slug, error)
+                continue
+            if rule is not None:
+                found[slug] = rule
+        return found
+
+    def _adjust(self) -> None:
+        wanted = self._rules()
+        self._stop([slug for slug, watched in self._watched.items() if watched.rule != wanted.get(slug)])
+        for slug, rule in wanted.items():
+            if slug in self._watched or self._again.get(slug, 0.0) > time.monotonic():
+                continue
+            try:
+                made = Watched(rules.checked(rule), self._say)
+            except SosError as error:
+                self._trouble(slug, error)
+                continue
+            made.agent.run_in_background()
+            self._watched[slug] = made
+            self._say(f"{slug}: watched")
+
+    def _trouble(self, slug: str, error: SosError) -> None:
+        if self._again.get(slug, 0.0) <= time.monotonic():
+            self._say(f"{slug}: {error.message}; next: {error.next_step}")
+            self._again[slug] = time.monotonic() + AGAIN
+
+    def _stop(self, slugs: list[str]) -> None:
+        """Stop these, all at the same time."""
+        stopped = [self._watched.pop(slug) for slug in slugs]
+        threads = [threading.Thread(target=each.stop, name=f"sos-stop-{each.rule.agent}") for each in stopped]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for each in stopped:
+            self._say(f"{each.rule.agent}: no longer watched")
+
+
+def _told(slug: str, error: Exception, message: Message | None) -> str:
+    what = error.message if isinstance(error, SosError) else f"{type(error).__name__}: {error}"
+    if message is None:
+        return f"{slug}: {what}"
+    comes = "; it comes again" if isinstance(error, CommandFailed) else ""
+    return f"{slug}: message {message.id} from {message.sender}, attempt {message.attempt}: {what}{comes}"

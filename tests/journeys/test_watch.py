@@ -1,0 +1,249 @@
+"""`sos watch`: one process that hands each message of many agents to a command of theirs, whatever the message says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.serving import Serving, shell_at
+
+KEEP = "import json,sys; given = json.load(sys.stdin); print(json.dumps([sys.argv[1:], given]), file=open('kept', 'a'))"
+"""Appends its arguments and what it was given to a file."""
+
+
+class Place:
+    """A terminal where `aa`, `bb` and `cc` have joined, embedded or over a server."""
+
+    def __init__(self, folder: Path, serving: Serving | None) -> None:
+        self.shell = shell_at(folder)
+        self.serving = serving
+        self.watches: list[subprocess.Popen[str]] = []
+        for name in ("aa", "bb", "cc"):
+            words = ["--role", "qa", "--project", "pp"]
+            if serving is not None:
+                words = ["--url", serving.url, "--invite", serving.invitation(name)]
+            self.shell.json("join", "--name", name, *words)
+
+    def add(self, agent: str, program: str, *arguments: str, options: tuple[str, ...] = ()) -> None:
+        self.shell.json("watch", "add", agent, *options, "--", sys.executable, "-c", program, *arguments)
+
+    def start(self) -> subprocess.Popen[str]:
+        environment = {**self.shell.environment, "PYTHONUNBUFFERED": "1"}
+        made = subprocess.Popen(
+            [sys.executable, "-m", "sos", "watch", "run"], env=environment, stderr=subprocess.PIPE, text=True, cwd="/"
+        )
+        self.watches.append(made)
+        return made
+
+    def send(self, text: str, to: str = "bb", *more: str) -> str:
+        return str(self.shell.json("send", "--as", "aa", *more, "--", to, text)["id"])
+
+    def kept(self) -> list[tuple[list[str], dict[str, Any]]]:
+        path = self.shell.home / "kept"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def texts(self, name: str) -> list[str]:
+        return [entry["text"] for entry in self.shell.json("inbox", "--as", name, "--limit", "1000")["entries"]]
+
+    def close(self) -> None:
+        for watch in self.watches:
+            watch.kill()
+            watch.communicate()
+        if self.serving is not None and self.serving.process.poll() is None:
+            self.serving.stop(signal.SIGKILL)
+
+
+def until(condition: Callable[[], bool], seconds: float = 40) -> None:
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+def stop(watch: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:
+    """End it well; what it had said."""
+    watch.send_signal(number)
+    _, said = watch.communicate(timeout=30)
+    assert watch.returncode == 0, said
+    return said
+
+
+@pytest.fixture(params=["embedded", "server"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    serving = Serving(tmp_path / "server") if request.param == "server" else None
+    made = Place(tmp_path / "home", serving)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path / "home", None)
+    yield made
+    made.close()
+
+
+CONTROLS = "".join(map(chr, range(1, 32))) * 2100
+"""Nearly 64 KiB of control characters."""
+MEAN = ["$(id)", "`id`", "; touch broken", "C-c", "-t x", "--help", "%s {0} \\n", '"}\n{"', CONTROLS]
+
+
+@pytest.mark.promise("WAKE-004")
+def test_whatever_a_message_says_it_is_data_on_standard_input(place: Place) -> None:
+    place.add("bb", KEEP, "-t", "$HOME")
+    watch = place.start()
+    for text in MEAN:
+        place.shell.json("send", "--as", "aa", "bb", "-", stdin=text)
+    until(lambda: len(place.kept()) == len(MEAN))
+    assert [given["text"] for _, given in place.kept()] == MEAN
+    assert {tuple(arguments) for arguments, _ in place.kept()} == {("-t", "$HOME")}
+    (first, *_) = (given for _, given in place.kept())
+    assert (first["sender"], first["kind"], first["attempt"]) == ("aa", "message", 1)
+    assert first["assurance"] == ("same-user" if place.serving is None else "token")
+    assert not (place.shell.home / "broken").exists()
+    assert stop(watch).splitlines() == ["bb: watched", "bb: no longer watched"]
+    assert place.texts("bb") == []
+
+
+@pytest.mark.promise("WAKE-004")
+def test_a_message_is_handed_over_when_its_command_exits_with_0_and_poison_holds_nobody_up(place: Place) -> None:
+    place.add(
+        "bb",
+        "import json,sys; given = json.load(sys.stdin); text, attempt = given['text'], given['attempt']\n"
+        "if text == 'poison' and attempt == 1: sys.exit(3)\n"
+        "print(f'{text}, attempt {attempt}')",
+        options=("--reply",),
+    )
+    watch = place.start()
+    asked = place.send("poison", "bb", "--request")
+    place.send("behind it")
+    until(lambda: len(place.texts("aa")) == 2)
+    assert place.texts("aa") == ["behind it, attempt 1", "poison, attempt 2"]
+    facts = [fact["kind"] for fact in place.shell.json("trace", "--as", "aa", asked)["deliveries"][0]["facts"]]
+    assert (facts.count("leased"), facts.count("replied")) == (2, 1)
+    said = stop(watch, signal.SIGINT)
+    assert f"message {asked} from aa, attempt 1: {os.path.basename(sys.executable)} ended with 3; it comes again" in said
+
+
+@pytest.mark.promise("WAKE-003")
+@pytest.mark.timeout(180)
+def test_many_agents_lose_nothing_over_kills_and_what_came_meanwhile(place: Place) -> None:
+    count = 500 if place.serving is None else 60
+    for name in ("bb", "cc"):
+        place.shell.json("watch", "add", name, "--", "/bin/sh", "-c", "cat >> $SOS_AGENT.kept")
+    # While no watch runs: a machine that slept.
+    sender = f"""
+from sos.sdk import Agent
+agent = Agent(name="aa")
+for number in range({count}):
+    agent.send("bb", str(number))
+for number in range(20):
+    agent.send("cc", str(number))
+"""
+    assert subprocess.run([sys.executable, "-c", sender], env=place.shell.environment, check=False).returncode == 0
+    for _ in range(2):
+        watch = place.start()
+        time.sleep(1.2)
+        watch.kill()
+        watch.wait()
+    place.start()
+
+    def handed(name: str) -> list[int]:
+        path = place.shell.home / f"{name}.kept"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [int(json.loads(line)["text"]) for line in lines]
+
+    until(lambda: place.texts("bb") == [] and set(handed("bb")) == set(range(count)), 110)
+    until(lambda: set(handed("cc")) == set(range(20)))
+    # At least once: what a killed watch was handing over is handed over again, and nothing else is.
+    assert len(handed("bb")) <= count + 2
+    assert len(handed("cc")) <= 20 + 2
+
+
+@pytest.mark.promise("SEND-004")
+def test_a_watch_sends_what_its_agents_had_queued(tmp_path: Path) -> None:
+    place = Place(tmp_path / "home", serving := Serving(tmp_path / "server"))
+    place.add("bb", KEEP)
+    serving.stop(signal.SIGKILL)
+    assert place.shell.run("send", "--as", "bb", "aa", "while it was away").code == 75
+    watch = place.start()
+    time.sleep(1)
+    serving.start()
+    until(lambda: place.texts("aa") == ["while it was away"])
+    stop(watch)
+    place.close()
+
+
+@pytest.mark.promise("WAKE-003")
+def test_a_watch_that_is_stopped_ends_its_commands_and_gives_their_messages_back(embedded: Place) -> None:
+    embedded.add("bb", "import os,time; open('pid', 'w').write(str(os.getpid())); time.sleep(100)")
+    watch = embedded.start()
+    embedded.send("long")
+    pid = embedded.shell.home / "pid"
+    until(lambda: pid.exists() and pid.read_text() != "")
+    stop(watch)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+    assert embedded.texts("bb") == ["long"]
+    embedded.add("bb", KEEP)
+    assert embedded.shell.json("watch", "run", "--once")["handed_over"] == {"bb": 1}
+    assert embedded.kept()[0][1]["attempt"] == 2
+
+
+@pytest.mark.promise("WAKE-004")
+def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(embedded: Place) -> None:
+    embedded.shell.json("watch", "add", "bb", "--timeout", "1s", "--", "/bin/sh", "-c", "sleep 50 & echo $! > child; wait")
+    embedded.send("long")
+    ran = embedded.shell.run("watch", "run", "--once")
+    assert "took longer than 1 s, and was ended" in ran.err
+    assert ran.out == "bb: 0 handed over\n"
+    child = int((embedded.shell.home / "child").read_text())
+    until(lambda: not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text().split()[2])
+
+
+@pytest.mark.promise("WAKE-003")
+def test_rules_count_at_once_and_a_broken_one_keeps_nobody_else_back(embedded: Place) -> None:
+    shell = embedded.shell
+    assert "no agent is watched" in shell.run("watch", "list").out
+    watch = embedded.start()
+    until(lambda: shell.json("watch", "list")["running"])
+    assert shell.run("watch", "run").code == 1
+    for words in (["bb"], ["nobody", "--", "true"], ["bb", "--", "no-such-program"], ["bb", "--at-once", "0", "--", "true"]):
+        assert shell.run("watch", "add", *words).code == 2 - (words[0] == "nobody"), words
+    broken = shell.root / "agents" / "cc" / "watch.json"
+    broken.write_text('{"argv": "rm -rf /"}')
+    broken.chmod(0o600)
+    embedded.add("bb", KEEP)
+    embedded.send("one")
+    until(lambda: len(embedded.kept()) == 1)
+    assert shell.run("watch", "list").code == 1  # a rule that cannot be read is said, not skipped
+    shell.json("watch", "add", "cc", "--", "/bin/sh", "-c", "exit 0")
+    assert [rule["id"] for rule in shell.json("watch", "list")["rules"]] == ["bb", "cc"]
+    shell.json("watch", "remove", "bb")
+    assert shell.run("watch", "remove", "bb").code == 1
+    time.sleep(3)
+    embedded.send("two")
+    time.sleep(1)
+    assert (len(embedded.kept()), embedded.texts("bb")) == (1, ["two"])
+    said = stop(watch)
+    assert "watch.json is no rule" in said
+    assert "bb: no longer watched" in said
+
+
+@pytest.mark.promise("WAKE-004")
+def test_a_rule_that_others_could_have_written_is_not_run(embedded: Place) -> None:
+    embedded.add("bb", KEEP)
+    (embedded.shell.root / "agents" / "bb" / "watch.json").chmod(0o666)
+    embedded.send("one")
+    ran = embedded.shell.run("watch", "run", "--once")
+    assert "watch.json" in ran.err
+    assert embedded.kept() == []
