@@ -201,7 +201,7 @@ def test_a_watch_that_is_stopped_ends_its_commands_and_gives_their_messages_back
 
 @pytest.mark.promise("WAKE-004")
 def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(embedded: Place) -> None:
-    embedded.shell.json("watch", "add", "bb", "--timeout", "1s", "--", "/bin/sh", "-c", "sleep 50 & echo $! > child; wait")
+    embedded.shell.json("watch", "add", "bb", "--timeout", "1s", "--", "/bin/sh", "-c", "sleep 300 & echo $! > child; wait")
     embedded.send("long")
     ran = embedded.shell.run("watch", "run", "--once")
     assert "took longer than 1 s, and was ended" in ran.err
@@ -237,6 +237,35 @@ def test_rules_count_at_once_and_a_broken_one_keeps_nobody_else_back(embedded: P
     said = stop(watch)
     assert "watch.json is no rule" in said
     assert "bb: no longer watched" in said
+
+
+@pytest.mark.promise("WAKE-003")
+def test_messages_wait_while_their_program_is_gone_and_a_changed_rule_counts(embedded: Place) -> None:
+    program = embedded.shell.home / "program"
+    source = f"#!{sys.executable}\n{KEEP}"
+
+    def write() -> None:
+        program.write_text(source)
+        program.chmod(0o700)
+
+    write()
+    embedded.shell.json("watch", "add", "bb", "--", str(program), "before")
+    watch = embedded.start()
+    assert watch.stderr is not None
+    assert watch.stderr.readline() == "bb: watched\n"
+    program.unlink()
+    assert watch.stderr.readline() == f"bb: '{program}' is no program; next: sos watch add AGENT -- PROGRAM ARGUMENT...\n"
+    assert watch.stderr.readline() == "bb: no longer watched\n"
+    embedded.send("one")
+    time.sleep(5)  # two looks
+    write()
+    until(lambda: len(embedded.kept()) == 1)
+    embedded.shell.json("watch", "add", "bb", "--", str(program), "after")
+    assert [watch.stderr.readline() for _ in range(3)] == ["bb: watched\n", "bb: no longer watched\n", "bb: watched\n"]
+    embedded.send("two")
+    until(lambda: len(embedded.kept()) == 2)
+    assert [(arguments, given["attempt"]) for arguments, given in embedded.kept()] == [(["before"], 1), (["after"], 1)]
+    assert stop(watch) == "bb: no longer watched\n"
 
 
 @pytest.mark.promise("WAKE-004")

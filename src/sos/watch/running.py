@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LOOK = 2.0
 """Seconds between two looks at the rules."""
-AGAIN = 30.0
+AGAIN = 10.0
 """Seconds before an agent that could not be received for is tried again."""
 MARGIN = 30.0
 """Seconds that a handler has beyond its command's own."""
@@ -54,7 +54,9 @@ class Watch:
         self._root = root
         self._say = say
         self._watched: dict[str, Watched] = {}
+        #: By agent: when it is tried again, and the trouble that was said last.
         self._again: dict[str, float] = {}
+        self._troubles: dict[str, str] = {}
 
     def run(self, stopping: threading.Event) -> None:
         """Receive until `stopping` is set. Rules that are added, changed or taken away meanwhile count at once."""
@@ -81,11 +83,10 @@ class Watch:
         for slug in homes.slugs(self._root):
             try:
                 rule = rules.load(self._root, slug)
+                if rule is not None:
+                    found[slug] = rules.checked(rule)  # where its program is gone, messages wait
             except SosError as error:
                 self._trouble(slug, error)
-                continue
-            if rule is not None:
-                found[slug] = rule
         return found
 
     def _adjust(self) -> None:
@@ -95,18 +96,22 @@ class Watch:
             if slug in self._watched or self._again.get(slug, 0.0) > time.monotonic():
                 continue
             try:
-                made = Watched(rules.checked(rule), self._say)
+                made = Watched(rule, self._say)
             except SosError as error:
+                self._again[slug] = time.monotonic() + AGAIN
                 self._trouble(slug, error)
                 continue
             made.agent.run_in_background()
             self._watched[slug] = made
+            self._troubles.pop(slug, None)
             self._say(f"{slug}: watched")
 
     def _trouble(self, slug: str, error: SosError) -> None:
-        if self._again.get(slug, 0.0) <= time.monotonic():
-            self._say(f"{slug}: {error.message}; next: {error.next_step}")
-            self._again[slug] = time.monotonic() + AGAIN
+        """Say it, where it was not the last that was said of this agent."""
+        told = f"{slug}: {error.message}; next: {error.next_step}"
+        if self._troubles.get(slug) != told:
+            self._troubles[slug] = told
+            self._say(told)
 
     def _stop(self, slugs: list[str]) -> None:
         """Stop these, all at the same time."""
