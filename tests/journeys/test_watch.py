@@ -130,7 +130,7 @@ def test_a_message_is_handed_over_when_its_command_exits_with_0_and_poison_holds
     assert place.texts("aa") == ["behind it, attempt 1", "poison, attempt 2"]
     facts = [fact["kind"] for fact in place.shell.json("trace", "--as", "aa", asked)["deliveries"][0]["facts"]]
     assert (facts.count("leased"), facts.count("replied")) == (2, 1)
-    said = stop(watch, signal.SIGINT)
+    said = stop(watch, signal.SIGINT if place.serving is None else signal.SIGHUP)
     assert f"message {asked} from aa, attempt 1: {os.path.basename(sys.executable)} ended with 3; it comes again" in said
 
 
@@ -217,7 +217,13 @@ def test_rules_count_at_once_and_a_broken_one_keeps_nobody_else_back(embedded: P
     watch = embedded.start()
     until(lambda: shell.json("watch", "list")["running"])
     assert shell.run("watch", "run").code == 1
-    for words in (["bb"], ["nobody", "--", "true"], ["bb", "--", "no-such-program"], ["bb", "--at-once", "0", "--", "true"]):
+    for words in (
+        ["bb"],
+        ["operator", "--", "true"],
+        ["nobody", "--", "true"],
+        ["bb", "--", "no-such-program"],
+        ["bb", "--at-once", "0", "--", "true"],
+    ):
         assert shell.run("watch", "add", *words).code == 2 - (words[0] == "nobody"), words
     broken = shell.root / "agents" / "cc" / "watch.json"
     broken.write_text('{"argv": "rm -rf /"}')

@@ -11,7 +11,7 @@ from sos import files
 from sos.homes import home as homes
 from sos.model import wire
 from sos.model.errors import HomeDamaged, InvalidInput, NotFound, UnknownAgent, UnreadableJson
-from sos.model.names import Slug
+from sos.model.names import OPERATOR, Slug
 from sos.model.record import Record
 
 TYPE_CHECKING = False
@@ -45,9 +45,9 @@ def checked(rule: Rule) -> Rule:
     if not (os.path.isabs(program) and os.path.isfile(program) and os.access(program, os.X_OK)):
         raise InvalidInput(f"{ascii(program)[:200]} is no program", next_step="sos watch add AGENT -- PROGRAM ARGUMENT...")
     if not 0 < rule.timeout <= LONGEST:
-        raise InvalidInput(f"a run may take 1 second to {LONGEST // 3600} hours")
+        raise InvalidInput(f"a run may take 1 second to {LONGEST // 3600} hours", next_step="sos watch --help")
     if not 0 < rule.at_once <= MOST_AT_ONCE:
-        raise InvalidInput(f"1 to {MOST_AT_ONCE} runs at once")
+        raise InvalidInput(f"1 to {MOST_AT_ONCE} runs at once", next_step="sos watch --help")
     return rule
 
 
@@ -57,6 +57,8 @@ def _path(root: str, agent: str) -> str:
 
 def save(root: str, rule: Rule) -> None:
     """Write an agent's rule, in place of one that it had. Raises UnknownAgent without a home here, InvalidInput, StorageFull."""
+    if rule.agent == OPERATOR:
+        raise InvalidInput("the operator's mail is for people", next_step="sos inbox")
     if homes.load(root, rule.agent) is None:
         raise UnknownAgent(f"no agent {rule.agent!r} has a home here", next_step="sos join --name NAME")
     files.write(_path(root, rule.agent), wire.dumps({**checked(rule).fields(), "argv": list(rule.argv)}).encode())
