@@ -47,3 +47,25 @@ def test_the_examples_run(home: Path) -> None:
         agent.terminate()
         assert agent.wait(20) == 0
     assert len(list((home / "reviews").iterdir())) == 1
+
+
+GRAPH = """
+from sos.testing import Bus
+
+bus = Bus()
+with bus.installed():
+    from grapher import agent
+
+tester = bus.agent("tester")
+asked = tester.request("grapher", "how do I get unstuck?")
+assert agent.run_once() == 1
+assert asked.wait(0).text == "Have you read the guide?"
+print("answered")
+"""
+
+
+@pytest.mark.promise("SDK-012")
+def test_the_agent_inside_a_graph_answers(home: Path) -> None:
+    environment = {**Shell(home).environment, "PYTHONPATH": str(EXAMPLES)}
+    ran = subprocess.run([sys.executable, "-c", GRAPH], env=environment, cwd=home, capture_output=True, text=True, check=False)
+    assert ran.stdout == "answered\n", ran
