@@ -205,7 +205,7 @@ def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(embedde
     embedded.send("long")
     ran = embedded.shell.run("watch", "run", "--once")
     assert "took longer than 1 s, and was ended" in ran.err
-    assert ran.out == "bb: 0 handed over\n"
+    assert (ran.code, ran.out) == (1, "bb: 0 handed over\n")
     child = int((embedded.shell.home / "child").read_text())
     until(lambda: not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text().split()[2])
 
@@ -280,5 +280,6 @@ def test_a_rule_that_others_could_have_written_is_not_run(embedded: Place) -> No
     (embedded.shell.root / "agents" / "bb" / "watch.json").chmod(0o666)
     embedded.send("one")
     ran = embedded.shell.run("watch", "run", "--once")
+    assert ran.code == 1
     assert "watch.json" in ran.err
     assert embedded.kept() == []

@@ -95,10 +95,12 @@ def _run(command: Command) -> int:
 
     watch = Watch(command.settings.home, output.remark)
     if command.arguments.once:
-        handed = watch.once()
+        handed, failed = watch.once()
         text = "\n".join(f"{slug}: {count} handed over" for slug, count in handed.items())
-        command.out(text or f"no agent is watched: {EXAMPLE}", {"handed_over": handed})
-        return 0
+        if not handed and not failed:
+            text = f"no agent is watched: {EXAMPLE}"
+        command.out(text, {"handed_over": handed, "failed": failed})
+        return 1 if failed else 0
     lock = _lock(command)
     if not lock.acquire():
         raise Conflict("a watch runs here already", next_step="sos watch list")

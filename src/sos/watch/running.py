@@ -31,15 +31,22 @@ class Watched:
 
     def __init__(self, rule: Rule, say: Callable[[str], None]) -> None:
         self.rule = rule
+        #: Whether anything failed so far.
+        self.troubled = False
+        self._say = say
         self.commands = Commands(rule)
         self.agent = agent = Agent(name=rule.agent, concurrency=rule.at_once)
-        agent.on_error = lambda error, message: say(_told(rule.agent, error, message))  # type: ignore[method-assign]
+        agent.on_error = self._failed  # type: ignore[method-assign]
         agent.on_message(timeout=rule.timeout + MARGIN)(self._handle)
 
     def _handle(self, message: Message) -> None:
         text = self.commands.run(message)
         if text:
             self.agent.reply(message, text)
+
+    def _failed(self, error: Exception, message: Message | None) -> None:
+        self.troubled = True
+        self._say(_told(self.rule.agent, error, message))
 
     def stop(self) -> None:
         """Take no more; what runs may end within some seconds, then it is ended and its message given back."""
@@ -67,16 +74,21 @@ class Watch:
         finally:
             self._stop(list(self._watched))
 
-    def once(self) -> dict[str, int]:
-        """Hand over what is due now, and return how many messages of each agent were. Raises what making an agent does."""
-        handed = {}
+    def once(self) -> tuple[dict[str, int], list[str]]:
+        """Hand over what is due now: how many messages of each agent were, and the agents with whom there was trouble."""
+        handed, failed = {}, set()
         for slug, rule in self._rules().items():
-            watched = Watched(rule, self._say)
             try:
-                handed[slug] = watched.agent.run_once()
-            finally:
-                watched.commands.end()
-        return handed
+                watched = Watched(rule, self._say)
+                try:
+                    handed[slug] = watched.agent.run_once()
+                finally:
+                    watched.commands.end()
+                    if watched.troubled:
+                        failed.add(slug)
+            except SosError as error:
+                self._trouble(slug, error)
+        return handed, sorted(failed | set(self._troubles))
 
     def _rules(self) -> dict[str, Rule]:
         found = {}
