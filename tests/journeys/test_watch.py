@@ -20,6 +20,12 @@ KEEP = "import json,sys; given = json.load(sys.stdin); print(json.dumps([sys.arg
 """Appends its arguments and what it was given to a file."""
 
 
+def _heard() -> None:
+    """Whoever started the tests may have been told to ignore these, which children inherit."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Place:
     """A terminal where `aa`, `bb` and `cc` have joined, embedded or over a server."""
 
@@ -39,7 +45,12 @@ class Place:
     def start(self) -> subprocess.Popen[str]:
         environment = {**self.shell.environment, "PYTHONUNBUFFERED": "1"}
         made = subprocess.Popen(
-            [sys.executable, "-m", "sos", "watch", "run"], env=environment, stderr=subprocess.PIPE, text=True, cwd="/"
+            [sys.executable, "-m", "sos", "watch", "run"],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd="/",
+            preexec_fn=_heard,
         )
         self.watches.append(made)
         return made

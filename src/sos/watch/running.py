@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LOOK = 2.0
 """Seconds between two looks at the rules."""
-AGAIN = 10.0
+AGAIN = 3.0
 """Seconds before an agent that could not be received for is tried again."""
 MARGIN = 30.0
 """Seconds that a handler has beyond its command's own."""
