@@ -294,3 +294,15 @@ def test_a_rule_that_others_could_have_written_is_not_run(embedded: Place) -> No
     assert ran.code == 1
     assert "watch.json" in ran.err
     assert embedded.kept() == []
+
+
+@pytest.mark.promise("WAKE-004")
+def test_a_command_is_its_agent_also_where_the_watch_was_started_in_anothers_session(embedded: Place) -> None:
+    session = "5a12d4d5-0000-4000-8000-000000000001"
+    embedded.shell.connect("cc")
+    assert "You are cc" in (embedded.shell.event("SessionStart", session) or "")
+    embedded.shell.json("watch", "add", "bb", "--", "/bin/sh", "-c", f"{sys.executable} -m sos send aa done")
+    embedded.send("go")
+    assert embedded.shell.inside(session).json("watch", "run", "--once") == {"handed_over": {"bb": 1}, "failed": []}
+    (entry,) = embedded.shell.json("inbox", "--as", "aa")["entries"]
+    assert (entry["sender"], entry["text"]) == ("bb", "done")

@@ -22,6 +22,7 @@ MOST_REPLIED = 60 * 1024
 """Bytes of what a command prints that are sent as its answer; the rest is cut, and that is said in it."""
 ANSWERED = ("message", "request")
 """Kinds whose senders get what a command prints: an answer to a broadcast or to an answer would go round for ever."""
+SESSION_VARIABLES = frozenset(("CLAUDE_CODE_SESSION_ID", "CLAUDE_PID"))
 GRACE = 5.0
 """Seconds between asking a command to end and ending it."""
 
@@ -70,7 +71,9 @@ class Commands:
             raise CommandFailed(f"{program} ended with {code}" if code > 0 else f"{program} was ended by signal {-code}")
 
     def _start(self, given: IO[bytes], printed: IO[bytes] | None) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "SOS_AGENT": self._rule.agent}
+        # A watch that was started inside a session of a runtime is not that session: its agent would be the one that acts.
+        environment = {name: value for name, value in os.environ.items() if name not in SESSION_VARIABLES}
+        environment["SOS_AGENT"] = self._rule.agent
         with self._lock:
             if self._ended:
                 raise CommandFailed("the watch is about to end")
@@ -79,7 +82,7 @@ class Commands:
                 made = subprocess.Popen(
                     self._rule.argv,
                     stdin=given,
-                    stdout=printed,
+                    stdout=2 if printed is None else printed,  # standard output is the watch's own answer
                     cwd=self._rule.directory,
                     env=environment,
                     start_new_session=True,
