@@ -49,3 +49,8 @@ class Machine:
         """The kinds of facts of a message that the reviewer sent."""
         deliveries = self.sos("trace", "--as", "reviewer", identifier)["deliveries"]
         return [fact["kind"] for delivery in deliveries for fact in delivery["facts"]]
+
+    def presence(self, name: str) -> str:
+        """What an agent is doing, as the operator sees it."""
+        (found,) = (peer["presence"] for peer in self.sos("peers")["peers"] if peer["id"] == name)
+        return str(found)

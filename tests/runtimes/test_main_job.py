@@ -11,6 +11,7 @@ import pytest
 from .claude_code import ClaudeCode
 from .machine import Machine
 from .model_endpoint import ModelEndpoint, ToolUse, sees, texts
+from .waiting import wait_until
 
 
 @pytest.fixture
@@ -168,6 +169,8 @@ def test_two_sessions_are_two_agents_and_a_third_on_a_taken_inbox_is_told(machin
     reviewer = machine.claude.interactive()
     del machine.claude.environment["SOS_AGENT"]
     coder = machine.claude.interactive()
+    # The prompt may stand there before the session's start is recorded, and who holds the inbox is said at the third's start.
+    wait_until(lambda: machine.presence("coder") == "idle", 60, "the coder's session is recorded")
     for_coder = machine.send("a walrus for the coder")
     for_reviewer = str(machine.sos("send", "--as", "coder", "reviewer", "a badger for the reviewer")["id"])
     third = machine.claude.interactive()

@@ -17,6 +17,8 @@ from sos.model.names import Slug
 from sos.model.tokens import AGENT_SCOPES
 from sos.stores.memory.store import MemoryStore
 from sos.testing.world import SESSION, World
+from sos.watch import notices
+from sos.watch.notices import Notices
 
 
 def away() -> None:
@@ -39,7 +41,7 @@ class Monitor:
         assert agent is not None
         connection = LocalConnection(self.world.store, agent, self.world.clock, SESSION, scopes=AGENT_SCOPES["bus"])
         monkeypatch.setattr(wait, "_bound", lambda _: connection)
-        monkeypatch.setattr(wait, "_sleep", lambda _, seconds: self.rest("sleep", seconds))
+        monkeypatch.setattr(Notices, "rest", lambda _, seconds: self.rest("sleep", seconds))
         monkeypatch.setattr(self.world.store, "wait", lambda _, seconds: self.rest("wait", seconds))
 
     def rest(self, how: str, seconds: float) -> None:
@@ -63,11 +65,11 @@ def test_a_line_has_a_count_and_nothing_of_a_peer_and_comes_once(
     send = monitor.world.send
     rests = monitor.run(lambda: send("secret"), lambda: None, lambda: send("more", kind="request"), lambda: None)
     assert rests == [
-        ("wait", wait.SWEEP),
+        ("wait", notices.SWEEP),
         ("sleep", 30.0),
-        ("sleep", wait.BUSY),
+        ("sleep", notices.BUSY),
         ("sleep", 30.0),
-        ("sleep", wait.BUSY),
+        ("sleep", notices.BUSY),
     ]
     assert capsys.readouterr().out == "1 unread message for bb: sos inbox\n2 unread messages for bb: sos inbox\n"
 
@@ -86,21 +88,21 @@ def test_the_monitor_outlasts_a_bus_that_is_away(monkeypatch: pytest.MonkeyPatch
 def test_what_was_told_is_not_told_again_because_the_bus_was_away(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = wait._sleep
+    real = Notices.rest
     monitor, slept = Monitor(monkeypatch), list[float]()
     monitor.world.send("once")
     monkeypatch.setattr(time, "monotonic", lambda: sum(slept))
     monkeypatch.setattr(time, "sleep", slept.append)
 
-    def sleep(connection: LocalConnection, seconds: float) -> None:
+    def rest(told: Notices, seconds: float) -> None:
         monitor.rest("sleep", seconds)
-        real(connection, seconds)
+        real(told, seconds)
 
-    monkeypatch.setattr(wait, "_sleep", sleep)
+    monkeypatch.setattr(Notices, "rest", rest)
     ticks = iter([None, *[away] * 20])
     tick = LocalConnection.tick
     monkeypatch.setattr(LocalConnection, "tick", lambda connection: (next(ticks, None) or (lambda: tick(connection)))())
-    assert monitor.run(lambda: None) == [("sleep", 30.0), ("sleep", wait.BUSY)]
+    assert monitor.run(lambda: None) == [("sleep", 30.0), ("sleep", notices.BUSY)]
     assert sum(slept) >= 30.0  # the rest was not cut short either
     assert capsys.readouterr().out.count("1 unread") == 1
 
@@ -112,7 +114,7 @@ def test_a_broadcast_and_a_claimed_sender_wake_nobody(
     monitor = Monitor(monkeypatch)
     monitor.world.send("all", kind="broadcast")
     monitor.world.send("forged", assurance="claimed")
-    assert monitor.run(lambda: None) == [("sleep", wait.BUSY)] * 2
+    assert monitor.run(lambda: None) == [("sleep", notices.BUSY)] * 2
     assert capsys.readouterr().out == ""
 
 
@@ -125,7 +127,7 @@ def test_a_working_session_is_not_woken_until_it_is_idle(
     idle = monitor.world.body(presence="idle", holder=True)
     monitor.world.store.agents.save_body(idle.replace(presence="working"))
     monitor.run(lambda: monitor.world.store.agents.save_body(idle), lambda: None)
-    assert monitor.rests == [("sleep", wait.BUSY), ("sleep", 30.0), ("sleep", wait.BUSY)]
+    assert monitor.rests == [("sleep", notices.BUSY), ("sleep", 30.0), ("sleep", notices.BUSY)]
     assert capsys.readouterr().out.count("\n") == 1
 
 
@@ -145,7 +147,7 @@ def test_only_whom_the_agent_lets_wakes_it(
     monitor.world.send("urgent!!!", priority=9)
     rests = monitor.run()
     assert ("1 unread" in capsys.readouterr().out) is told
-    assert rests == [("sleep", 300.0 if told else wait.BUSY)]
+    assert rests == [("sleep", 300.0 if told else notices.BUSY)]
 
 
 @pytest.mark.promise("RENDER-007")
@@ -154,11 +156,11 @@ def test_in_quiet_hours_nothing_wakes_and_afterwards_it_does(
 ) -> None:
     monitor = Monitor(monkeypatch)
     clock = [23 * 60, 6 * 60 + 59, 7 * 60]
-    monkeypatch.setattr(wait, "_minute", lambda: clock.pop(0))
+    monkeypatch.setattr(notices, "_minute", lambda: clock.pop(0))
     monitor.world.store.agents.attend(Slug("bb"), attention_of(Attention(), None, None, "22:00-07:00"), "fenced")
     monitor.world.send("wake up", sender="operator")
     rests = monitor.run(lambda: None, lambda: None)
-    assert rests == [("sleep", wait.BUSY), ("sleep", wait.BUSY), ("sleep", 30.0)]
+    assert rests == [("sleep", notices.BUSY), ("sleep", notices.BUSY), ("sleep", 30.0)]
     assert capsys.readouterr().out.count("unread") == 1
 
 
@@ -176,7 +178,8 @@ def test_a_rest_between_two_wakes_keeps_to_the_second_as_well(monkeypatch: pytes
 
     monkeypatch.setattr(time, "sleep", sleep)
     begun = world.clock.now()
-    wait._sleep(LocalConnection(world.store, agent, world.clock, SESSION, scopes=AGENT_SCOPES["bus"]), 30.0)
+    connection = LocalConnection(world.store, agent, world.clock, SESSION, scopes=AGENT_SCOPES["bus"])
+    Notices(connection, lambda _, body: True, lambda: True).rest(30.0)
     assert sum(slept) >= 30.0
     overdue = world.one(identifier, "cc").overdue_at
     assert overdue is not None

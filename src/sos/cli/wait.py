@@ -10,6 +10,7 @@ import os
 import time
 
 from sos.cli import output
+from sos.homes.processes import is_alive
 from sos.model.errors import SosError, StoreUnreachable
 from sos.model.times import parse_duration
 
@@ -18,16 +19,14 @@ if TYPE_CHECKING:
     import argparse
 
     from sos.cli.command import Command
+    from sos.model.agents import Body
     from sos.ports.connection import Connection
 
 EXAMPLE = "sos wait --timeout 10m"
 SWEEP = 15.0
 """Seconds after which the store is looked at without a ring."""
-BUSY = 2.0
 AWAY = 1.0
 """Seconds before a bus that does not answer is asked again."""
-SECOND = 0.9
-"""Seconds within which a deadline is noticed, a little less than is promised."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,68 +65,30 @@ def run(command: Command) -> int:
 
 
 def _lines(command: Command) -> int:
+    from sos.watch.notices import Notices
+
     connection = _bound(command)
     if connection is None:
         return 0  # an unbound session is left in peace
-    parent, told = os.getppid(), 0
-    while os.getppid() == parent and _lives(command.settings.session_pid):
+    parent = os.getppid()
+
+    def goes_on() -> bool:
+        return os.getppid() == parent and is_alive(command.settings.session_pid or parent)
+
+    def tell(line: str, body: Body | None) -> bool:
+        output.answer(line)
+        return True
+
+    notices = Notices(connection, tell, goes_on)
+    while goes_on():
         if command.has_moved():
-            connection, told = command.connect(), 0
+            notices = Notices(command.connect(), tell, goes_on)
         try:
-            told = _line(connection, told)
+            notices.round()
             command.renew()
         except StoreUnreachable:
             time.sleep(AWAY)  # the hook says so; this one must be there when the bus is back
     return 0
-
-
-def _line(connection: Connection, told: int) -> int:
-    """One round: rest, or print a line. The newest number that was told; `told` is the one before."""
-    connection.tick()
-    myself = connection.myself()
-    attention, body = myself.agent.attention, myself.body
-    waiting = [entry for entry in connection.inbox("unread", 64) if attention.wakes(entry.delivery.rank)]
-    newest = max((entry.message.seq for entry in waiting), default=0)
-    if newest <= told and connection.count("unread"):
-        _sleep(connection, BUSY)  # a wait for rings would end at once, for what was told already or wakes nobody
-    elif newest <= told:
-        connection.wait(SWEEP)
-    elif (body is not None and (not body.holder or body.presence == "working")) or attention.is_quiet(_minute()):
-        _sleep(connection, BUSY)
-    else:
-        count = len(waiting)
-        output.answer(f"{count} unread {'message' if count == 1 else 'messages'} for {connection.me.slug}: sos inbox")
-        told = newest
-        _sleep(connection, attention.every / 1000)
-    return told
-
-
-def _sleep(connection: Connection, seconds: float) -> None:
-    """Rest without an ear for rings; what time makes due is still done within a second. An outage does not cut the rest short."""
-    ends = time.monotonic() + seconds
-    while (left := ends - time.monotonic()) > 0:
-        time.sleep(min(left, SECOND))
-        try:
-            connection.tick()
-        except StoreUnreachable:
-            continue  # what is due is made good by the first tick after it
-
-
-def _lives(process: int | None) -> bool:
-    """Whether the runtime is still there: a shell between it and us may outlive it."""
-    try:
-        os.kill(process or os.getpid(), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _minute() -> int:
-    """The minute of the day, local time."""
-    now = time.localtime()
-    return now.tm_hour * 60 + now.tm_min
 
 
 def _bound(command: Command) -> Connection | None:

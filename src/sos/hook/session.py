@@ -10,6 +10,7 @@ from sos.core import inbox, rendering
 from sos.core.access import allow
 from sos.homes import home as homes
 from sos.homes import resolver
+from sos.homes.processes import is_alive
 from sos.model import wire
 from sos.model.agents import Body
 from sos.model.errors import HomeDamaged, UnreadableJson
@@ -336,10 +337,4 @@ def _alive(body: Body, now: Millis) -> bool:
         return False
     if body.pid == 0 or body.host != os.uname().nodename:
         return now - body.seen_at < SEEN_LATELY
-    try:
-        os.kill(body.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return is_alive(body.pid)
