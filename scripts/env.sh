@@ -117,13 +117,14 @@ say_what_is_kept() {
   echo "What the tests made is kept in memory: rm -r $memory" >&2
 }
 
-# What some fault tests need beside Python. Without root they say loudly what they do not try.
+# What some tests need beside Python. Without root they say loudly what they do not try.
 install_tools() {
   lacking=
   command -v strace >/dev/null 2>&1 || lacking=strace
+  command -v tmux >/dev/null 2>&1 || lacking="$lacking tmux"
   command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || command -v clang >/dev/null 2>&1 || lacking="$lacking gcc libc6-dev"
   if [ -n "$lacking" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    echo "Installing $lacking for the fault tests." >&2
+    echo "Installing $lacking for the tests." >&2
     # shellcheck disable=SC2086
     apt-get update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y $lacking >/dev/null ||
       echo "$lacking could not be installed." >&2

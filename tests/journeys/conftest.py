@@ -10,6 +10,7 @@ import pytest
 
 from tests.serving import Serving
 from tests.shell import Shell
+from tests.watching import Place
 
 
 @pytest.fixture
@@ -29,3 +30,18 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
     yield made
     if made.process.poll() is None:
         made.stop(signal.SIGKILL)
+
+
+@pytest.fixture(params=["embedded", "server"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    serving = Serving(tmp_path / "server") if request.param == "server" else None
+    made = Place(tmp_path / "home", serving)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path / "home", None)
+    yield made
+    made.close()

@@ -1,7 +1,8 @@
-"""Receive for agents that do not run: one process of this machine hands each message to a command of the agent's.
+"""Receive for agents that do not run, and tell of mail those that are idle: one process of this machine for many agents.
 
-The message comes as one JSON object on the command's standard input. It is handed over when the command exits with 0; else it
-comes again, five times at most, and then its sender is told. Nothing of a message is ever an argument, and no shell is run.
+`add AGENT -- PROGRAM` hands each message to a command, as one JSON object on its standard input. It is handed over when the
+command exits with 0; else it comes again, five times at most, and then its sender is told. `add AGENT --notice WAY` leaves the
+messages in the inbox, and says how many wait while the agent is idle. Nothing of a message is an argument, and no shell is run.
 """
 
 from __future__ import annotations
@@ -10,30 +11,38 @@ import os
 import shutil
 import signal
 import threading
+import time
 
 from sos import files
 from sos.cli import output
 from sos.homes import home as homes
-from sos.model.errors import Conflict, InvalidInput
+from sos.model.errors import Conflict, InvalidInput, NotFound
+from sos.model.ids import new_id
+from sos.model.messages import Draft
 from sos.model.names import Slug, address_name
-from sos.model.times import parse_duration
-from sos.watch import rules
+from sos.model.times import iso, parse_duration
+from sos.watch import rules, state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
     from types import FrameType
 
     from sos.cli.command import Command
     from sos.watch.rules import Rule
+    from sos.watch.state import Standing
 
 EXAMPLE = "sos watch add mumega-codecheck --reply -- /usr/local/bin/review --from-stdin"
+TEST_SECONDS, TEST_LOOK = 20.0, 0.1
+"""Seconds that a test message may take until its command has taken it, and between two looks whether it has."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `sos watch`."""
-    parser.add_argument("what", choices=["add", "list", "remove", "run"])
-    parser.add_argument("words", metavar="WORD", nargs="*", help="add: the agent, then --, then the program and its arguments")
+    parser.add_argument("what", choices=list(ACTIONS))
+    parser.add_argument("words", metavar="WORD", nargs="*", help="the agent; add: then --, the program and its arguments")
+    parser.add_argument("--notice", choices=["desktop", "tmux", "command"], help="add: say that mail waits; hand nothing over")
     parser.add_argument("--reply", action="store_true", help="add: what the program prints is the answer")
     parser.add_argument("--timeout", metavar="SPAN", default="5m", help="add: how long one run may take (default: 5m)")
     parser.add_argument("--at-once", type=int, metavar="N", default=1, help="add: how many may run at once (default: 1)")
@@ -42,34 +51,36 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(command: Command) -> int:
     """Do it."""
+    return ACTIONS[command.arguments.what](command)
+
+
+def _agent(command: Command) -> Slug:
     given = command.arguments
-    if given.what == "add":
-        return _add(command)
-    if given.what == "remove":
-        if len(given.words) != 1:
-            raise InvalidInput("sos watch remove needs one agent", next_step="sos watch list")
-        slug = address_name(given.words[0])
-        rules.remove(command.settings.home, slug)
-        command.out(f"{slug} is no longer watched", {"id": slug, "watched": False})
-        return 0
-    if given.words:
-        raise InvalidInput(f"sos watch {given.what} takes no more words", next_step=EXAMPLE)
-    if given.what == "list":
-        return _list(command)
-    return _run(command)
+    if len(given.words) != 1:
+        raise InvalidInput(f"sos watch {given.what} needs one agent", next_step="sos watch list")
+    return Slug(address_name(given.words[0]))
+
+
+def _no_words(command: Command) -> None:
+    if command.arguments.words:
+        raise InvalidInput(f"sos watch {command.arguments.what} takes no more words", next_step=EXAMPLE)
 
 
 def _add(command: Command) -> int:
     given = command.arguments
-    if len(given.words) < 2:
-        raise InvalidInput("sos watch add needs an agent and a program", next_step=EXAMPLE)
-    slug, program = address_name(given.words[0]), given.words[1]
-    found = shutil.which(program)
-    if found is None:
-        raise InvalidInput(f"there is no program {ascii(program)[:200]}", next_step="give its path")
+    needs = given.notice in {None, "command"}
+    if not given.words or (needs and len(given.words) < 2):
+        raise InvalidInput(f"sos watch add needs an agent{' and a program' if needs else ''}", next_step=EXAMPLE)
+    argv = tuple(given.words[1:])
+    if argv:
+        found = shutil.which(argv[0])
+        if found is None:
+            raise InvalidInput(f"there is no program {ascii(argv[0])[:200]}", next_step="give its path")
+        argv = (os.path.abspath(found), *argv[1:])
     rule = rules.Rule(
-        agent=Slug(slug),
-        argv=(os.path.abspath(found), *given.words[2:]),
+        agent=Slug(address_name(given.words[0])),
+        way=given.notice or "handover",
+        argv=argv,
         directory=os.getcwd(),
         reply=given.reply,
         timeout=parse_duration(given.timeout) // 1000,
@@ -81,19 +92,83 @@ def _add(command: Command) -> int:
     return 0
 
 
+def _remove(command: Command) -> int:
+    slug = _agent(command)
+    rules.remove(command.settings.home, slug)
+    command.out(f"{slug} is no longer watched", {"id": slug, "watched": False})
+    return 0
+
+
 def _list(command: Command) -> int:
+    _no_words(command)
     root, runs = command.settings.home, _is_running(command)
     found = [rule for rule in (rules.load(root, slug) for slug in sorted(homes.slugs(root))) if rule is not None]
-    state = "a watch runs here" if runs else "no watch runs here: sos watch run"
-    text = "\n".join([*map(_told, found), state if found else f"no agent is watched: {EXAMPLE}"])
+    told = "a watch runs here" if runs else "no watch runs here: sos watch run"
+    text = "\n".join([*map(_told, found), told if found else f"no agent is watched: {EXAMPLE}"])
     command.out(text, {"running": runs, "rules": [_form(rule) for rule in found]})
     return 0
+
+
+def _status(command: Command) -> int:
+    _no_words(command)
+    runs = _is_running(command)
+    found = state.load(command.settings.home) if runs else []
+    lines = ["a watch runs here" if runs else "no watch runs here: sos watch run"]
+    for each in found:
+        lines.append(f"{'!' if each.trouble else '✔'} {each.agent}: {each.does or 'not watched'}")
+        if each.since is not None:
+            lines.append(f"  since {iso(each.since)}: {each.trouble}")
+        if each.failed_at is not None:
+            lines.append(f"  failed last at {iso(each.failed_at)}: {each.failed}")
+    command.out("\n".join(lines), {"running": runs, "agents": [_standing(each) for each in found]})
+    return 0 if runs and not any(each.trouble for each in found) else 1
+
+
+def _standing(each: Standing) -> dict[str, object]:
+    since, at = each.since, each.failed_at
+    return {**each.fields(), "since": since and iso(since), "failed_at": at and iso(at)}
+
+
+def _test_send(command: Command) -> int:
+    slug = _agent(command)
+    rule = rules.load(command.settings.home, slug)
+    if rule is None:
+        raise NotFound(f"{slug} is not watched", next_step=EXAMPLE)
+    rules.checked(rule)
+    if rule.way == "handover":
+        return _test_message(command, slug)
+    from sos.watch import sessions, transports
+
+    _, body = sessions.Sessions(command.settings, slug).find()
+    transports.tell(rule, f"a test of sos watch for {slug}: sos inbox", body)
+    command.out(f"told by {rule.way}", {"id": slug, "way": rule.way, "told": True})
+    return 0
+
+
+def _test_message(command: Command, slug: Slug) -> int:
+    """Send it a message like anybody's, and see whether its command takes it."""
+    if not _is_running(command):
+        raise Conflict("no watch runs here that would hand a message over", next_step="sos watch run")
+    connection = command.connect()
+    begun = time.monotonic()
+    made = connection.send(Draft(id=new_id(connection.clock.now()), to=slug, text="A test of sos watch.", kind="message"))
+    while (taken := time.monotonic() - begun) < TEST_SECONDS:
+        ((delivery, _),) = connection.trace(made.id).deliveries.values()
+        if delivery.acked_at is not None:
+            text = f"handed over after {taken * 1000:.0f} ms"
+            command.out(text, {"id": made.id, "handed_over": True, "milliseconds": round(taken * 1000)})
+            return 0
+        time.sleep(TEST_LOOK)
+    text = f"not handed over within {TEST_SECONDS:g} s: sos watch status; sos trace {made.id}"
+    command.out(text, {"id": made.id, "handed_over": False})
+    return 1
 
 
 def _run(command: Command) -> int:
     from sos.watch.running import Watch
 
-    watch = Watch(command.settings.home, output.remark)
+    _no_words(command)
+    watch = Watch(command.settings, output.remark)
     if command.arguments.once:
         handed, failed = watch.once()
         text = "\n".join(f"{slug}: {count} handed over" for slug, count in handed.items())
@@ -103,7 +178,7 @@ def _run(command: Command) -> int:
         return 1 if failed else 0
     lock = _lock(command)
     if not lock.acquire():
-        raise Conflict("a watch runs here already", next_step="sos watch list")
+        raise Conflict("a watch runs here already", next_step="sos watch status")
     stopping = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -132,8 +207,21 @@ def _is_running(command: Command) -> bool:
 
 
 def _told(rule: Rule) -> str:
-    return f"{rule.agent}: {' '.join(map(ascii, rule.argv))}{', its output is the answer' if rule.reply else ''}"
+    words = " ".join(map(ascii, rule.argv))
+    if rule.way != "handover":
+        return f"{rule.agent}: a notice by {rule.way}{f': {words}' if words else ''}"
+    return f"{rule.agent}: {words}{', its output is the answer' if rule.reply else ''}"
 
 
 def _form(rule: Rule) -> dict[str, object]:
     return {"id": rule.agent, **rule.fields(), "argv": list(rule.argv)}
+
+
+ACTIONS: dict[str, Callable[[Command], int]] = {
+    "add": _add,
+    "list": _list,
+    "remove": _remove,
+    "run": _run,
+    "status": _status,
+    "test-send": _test_send,
+}

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import os
 
+from sos.model.record import Record
+from sos.model.times import Millis
+
+MOST_ABOVE = 64
+"""Processes above one that are looked at."""
+
 
 def is_alive(process: int) -> bool:
     """Whether a process is there; one of another user's is, too."""
@@ -14,3 +20,51 @@ def is_alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+class Process(Record):
+    """One process of this user, at one moment (Linux: proc(5))."""
+
+    parent: int
+    #: One letter; T is stopped, Z is ended and not yet taken note of.
+    state: str
+    started_at: Millis
+    #: Whether its terminal's keys go to it.
+    in_foreground: bool
+    #: The environment that it was started with: NAME=VALUE, each.
+    environment: tuple[str, ...]
+
+    def variable(self, name: str) -> str:
+        """A variable that it was started with; empty where it had none."""
+        return next((each.partition("=")[2] for each in self.environment if each.startswith(f"{name}=")), "")
+
+
+def look(process: int) -> Process | None:
+    """A process of this user; None where there is none, it is another user's, or this system has no /proc."""
+    try:
+        with open(f"/proc/{process}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        with open(f"/proc/{process}/environ", "rb") as file:
+            environment = file.read().decode("utf-8", "surrogateescape").split("\0")
+        with open("/proc/stat", "rb") as file:
+            booted = next(int(line.split()[1]) for line in file if line.startswith(b"btime "))
+    except OSError:
+        return None
+    ticks = int(fields[19])
+    return Process(
+        parent=int(fields[1]),
+        state=fields[0].decode("ascii"),
+        started_at=Millis(booted * 1000 + ticks * 1000 // os.sysconf("SC_CLK_TCK")),
+        in_foreground=fields[2] == fields[5],
+        environment=tuple(environment),
+    )
+
+
+def line_of(process: int) -> list[int]:
+    """A process and those above it, up to the first one that cannot be looked at."""
+    line: list[int] = []
+    while process > 1 and process not in line and len(line) < MOST_ABOVE:
+        line.append(process)
+        found = look(process)
+        process = found.parent if found is not None else 0
+    return line

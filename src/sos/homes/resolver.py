@@ -175,6 +175,23 @@ def record_session(root: str, session: str, who: Who | None, now: Millis) -> Non
         raise files.translated(error, link) from error
 
 
+def sessions(root: str, slug: str) -> list[str]:
+    """The sessions that were recorded here as this agent's and have not ended, by their names."""
+    try:
+        names = os.listdir(os.path.join(root, "run"))
+    except FileNotFoundError:
+        return []
+    found = sorted(name.removeprefix("session-") for name in names if name.startswith("session-"))
+    return [session for session in found if (who := _readable(root, session)) is not None and who.slug == slug]
+
+
+def _readable(root: str, session: str) -> Who | None:
+    try:
+        return recorded_agent(root, session)
+    except HomeDamaged:
+        return None  # a record that names nobody is nobody's; its own hook says so
+
+
 def forget_session(root: str, session: str) -> None:
     """The session is over."""
     name = session_name(session)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sos.files import Lock
+    from sos.homes.home import Home
     from sos.model.agents import Agent
     from sos.model.ids import MessageId
     from sos.model.transitions import Action
@@ -165,20 +166,28 @@ def begin(settings: Settings, event: Event) -> Turn | None:
 
     if event.name == "SessionStart":
         resolver.record_session(settings.home, event.session, who, SystemClock().now())
-    return Turn(settings, event, store, agent, connect, home.path, resolver.original(who))
+    return Turn(settings, event, store, agent, connect, home, resolver.original(who))
 
 
 class Turn:
     """One hook run in a bound session."""
 
     def __init__(
-        self, settings: Settings, event: Event, store: Store, agent: Agent, connect: Callable[[], Connection], home: str, why: str
+        self,
+        settings: Settings,
+        event: Event,
+        store: Store,
+        agent: Agent,
+        connect: Callable[[], Connection],
+        home: Home,
+        why: str,
     ) -> None:
         self._settings = settings
         self._connect = connect
         self._event = event
         self._store = store
-        self._home = home
+        self._home = home.path
+        self._remote = home.remote
         self._why = why
         self._now = SystemClock().now()
         self.agent = agent
@@ -315,7 +324,9 @@ class Turn:
             if self._lost:
                 self._store.mail.forget_lost(self.agent.slug)
         self._body = self._body.replace(hook_outcome="shown" if printed else "nothing new", holder=self._body.holder)
-        self._store.mail.settle(self._body, self._turn, self._changes)
+        quiet = self._store.mail.settle(self._body, self._turn, self._changes)
+        if self._remote:
+            _distrust(self._settings.home, self.agent.slug, quiet=quiet)
         if self._holds and not self._body.holder and self._event.name != "SessionEnd":
             self._store.agents.hold(self._event.session)
 
@@ -330,6 +341,15 @@ class Turn:
 
     def _become_holder(self) -> bool:
         return self._body.holder or self._holder() is None
+
+
+def _distrust(root: str, slug: str, *, quiet: bool) -> None:
+    """Have the next tool batch look, where the watch says that nothing waits and that is not so, or the watch itself is gone."""
+    from sos.homes import quiet as quiet_file  # behind a server only
+
+    place = quiet_file.path(root, slug)
+    if not quiet or quiet_file.is_old(place):
+        quiet_file.ring(place)
 
 
 def _alive(body: Body, now: Millis) -> bool:

@@ -28,12 +28,14 @@ PAGE = 64
 class Notices:
     """Of one session. `tell` gets a line, and says whether it was told; `goes_on` says whether there is somebody to tell."""
 
-    def __init__(self, connection: Connection, tell: Callable[[str, Body | None], bool], goes_on: Callable[[], bool]) -> None:
+    def __init__(
+        self, connection: Connection, tell: Callable[[str, Body | None], bool], goes_on: Callable[[], bool], told: int = 0
+    ) -> None:
         self._connection = connection
         self._tell = tell
         self._goes_on = goes_on
         #: The newest number that was told.
-        self._told = 0
+        self.told = told
 
     def round(self) -> None:
         """Rest, or tell. Raises StoreUnreachable."""
@@ -43,9 +45,9 @@ class Notices:
         attention, body = myself.agent.attention, myself.body
         waiting = [entry for entry in connection.inbox("unread", PAGE) if attention.wakes(entry.delivery.rank)]
         newest = max((entry.message.seq for entry in waiting), default=0)
-        if newest <= self._told and connection.count("unread"):
+        if newest <= self.told and connection.count("unread"):
             self.rest(BUSY)  # a wait for rings would end at once, for what was told already or wakes nobody
-        elif newest <= self._told:
+        elif newest <= self.told:
             connection.wait(SWEEP)
         elif (body is not None and (not body.holder or body.presence == "working")) or attention.is_quiet(_minute()):
             self.rest(BUSY)
@@ -53,7 +55,7 @@ class Notices:
             count = len(waiting)
             said = f"{count} unread {'message' if count == 1 else 'messages'} for {connection.me.slug}: sos inbox"
             if self._tell(said, body):
-                self._told = newest
+                self.told = newest
             self.rest(attention.every / 1000)
 
     def rest(self, seconds: float) -> None:

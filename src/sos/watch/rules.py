@@ -1,4 +1,4 @@
-"""Which command an agent's messages are handed to: a file in the agent's home, written by `sos watch add` alone.
+"""By which way an agent is woken: a file in the agent's home, written by `sos watch add` alone.
 
 This is the allowlist: what runs is an array of arguments that the operator wrote down, and nothing of a message is ever in it.
 """
@@ -16,7 +16,13 @@ from sos.model.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal
+
+    Way = Literal["handover", "desktop", "tmux", "command"]
+
+WAYS: tuple[Way, ...] = ("handover", "desktop", "tmux", "command")
+"""Each message is handed to a command; or the messages stay in the inbox for the agent's own session, and a notice of them goes
+to the desktop, into the tmux pane of that session, or to a command."""
 
 TIMEOUT, LONGEST = 300, 24 * 3600
 """Seconds that one run of a command may take: where nothing is said, and at most."""
@@ -24,10 +30,11 @@ MOST_AT_ONCE = 16
 
 
 class Rule(Record):
-    """What is run for one agent."""
+    """What is done for one agent."""
 
     agent: Slug
-    #: An absolute path, and its arguments.
+    way: Way
+    #: The command's absolute path, and its arguments; nothing where the way needs none.
     argv: tuple[str, ...]
     #: Where it runs.
     directory: str
@@ -42,7 +49,11 @@ class Rule(Record):
 def checked(rule: Rule) -> Rule:
     """The same rule. Raises InvalidInput where it cannot be."""
     program = rule.argv[0] if rule.argv else ""
-    if not (os.path.isabs(program) and os.path.isfile(program) and os.access(program, os.X_OK)):
+    if rule.way in {"desktop", "tmux"}:
+        if rule.argv:
+            step = f"sos watch add {rule.agent} --notice command -- PROGRAM"
+            raise InvalidInput(f"a notice by {rule.way} takes no program", next_step=step)
+    elif not (os.path.isabs(program) and os.path.isfile(program) and os.access(program, os.X_OK)):
         raise InvalidInput(f"{ascii(program)[:200]} is no program", next_step="sos watch add AGENT -- PROGRAM ARGUMENT...")
     if not 0 < rule.timeout <= LONGEST:
         raise InvalidInput(f"a run may take 1 second to {LONGEST // 3600} hours", next_step="sos watch --help")
@@ -92,6 +103,8 @@ def _rule(given: Any) -> Rule:
     made = Rule(**{**given, "argv": tuple(given["argv"])})
     kinds = {"agent": str, "directory": str, "reply": bool, "timeout": int, "at_once": int}
     wrong = [name for name, kind in kinds.items() if type(getattr(made, name)) is not kind]
-    if wrong or not made.argv or not all(isinstance(each, str) for each in made.argv):
+    if wrong or not all(isinstance(each, str) for each in made.argv):
         raise ValueError(f"{', '.join(wrong) or 'argv'} is of another type")
+    if made.way not in WAYS:
+        raise ValueError(f"{made.way!a} is no way to wake an agent")
     return made.replace(agent=Slug(made.agent))

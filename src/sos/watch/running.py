@@ -1,94 +1,80 @@
-"""One process that receives for many agents: each is an agent of the SDK whose one handler runs the agent's command."""
+"""One process for many agents of a machine: hands over, tells and keeps quiet files, as their rules and homes say."""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import threading
 import time
 
 from sos.homes import home as homes
+from sos.homes import resolver
 from sos.model.errors import SosError
-from sos.sdk import Agent
 from sos.watch import rules
-from sos.watch.commands import CommandFailed, Commands
+from sos.watch.handover import Handover
+from sos.watch.rounds import Noticing, Quieting
+from sos.watch.state import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
-    from sos.sdk import Message
+    from sos.settings import Settings
     from sos.watch.rules import Rule
 
+    class Work(Protocol):
+        """What is done for one agent, from `start` to `stop`."""
+
+        def start(self) -> None: ...
+        def stop(self) -> None: ...
+
+    #: An agent, and its rule; None for its quiet file.
+    Job = tuple[str, Rule | None]
+
 LOOK = 2.0
-"""Seconds between two looks at the rules."""
+"""Seconds between two looks at rules, homes and sessions."""
 AGAIN = 3.0
-"""Seconds before an agent that could not be received for is tried again."""
-MARGIN = 30.0
-"""Seconds that a handler has beyond its command's own."""
-
-
-class Watched:
-    """One agent, received for by one rule."""
-
-    def __init__(self, rule: Rule, say: Callable[[str], None]) -> None:
-        self.rule = rule
-        #: Whether anything failed so far.
-        self.troubled = False
-        self._say = say
-        self.commands = Commands(rule)
-        self.agent = agent = Agent(name=rule.agent, concurrency=rule.at_once)
-        agent.on_error = self._failed  # type: ignore[method-assign]
-        agent.on_message(timeout=rule.timeout + MARGIN)(self._handle)
-
-    def _handle(self, message: Message) -> None:
-        text = self.commands.run(message)
-        if text:
-            self.agent.reply(message, text)
-
-    def _failed(self, error: Exception, message: Message | None) -> None:
-        self.troubled = True
-        self._say(_told(self.rule.agent, error, message))
-
-    def stop(self) -> None:
-        """Take no more; what runs may end within some seconds, then it is ended and its message given back."""
-        self.agent.stop()
-        self.commands.end()
+"""Seconds before an agent that could not be begun with is tried again."""
+DESCRIPTOR = 200
+"""The first number for the descriptor that quiet files lead to: another process by our number hardly has one so high."""
 
 
 class Watch:
-    """All agents of a home that have a rule. `say` hears of trouble, in lines."""
+    """All agents of a home that have a rule, or a session here and their bus behind a server. `say` hears of what changes."""
 
-    def __init__(self, root: str, say: Callable[[str], None]) -> None:
-        self._root = root
-        self._say = say
-        self._watched: dict[str, Watched] = {}
-        #: By agent: when it is tried again, and the trouble that was said last.
+    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._root = settings.home
+        self._state = State(settings.home, say)
+        self._works: dict[Job, Work] = {}
+        #: When an agent is tried again that could not be begun with.
         self._again: dict[str, float] = {}
-        self._troubles: dict[str, str] = {}
 
     def run(self, stopping: threading.Event) -> None:
-        """Receive until `stopping` is set. Rules that are added, changed or taken away meanwhile count at once."""
+        """Go on until `stopping` is set. Rules that are added, changed or taken away meanwhile count at once."""
+        with open(os.devnull, "rb") as nothing:
+            descriptor = fcntl.fcntl(nothing.fileno(), fcntl.F_DUPFD_CLOEXEC, DESCRIPTOR)
         try:
+            self._state.save(())  # what stands there is of a watch before this one
             while not stopping.is_set():
-                self._adjust()
+                self._adjust(descriptor)
+                self._state.save((slug, _doing(rule)) for slug, rule in self._works)
                 stopping.wait(LOOK)
         finally:
-            self._stop(list(self._watched))
+            self._stop(list(self._works))
+            os.close(descriptor)
 
     def once(self) -> tuple[dict[str, int], list[str]]:
         """Hand over what is due now: how many messages of each agent were, and the agents with whom there was trouble."""
-        handed, failed = {}, set()
+        handed = {}
         for slug, rule in self._rules().items():
-            try:
-                watched = Watched(rule, self._say)
+            if rule.way == "handover":
                 try:
-                    handed[slug] = watched.agent.run_once()
-                finally:
-                    watched.commands.end()
-                    if watched.troubled:
-                        failed.add(slug)
-            except SosError as error:
-                self._trouble(slug, error)
-        return handed, sorted(failed | set(self._troubles))
+                    handed[slug] = Handover(rule, self._failures(slug, rule)).once()
+                except SosError as error:
+                    self._state.trouble(slug, "", _told(error))
+        return handed, self._state.troubled()
 
     def _rules(self) -> dict[str, Rule]:
         found = {}
@@ -98,48 +84,66 @@ class Watch:
                 if rule is not None:
                     found[slug] = rules.checked(rule)  # where its program is gone, messages wait
             except SosError as error:
-                self._trouble(slug, error)
+                self._state.trouble(slug, "", _told(error))
         return found
 
-    def _adjust(self) -> None:
-        wanted = self._rules()
-        self._stop([slug for slug, watched in self._watched.items() if watched.rule != wanted.get(slug)])
-        for slug, rule in wanted.items():
-            if slug in self._watched or self._again.get(slug, 0.0) > time.monotonic():
+    def _wanted(self) -> list[Job]:
+        jobs: list[Job] = list(self._rules().items())
+        for slug in homes.slugs(self._root):
+            try:
+                home = homes.load(self._root, slug)
+                if home is not None and home.remote and resolver.sessions(self._root, slug):
+                    jobs.append((slug, None))
+            except SosError as error:
+                self._state.trouble(slug, "", _told(error))
+        return jobs
+
+    def _adjust(self, descriptor: int) -> None:
+        wanted = self._wanted()
+        self._stop([job for job in self._works if job not in wanted])
+        for slug, rule in wanted:
+            if (slug, rule) in self._works or self._again.get(slug, 0.0) > time.monotonic():
                 continue
             try:
-                made = Watched(rule, self._say)
+                made = self._made(slug, rule, descriptor)
             except SosError as error:
                 self._again[slug] = time.monotonic() + AGAIN
-                self._trouble(slug, error)
+                self._state.trouble(slug, "", _told(error))
                 continue
-            made.agent.run_in_background()
-            self._watched[slug] = made
-            self._troubles.pop(slug, None)
-            self._say(f"{slug}: watched")
+            self._works[slug, rule] = made
+            self._state.began(slug, _doing(rule))
+            made.start()
 
-    def _trouble(self, slug: str, error: SosError) -> None:
-        """Say it, where it was not the last that was said of this agent."""
-        told = f"{slug}: {error.message}; next: {error.next_step}"
-        if self._troubles.get(slug) != told:
-            self._troubles[slug] = told
-            self._say(told)
+    def _made(self, slug: str, rule: Rule | None, descriptor: int) -> Work:
+        def trouble(text: str) -> None:
+            self._state.trouble(slug, _doing(rule), text)
 
-    def _stop(self, slugs: list[str]) -> None:
+        if rule is None:
+            return Quieting(self._settings, slug, descriptor, trouble)
+        if rule.way == "handover":
+            return Handover(rule, self._failures(slug, rule))
+        return Noticing(self._settings, rule, trouble)
+
+    def _failures(self, slug: str, rule: Rule) -> Callable[[str], None]:
+        return lambda text: self._state.failed(slug, _doing(rule), text)
+
+    def _stop(self, jobs: list[Job]) -> None:
         """Stop these, all at the same time."""
-        stopped = [self._watched.pop(slug) for slug in slugs]
-        threads = [threading.Thread(target=each.stop, name=f"sos-stop-{each.rule.agent}") for each in stopped]
+        stopped = [(job, self._works.pop(job)) for job in jobs]
+        threads = [threading.Thread(target=work.stop, name=f"sos-stop-{slug}") for (slug, _), work in stopped]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        for each in stopped:
-            self._say(f"{each.rule.agent}: no longer watched")
+        for (slug, rule), _ in stopped:
+            self._state.ended(slug, _doing(rule))
 
 
-def _told(slug: str, error: Exception, message: Message | None) -> str:
-    what = error.message if isinstance(error, SosError) else f"{type(error).__name__}: {error}"
-    if message is None:
-        return f"{slug}: {what}"
-    comes = "; it comes again" if isinstance(error, CommandFailed) else ""
-    return f"{slug}: message {message.id} from {message.sender}, attempt {message.attempt}: {what}{comes}"
+def _doing(rule: Rule | None) -> str:
+    if rule is None:
+        return "kept quiet for tool batches"
+    return "watched" if rule.way == "handover" else f"told by {rule.way}"
+
+
+def _told(error: SosError) -> str:
+    return f"{error.message}; next: {error.next_step}"
