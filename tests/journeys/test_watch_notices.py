@@ -198,8 +198,13 @@ def test_nothing_is_typed_where_the_agent_does_not_read(embedded: Place, pane: P
     until(lambda: "takes no input" in refused())
     pane.type("fg")
     until(lambda: embedded.shell.run("watch", "test-send", "bb").code == 0)
-    embedded.shell.event("SessionStart", S1, process=os.getpid(), source="resume")  # a process that is not in the pane
-    assert "tmux" in refused()
+    embedded.shell.event("SessionStart", S1, process=os.getpid(), source="resume")
+    assert "not started inside tmux" in refused()
+    environment = {**os.environ, "TMUX": f"{pane.socket},1,0", "TMUX_PANE": "%0"}
+    with subprocess.Popen(["sleep", "60"], env=environment) as inherits:
+        embedded.shell.event("SessionStart", S1, process=inherits.pid, source="resume")
+        assert "another program's now" in refused()
+        inherits.kill()
     embedded.shell.event("SessionStart", S1, process=pane.process, source="resume")
     os.kill(pane.process, 9)
     until(lambda: "no session of it runs here" in refused())
