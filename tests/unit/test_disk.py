@@ -145,6 +145,14 @@ def test_more_free_is_never_worse_and_the_ballast_ends_no_alarm(total: int, free
         assert found.level == disk.judge(eased, found.level).level or found.level == "ok"
 
 
+@pytest.mark.parametrize(
+    ("total", "began", "eased", "over"), [(600 * MIB, 60 * MIB, 92 * MIB, 100 * MIB), (4096 * GIB, 49 * GIB, 74 * GIB, 76 * GIB)]
+)
+def test_an_alarm_for_bytes_ends_with_half_as_many_again(total: int, began: int, eased: int, over: int) -> None:
+    systems = [file_system(Amount(total=total, used=total - free, free=free)) for free in (began, eased, began, eased, over)]
+    assert replay(systems)[0] == ["critical"] * 4 + ["warning"]
+
+
 @pytest.mark.promise("DISK-001")
 def test_what_cannot_be_seen_is_unknown_and_never_well() -> None:
     bad, well, unseen = file_system(amount(96)), file_system(amount(10)), file_system(None)
