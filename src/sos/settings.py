@@ -42,6 +42,10 @@ class Settings(Record):
     session_pid: int = 0
     #: `CLAUDE_CONFIG_DIR`, default `~/.claude`: where Claude Code keeps its files.
     claude_home: str = ""
+    #: `TMPDIR`, default `/tmp`: the temporary directory, whose room the watchdog looks at.
+    temporary: str = "/tmp"  # only looked at
+    #: `XDG_CONFIG_HOME`, default `~/.config`: where user services of systemd are written down.
+    config_home: str = ""
     #: Where a service is that is not at SOS_URL: `SOS_REGISTRY_URL`, `SOS_SQUAD_URL`, `SOS_BUS_URL`.
     urls: dict[Service, str] = {}  # a Record's default is never changed
     #: The token for a service: `SOS_BUS_TOKEN`, `SOS_REGISTRY_TOKEN`, `SOS_SQUAD_TOKEN`, `SOS_ADMIN_TOKEN`.
@@ -55,6 +59,8 @@ class Settings(Record):
     conventions: tuple[Convention, ...] = ()
     #: `SOS_RATE`: requests a second of one token that a process of `sos serve` answers for long (twice as many at once); 0: all.
     rate: int = 200
+    # Where the user's files are: `HOME`, or what the system has for this user.
+    user_home: str = ""
     # Not of the environment: the bus token that was given to this command (`--token-file`).
     token: str | None = None
 
@@ -77,6 +83,9 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         session=environment.get("CLAUDE_CODE_SESSION_ID") or None,
         session_pid=int(pid) if pid.isdigit() and pid.isascii() else 0,
         claude_home=environment.get("CLAUDE_CONFIG_DIR") or os.path.join(user_home, ".claude"),
+        temporary=environment.get("TMPDIR") or "/tmp",
+        config_home=environment.get("XDG_CONFIG_HOME") or os.path.join(user_home, ".config"),
+        user_home=user_home,
         global_stream=_spelling(environment.get("SOS_GLOBAL_STREAM") or "agent"),
         conventions=_conventions(environment.get("SOS_CONVENTIONS") or ""),
         rate=_rate(environment.get("SOS_RATE") or "200"),

@@ -78,6 +78,8 @@ TROUBLE = [
     (["task", "show"], 2, "invalid_input"),
     (["watch", "remove", "aa"], 1, "not_found"),
     (["watch", "add", "aa"], 2, "invalid_input"),
+    (["watchdog"], 2, "invalid_input"),
+    (["watchdog", "status"], 1, "not_found"),
     (["task", "done", ID], 1, "unknown_task"),
     (["join", "--name", "a/b"], 2, "bad_name"),
     (["join", "--name", "all"], 2, "reserved_name"),
@@ -93,7 +95,7 @@ def test_every_command_answers_with_one_json_object_on_stdout(shell: Shell) -> N
         assert ran.code == 0, (words, ran)
         assert isinstance(ran.json, dict)
         assert ran.out.count("\n") == 1
-    named = {words[0] for words in WELL} | {"trace", "ack", "reply", "wait", "take", "hook", "serve", "mcp"}
+    named = {words[0] for words in WELL} | {"trace", "ack", "reply", "wait", "take", "hook", "serve", "mcp", "watchdog"}
     assert named >= set(COMMANDS)
 
 

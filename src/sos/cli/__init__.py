@@ -7,7 +7,7 @@ import os
 import sys
 
 from sos.cli import output
-from sos.model.errors import AnswerLost, InvalidInput, SosError, TokenInArguments, UnreadableJson
+from sos.model.errors import AnswerLost, InvalidInput, SosError, StorageFull, TokenInArguments, UnreadableJson
 from sos.model.redaction import looks_like_token
 
 TYPE_CHECKING = False
@@ -36,6 +36,7 @@ COMMANDS: dict[str, str] = {
     "skill": "skills: list, find, add",
     "squad": "squads: list, add, remove",
     "task": "tasks: add, list, show, claim, renew, done, fail, block, open, cancel",
+    "watchdog": "how full the disks are, and an alert where that changes: --once, status",
     "guide": "what to do when stuck; works without anything else",
     "connect": "connect a runtime: sos connect claude",
     "disconnect": "remove what connect wrote",
@@ -117,6 +118,10 @@ def _refuse(error: SosError, *, as_json: bool) -> int:
             output.answer(wire.dumps({"error": error.code, "message": error.message, "next": error.next_step}))
         except AnswerLost:
             as_json = False  # it stands on standard error in words
+    if error.code == StorageFull.code:
+        from sos.cli import room
+
+        room.look()
     output.remark(f"sos: {error.message}\n     next: {error.next_step}")
     return USAGE if isinstance(error, InvalidInput) and not isinstance(error, UnreadableJson) else error.exit_code
 

@@ -26,8 +26,12 @@ def queue(command: Command, draft: Draft, error: StoreUnreachable, *, broadcast:
     except StorageFull as full:
         text = f"not sent and not queued: {full.message}"
         raise StorageFull(
-            text, next_step="free disk space, then send it again; the operator can be written to even now"
+            text, next_step="sos watchdog --once   (where it went; then send it again; the operator can be written to even now)"
         ) from full
+    if isinstance(error, StorageFull):
+        from sos.cli import room
+
+        room.look()
     command.out(
         f"queued, not sent: {draft.id} ({error.message}). The next command of {sender} sends it; list: sos outbox",
         {"id": draft.id, "to": draft.to, "queued": True, "error": error.code, "message": error.message},

@@ -54,7 +54,7 @@ def consumers(places: Sequence[Place], *, by_entries: bool = False, seconds: flo
     for number, root in enumerate(roots):
         now = time.monotonic()
         walk.through(root, now + max(ends - now, 0) / (len(roots) - number))
-    found = [Consumer(path=path, bytes=took[0], entries=took[1]) for path, took in walk.taken.items()]
+    found = [Consumer(path=path, bytes=took[0], entries=took[1]) for path, took in walk.taken.items() if took[0] or took[1]]
     found.sort(key=lambda each: (each.entries if by_entries else each.bytes, each.path), reverse=True)
     return Consumers(
         largest=tuple(found[:SHOWN]),

@@ -48,6 +48,7 @@ class Watched(Record):
     reason: str
     space: Amount | None
     inodes: Amount | None
+    read_only: bool
     samples: tuple[Sample, ...]
     #: The alert that agents have not been told yet; empty where they have.
     pending: str
@@ -89,10 +90,11 @@ def lock_of(home: str) -> files.Lock:
     return files.Lock(os.path.join(home, "run", "disk.lock"), LOCK_SECONDS)
 
 
-def look(home: str, places: Sequence[Place], now: Millis) -> Look:
+def look(home: str, places: Sequence[Place], now: Millis, *, after_failure: bool = False) -> Look:
     """Look at these places, do what is to be done with the ballast, and remember. Raises nothing that the disk can cause.
 
-    Call it under `lock_of`, where that can be had.
+    Call it under `lock_of`, where that can be had. `after_failure`: a write has just found no room, as also a quota has it that
+    is not seen here; then no ballast is made.
     """
     remarks: list[str] = []
     before: tuple[Watched, ...] = ()
@@ -104,7 +106,7 @@ def look(home: str, places: Sequence[Place], now: Millis) -> Look:
     systems, alerts = step(before, disk.look_at(places), now)
     done = ""
     for system in systems:
-        if "home" in system.places:
+        if "home" in system.places and not (after_failure and system.level != "critical"):
             try:
                 done = ballast.settle(home, system.level, system.space)
             except SosError as error:
@@ -144,6 +146,7 @@ def step(before: Sequence[Watched], systems: Sequence[FileSystem], now: Millis) 
                 reason=verdict.reason,
                 space=system.space,
                 inodes=system.inodes,
+                read_only=system.read_only,
                 samples=_samples(last, system, now),
                 pending=alert or ("" if last is None else last.pending),
             )
@@ -165,7 +168,8 @@ def _alert(system: FileSystem, verdict: Verdict, now: Millis) -> str:
         return f"disk: {mount} is well again at {iso(now)}: {verdict.reason}."
     if verdict.level == "unknown":
         return f"disk: {mount} cannot be looked at since {iso(now)}: {verdict.reason}. More: sos watchdog --once"
-    first = "Stop debugging, free space first: " if verdict.level == "critical" else "More: "
+    work = "mend the disk" if system.read_only else "free space"
+    first = f"Stop debugging, {work} first: " if verdict.level == "critical" else "More: "
     return f"disk: {mount} is {verdict.level} since {iso(now)}: {verdict.reason}. {first}sos watchdog --once"
 
 
@@ -214,6 +218,7 @@ def _watched(given: Any) -> Watched:
         reason=_text(given["reason"]),
         space=_amount(given["space"]),
         inodes=_amount(given["inodes"]),
+        read_only=given["read_only"] is True,
         samples=tuple((_number(at), _number(free), _number(left)) for at, free, left in given["samples"]),
         pending=_text(given["pending"]),
     )

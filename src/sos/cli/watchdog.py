@@ -1,0 +1,147 @@
+"""Look how full the disks are that SOS lives on (bytes and inodes), and alert where that has become better or worse.
+
+Warning at 90 %, critical at 95 %, over below 85 %. An alert is printed, written to the log of SOS_HOME, and shown to each agent
+of this machine at its next prompt, once. Ends with 1 where anything is not well; `status` also where the last look is long ago.
+"""
+
+from __future__ import annotations
+
+from sos.core.readiness import shell_word
+from sos.model.errors import InvalidInput, NotFound
+from sos.model.times import ago, iso, left
+from sos.recovery import ballast, disk, watchdog
+from sos.recovery.consumers import consumers
+from sos.wiring import watchdog as wiring
+from sos.wiring.local import SystemClock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from sos.cli.command import Command
+    from sos.model.times import Millis
+    from sos.recovery.consumers import Consumers
+    from sos.recovery.watchdog import Look, Watched
+    from sos.settings import Settings
+
+EXAMPLE = "sos watchdog --once"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `sos watchdog`."""
+    parser.add_argument("what", choices=["status"], nargs="?", help="status: what the last look found, and when it was")
+    parser.add_argument("--once", action="store_true", help="look now")
+
+
+def run(command: Command) -> int:
+    """Do it."""
+    given = command.arguments
+    if given.once == (given.what is not None):
+        raise InvalidInput("sos watchdog takes --once or status", next_step=EXAMPLE)
+    return _look(command) if given.once else _status(command)
+
+
+def _look(command: Command) -> int:
+    found = wiring.look(command.settings)
+    for alert in found.alerts:
+        command.remark(f"sos: {alert}")
+    for remark in found.remarks:
+        command.remark(f"sos: {remark}")
+    went = {system.mount: _consumers(command.settings, system) for system in found.systems if system.level in disk.LIMITS}
+    value = {**_form(command.settings, found.systems, found.at), "alerts": list(found.alerts), "remarks": list(found.remarks)}
+    value["consumers"] = [each.fields() for taken in went.values() for each in taken.largest]
+    command.out("\n".join(_lines(found, went)), value)
+    return 0 if found.level == "ok" else 1
+
+
+def _status(command: Command) -> int:
+    memory = watchdog.load(command.settings.home)
+    if memory is None:
+        raise NotFound("the watchdog has not looked here yet", next_step=EXAMPLE)
+    age = SystemClock().now() - memory.at
+    # A last look that is still to come is of a clock that went back: nobody knows how long ago it was.
+    stale = not 0 <= age <= watchdog.STALE
+    lines = [_line(system, memory.at) for system in memory.systems]
+    lines.append(f"last look: {iso(memory.at)}, {ago(age)} ago")
+    if stale:
+        lines.append(f"The watchdog itself does not run: it should look every {watchdog.EVERY // 60_000} minutes. {EXAMPLE}")
+    value = {**_form(command.settings, memory.systems, memory.at), "age_seconds": age // 1000, "stale": stale}
+    command.out("\n".join(lines), value)
+    return 1 if stale or value["level"] != "ok" else 0
+
+
+def _consumers(settings: Settings, system: Watched) -> Consumers:
+    return consumers(
+        [place for place in wiring.places(settings) if place.name in system.places], by_entries=_lacks_inodes(system)
+    )
+
+
+def _lacks_inodes(system: Watched) -> bool:
+    return system.inodes is not None and system.space is not None and system.inodes.percent > system.space.percent
+
+
+# --- in words -----------------------------------------------------------------------------------------------------
+
+
+def _lines(found: Look, went: dict[str, Consumers]) -> list[str]:
+    critical = [system for system in found.systems if system.level == "critical"]
+    lines = []
+    if critical:
+        work = "mend the disk" if all(system.read_only for system in critical) else "free space"
+        lines.append(f"Stop debugging the agent: {work} first.")
+    lines += [_line(system, found.at) for system in found.systems]
+    if found.ballast == "released":
+        lines.append(f"The ballast is given up: {disk.size(ballast.BYTES)} more, so that commands and configs can be written.")
+    for system in found.systems:
+        if system.mount in went and not system.read_only:
+            lines += _where(system, went[system.mount])
+    return lines
+
+
+def _line(system: Watched, now: Millis) -> str:
+    remaining = disk.time_to_full(system.samples, SystemClock().now()) if system.space is not None else None
+    full = f"; full in {left(remaining)} at this rate" if remaining is not None else ""
+    since = f", since {iso(system.since)}" if system.level != "ok" and system.since != now else ""
+    return f"{system.level:<9} {system.mount}  {system.reason}{full}  ({', '.join(system.places)}){since}"
+
+
+def _where(system: Watched, taken: Consumers) -> list[str]:
+    inodes = _lacks_inodes(system)
+    used = "" if system.space is None else f" of {disk.size(system.space.used)} used"
+    lines = [f"Where it went, of the places that SOS knows on {system.mount} ({disk.size(taken.bytes)}{used}):"]
+    for each in taken.largest:
+        lines.append(f"  {f'{each.entries:,} entries' if inodes else disk.size(each.bytes):>16}  {each.path}")
+    lines += [f"  not finished: the time was over in {folder}" for folder in taken.stopped]
+    if taken.closed:
+        lines.append(f"  not seen: {taken.closed} directories that could not be read")
+    count, order = ("--inodes", "-n") if inodes else ("-h", "-h")
+    lines.append(f"To see more: du -x {count} -d 2 {shell_word(system.mount)} 2>/dev/null | sort {order} | tail -n 30")
+    return lines
+
+
+# --- as JSON ------------------------------------------------------------------------------------------------------
+
+
+def _form(settings: Settings, systems: Sequence[Watched], at: Millis) -> dict[str, object]:
+    return {
+        "level": disk.worst(system.level for system in systems),
+        "at": iso(at),
+        "file_systems": [_system(system) for system in systems],
+        "ballast": ballast.held(settings.home),
+    }
+
+
+def _system(system: Watched) -> dict[str, object]:
+    remaining = disk.time_to_full(system.samples, SystemClock().now())
+    return {
+        "id": system.mount,
+        "places": list(system.places),
+        "level": system.level,
+        "since": iso(system.since),
+        "reason": system.reason,
+        "bytes": None if system.space is None else {**system.space.fields(), "percent": system.space.percent},
+        "inodes": None if system.inodes is None else {**system.inodes.fields(), "percent": system.inodes.percent},
+        "read_only": system.read_only,
+        "full_in_seconds": None if remaining is None else remaining // 1000,
+    }

@@ -1,0 +1,92 @@
+"""`sos watchdog` where nothing can be mounted: what cannot be seen, what is kept, who is told. (A disk that fills: tests/faults.)"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.shell import Shell
+
+SESSION = "5a12d4d5-0000-4000-8000-000000000001"
+
+
+def blind(shell: Shell) -> Shell:
+    """A terminal whose temporary directory is gone."""
+    return Shell(shell.home, {**shell.extra, "TMPDIR": str(shell.home / "gone")})
+
+
+def level(shell: Shell, place: str) -> str:
+    """The level of a place at a look now, whatever else is wrong with this machine's disks."""
+    found = shell.run("watchdog", "--once", "--json").json["file_systems"]
+    return str(next(system["level"] for system in found if place in system["places"]))
+
+
+@pytest.mark.promise("DISK-001", "DISK-002")
+def test_what_cannot_be_seen_is_unknown_and_each_agent_hears_of_it_once(shell: Shell) -> None:
+    shell.event("SessionStart", SESSION, source="startup")
+    level(shell, "home")
+    seen = blind(shell).run("watchdog", "--once", "--json")
+    assert seen.code == 1
+    (unknown,) = [system for system in seen.json["file_systems"] if system["level"] == "unknown"]
+    assert (unknown["places"], unknown["bytes"]) == (["temporary"], None)
+    (alert,) = [alert for alert in seen.json["alerts"] if "gone" in alert]
+    assert f"sos: {alert}" in seen.err
+    assert alert in (shell.root / "log").read_text()
+    assert alert in (shell.event("UserPromptSubmit", SESSION) or "")
+    again = blind(shell).run("watchdog", "--once", "--json")
+    assert (again.json["alerts"], again.code) == ([], 1)
+    assert shell.event("UserPromptSubmit", SESSION) is None
+
+
+@pytest.mark.promise("DISK-002")
+def test_agents_whose_store_cannot_be_written_are_told_when_it_can(shell: Shell) -> None:
+    shell.event("SessionStart", SESSION, source="startup")
+    store = shell.root / "sos.db"
+    away = store.rename(shell.root / "away")
+    seen = blind(shell).run("watchdog", "--once", "--json")
+    (alert,) = [alert for alert in seen.json["alerts"] if "gone" in alert]
+    assert [remark for remark in seen.json["remarks"] if "are not told yet: the store" in remark]
+    away.rename(store)
+    assert blind(shell).run("watchdog", "--once", "--json").json["remarks"] == []
+    assert alert in (shell.event("UserPromptSubmit", SESSION) or "")
+
+
+def test_agents_of_a_server_are_left_out_and_no_store_is_made_for_them(shell: Shell) -> None:
+    for slug in ("aa", "bb", "operator"):
+        folder = shell.root / ("operator" if slug == "operator" else f"agents/{slug}")
+        told = (folder / "agent.toml").read_text()
+        (folder / "agent.toml").write_text(told.replace(str(shell.root / "sos.db"), "http://127.0.0.1:1"))
+    (shell.root / "sos.db").unlink()
+    assert blind(shell).run("watchdog", "--once", "--json").json["remarks"] == []
+    assert not (shell.root / "sos.db").exists()
+
+
+@pytest.mark.promise("DISK-002")
+def test_status_says_when_the_last_look_was_and_when_there_is_none_any_more(shell: Shell) -> None:
+    seen = shell.run("watchdog", "--once", "--json")
+    told = shell.run("watchdog", "status", "--json")
+    assert (told.code, told.json["stale"]) == (seen.code, False)
+    assert [each["level"] for each in told.json["file_systems"]] == [each["level"] for each in seen.json["file_systems"]]
+    path = shell.root / "run" / "disk.json"
+    memory = json.loads(path.read_text())
+    for minutes in (46, -5):  # long ago, and by a clock that was wrong
+        path.write_text(json.dumps({**memory, "at": memory["at"] - minutes * 60_000}))
+        old = shell.run("watchdog", "status")
+        assert old.code == 1
+        assert "The watchdog itself does not run" in old.out
+
+
+def test_a_home_that_nobody_has_used_yet_stays_one(home: Path) -> None:
+    shell = Shell(home)
+    assert shell.run("watchdog", "--once").code in {0, 1}
+    shell.join("aa")
+    assert shell.json("whoami", "--as", "aa")["id"] == "aa"
+
+
+def test_where_nothing_can_be_written_the_look_is_taken_all_the_same(home: Path) -> None:
+    (home / ".sos" / "run").write_text("in the way")
+    seen = Shell(home).run("watchdog", "--once", "--json")
+    assert seen.json["file_systems"]
+    assert [remark for remark in seen.json["remarks"] if remark.startswith("this look could not be written down: ")]
