@@ -70,3 +70,6 @@ def test_a_disk_that_fills_up_rings_once_at_each_edge_and_leaves_room_for_help(t
     failure = steps["failure"]
     assert (failure["code"], failure["ballast"]) == (75, False)
     assert f"sos: disk: {tmp_path} is critical since " in failure["err"]
+    elsewhere = steps["elsewhere"]
+    assert (elsewhere["code"], elsewhere["out"][:16]) == (75, "queued, not sent")
+    assert f"sos: disk: {tmp_path}/other is critical since " in elsewhere["err"]

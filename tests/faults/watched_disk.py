@@ -38,6 +38,21 @@ def grow(folder: Path, mebibytes: int) -> None:
     subprocess.run(["mount", "-o", f"remount,size={mebibytes}m", str(folder)], check=True)
 
 
+def elsewhere(folder: Path) -> dict[str, Any]:
+    """What a send answers where the store's disk is full and the home's is not."""
+    store = folder / "other"
+    store.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=700", "none", str(store)], check=True)
+    shell = Shell(folder, {"SOS_HOME": str(folder / "second"), "SOS_STORE": f"sqlite://{store}/sos.db", "HOME": str(folder)})
+    shell.join("aa")
+    fill(store)
+    sent = shell.run("send", "--as", "aa", "aa", "x" * 60_000)
+    for _ in range(100):
+        if sent.code == 0:
+            sent = shell.run("send", "--as", "aa", "aa", "x" * 60_000)
+    return told(sent)
+
+
 def main(folder: Path) -> dict[str, Any]:
     """The steps, in order."""
     home = folder / "home"
@@ -58,6 +73,7 @@ def main(folder: Path) -> dict[str, Any]:
             filler.unlink()
         grow(folder, mebibytes)
 
+    steps["elsewhere"] = elsewhere(folder)
     (folder / "big").mkdir()
     look("well")
     grow(folder, 200)

@@ -1,4 +1,4 @@
-"""`sos watchdog` where nothing can be mounted: what cannot be seen, what is kept, who is told. (A disk that fills: tests/faults.)"""
+"""`sos watchdog` where nothing can be mounted: what cannot be seen, what is kept, who is told. (tests/faults fills a disk.)"""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ def test_what_cannot_be_seen_is_unknown_and_each_agent_hears_of_it_once(shell: S
     assert alert in (shell.event("UserPromptSubmit", SESSION) or "")
     again = blind(shell).run("watchdog", "--once", "--json")
     assert (again.json["alerts"], again.code) == ([], 1)
+    kept = json.loads((shell.root / "run" / "disk.json").read_text())["systems"]
+    assert [system["pending"] for system in kept] == [""] * len(kept), "told, so no store is opened for it again"
     assert shell.event("UserPromptSubmit", SESSION) is None
 
 

@@ -344,3 +344,11 @@ def test_the_ballast_takes_real_room_and_is_given_up_at_critical_alone(
     ]  # fmt: skip
     assert ballast.settle(home, "critical", tight) == "released"
     assert os.listdir(home) == []
+
+
+def test_no_ballast_is_made_where_a_write_has_just_found_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "look_at", lambda places: [file_system(amount(10))])
+    made = [watchdog.look(str(tmp_path), [HOME], NOW, after_failure=failed).ballast for failed in (True, False)]
+    assert made == ["", "made"]
+    monkeypatch.setattr(disk, "look_at", lambda places: [file_system(amount(99))])
+    assert watchdog.look(str(tmp_path), [HOME], NOW, after_failure=True).ballast == "released"
