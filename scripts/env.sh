@@ -123,6 +123,7 @@ install_tools() {
   command -v strace >/dev/null 2>&1 || lacking=strace
   command -v tmux >/dev/null 2>&1 || lacking="$lacking tmux"
   command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || command -v clang >/dev/null 2>&1 || lacking="$lacking gcc libc6-dev"
+  command -v systemd-analyze >/dev/null 2>&1 || [ "$(uname)" != Linux ] || lacking="$lacking systemd"
   if [ -n "$lacking" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "Installing $lacking for the tests." >&2
     # shellcheck disable=SC2086

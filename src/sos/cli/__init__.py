@@ -36,7 +36,7 @@ COMMANDS: dict[str, str] = {
     "skill": "skills: list, find, add",
     "squad": "squads: list, add, remove",
     "task": "tasks: add, list, show, claim, renew, done, fail, block, open, cancel",
-    "watchdog": "how full the disks are, and an alert where that changes: --once, status",
+    "watchdog": "how full the disks are, and an alert where that changes: --once, status, install, uninstall",
     "guide": "what to do when stuck; works without anything else",
     "connect": "connect a runtime: sos connect claude",
     "disconnect": "remove what connect wrote",

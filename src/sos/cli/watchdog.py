@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from sos.core.readiness import shell_word
 from sos.model.errors import InvalidInput, NotFound
-from sos.model.times import ago, iso, left
+from sos.model.times import MINUTE, SECOND, ago, iso, left
 from sos.recovery import ballast, disk, watchdog
 from sos.recovery.consumers import consumers
+from sos.wiring import units
 from sos.wiring import watchdog as wiring
 from sos.wiring.local import SystemClock
 
@@ -24,13 +25,20 @@ if TYPE_CHECKING:
     from sos.recovery.consumers import Consumers
     from sos.recovery.watchdog import Look, Watched
     from sos.settings import Settings
+    from sos.wiring.units import State
 
 EXAMPLE = "sos watchdog --once"
+UNIT = "sos-watchdog"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `sos watchdog`."""
-    parser.add_argument("what", choices=["status"], nargs="?", help="status: what the last look found, and when it was")
+    parser.add_argument(
+        "what",
+        choices=["status", "install", "uninstall"],
+        nargs="?",
+        help="status: what the last look found, and when it was; install: look every 15 minutes, by systemd or launchd",
+    )
     parser.add_argument("--once", action="store_true", help="look now")
 
 
@@ -38,8 +46,15 @@ def run(command: Command) -> int:
     """Do it."""
     given = command.arguments
     if given.once == (given.what is not None):
-        raise InvalidInput("sos watchdog takes --once or status", next_step=EXAMPLE)
-    return _look(command) if given.once else _status(command)
+        raise InvalidInput("sos watchdog takes --once, status, install or uninstall", next_step=EXAMPLE)
+    if given.once:
+        return _look(command)
+    match given.what:
+        case "install":
+            return _install(command)
+        case "uninstall":
+            return _uninstall(command)
+    return _status(command)
 
 
 def _look(command: Command) -> int:
@@ -64,11 +79,42 @@ def _status(command: Command) -> int:
     stale = not 0 <= age <= watchdog.STALE
     lines = [_line(system, memory.at) for system in memory.systems]
     lines.append(f"last look: {iso(memory.at)}, {ago(age)} ago")
+    unit = units.state(command.settings, UNIT)
+    where = f"installed, and {'runs' if unit.running else f'does not run: {unit.problem}'} ({unit.path})"
+    lines.append(where if unit.installed else "not installed for this user: sos watchdog install")
     if stale:
-        lines.append(f"The watchdog itself does not run: it should look every {watchdog.EVERY // 60_000} minutes. {EXAMPLE}")
-    value = {**_form(command.settings, memory.systems, memory.at), "age_seconds": age // 1000, "stale": stale}
+        lines.append(f"The watchdog itself does not run: it should look every {watchdog.EVERY // MINUTE} minutes. {EXAMPLE}")
+    value = {**_form(command.settings, memory.systems, memory.at), "age_seconds": age // SECOND, "stale": stale}
+    value["service"] = _service(unit)
     command.out("\n".join(lines), value)
     return 1 if stale or value["level"] != "ok" else 0
+
+
+def _install(command: Command) -> int:
+    settings = command.settings
+    every = watchdog.EVERY // SECOND
+    unit = units.sos(settings, UNIT, "SOS, the agent lifeline: disk watchdog", ("watchdog", "--once"), every)
+    found = units.install(settings, unit)
+    if found.running:
+        text = f"installed and running: it looks every {every // 60} minutes ({found.path})"
+    else:
+        text = f"{f'written, but not running ({found.path})' if found.installed else 'not installed'}: {found.problem}"
+        text += f"\nnext: {found.next_step}"
+    command.out(text, _service(found))
+    return 0 if found.running else 1
+
+
+def _uninstall(command: Command) -> int:
+    found = units.uninstall(command.settings, UNIT)
+    text = "it looks no more by itself"
+    if found.problem:
+        text = f"its files are removed, and it could not be stopped: {found.problem}\nnext: {found.next_step}"
+    command.out(text, _service(found))
+    return 1 if found.problem else 0
+
+
+def _service(found: State) -> dict[str, object]:
+    return {"id": UNIT, **found.fields()}
 
 
 def _consumers(settings: Settings, system: Watched) -> Consumers:
