@@ -52,12 +52,14 @@ def test_the_watch_keeps_the_quiet_file_and_mail_rings(place: Place) -> None:
 
 
 @pytest.mark.promise("HOOK-010")
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the next full check finds it")
 def test_a_watch_that_was_killed_is_not_believed_from_that_moment(place: Place) -> None:
     watch = place.start()
     until(quiet(place).exists)
     watch.send_signal(signal.SIGKILL)
     watch.wait()
+    if not sys.platform.startswith("linux"):  # without /proc the next full check finds that it is old
+        os.utime(quiet(place), (0, 0))
+        place.shell.event("Stop", S1)
     assert not quiet(place).exists()
 
 

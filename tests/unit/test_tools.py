@@ -18,6 +18,8 @@ LOOKS: dict[str, Callable[[], object]] = {
     "Redis 7": lambda: servers.program("redis"),
     "Valkey 9": lambda: servers.program("valkey"),
     "strace": strace,
+    "systemd-analyze": lambda: tools.find("systemd-analyze"),
+    "tmux": lambda: tools.find("tmux"),
     "unshare": lambda: tools.find("unshare"),
 }
 
