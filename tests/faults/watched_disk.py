@@ -75,6 +75,7 @@ def main(folder: Path) -> dict[str, Any]:
 
     steps["elsewhere"] = elsewhere(folder)
     (folder / "big").mkdir()
+    look("first")
     look("well")
     grow(folder, 200)
     take(folder, "big/warning", 60)
@@ -89,6 +90,7 @@ def main(folder: Path) -> dict[str, Any]:
     look("full")
     free(2000)
     look("again")
+    look("later")
     steps["over"] = shell.event("UserPromptSubmit", SESSION)
     grow(folder, 200)
     fill(folder)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -419,3 +420,25 @@ def test_a_join_whose_answer_was_lost_goes_on_with_the_same_command(serving: Ser
     assert (ran.code, ran.json["error"]) == (75, "store_unreachable")
     assert shell.run(*words).json["outcome"] == "same"
     assert len(shell.json("token", "list", "--as", "cc")["tokens"]) == 5  # three, the invitation, and its mark
+
+
+@pytest.mark.promise("DISK-002")
+def test_a_server_looks_at_its_disks(tmp_path: Path) -> None:
+    serving = Serving(tmp_path / "server", TMPDIR=str(tmp_path / "gone"))
+    memory = serving.shell.root / "run" / "disk.json"
+    ends = time.monotonic() + 20
+    level = f'sos_disk_level{{mount="{tmp_path / "gone"}"}} 2.0'
+    while level not in _metrics(serving) and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert level in _metrics(serving)
+    assert memory.exists()
+    assert serving.stop() == 0
+    said = [json.loads(line) for line in (serving.shell.home / "log").read_text().splitlines()]
+    (line,) = [each for each in said if each["event"] == "disk" and each["level"] == "unknown"]
+    assert line["places"] == ["temporary"]
+    assert serving.shell.run("watchdog", "status", "--json").json["stale"] is False
+
+
+def _metrics(serving: Serving) -> str:
+    with urllib.request.urlopen(f"{serving.url}/metrics") as answer:
+        return str(answer.read().decode())

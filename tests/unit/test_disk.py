@@ -346,9 +346,14 @@ def test_the_ballast_takes_real_room_and_is_given_up_at_critical_alone(
     assert os.listdir(home) == []
 
 
-def test_no_ballast_is_made_where_a_write_has_just_found_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ballast_is_made_where_all_was_well_before_and_not_where_a_write_has_just_found_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(disk, "look_at", lambda places: [file_system(amount(10))])
-    made = [watchdog.look(str(tmp_path), [HOME], NOW, after_failure=failed).ballast for failed in (True, False)]
-    assert made == ["", "made"]
+    made = [
+        watchdog.look(str(tmp_path), [HOME], Millis(NOW + minute), after_failure=failed).ballast
+        for minute, failed in enumerate((False, True, False, False))
+    ]
+    assert made == ["", "", "made", ""]
     monkeypatch.setattr(disk, "look_at", lambda places: [file_system(amount(99))])
-    assert watchdog.look(str(tmp_path), [HOME], NOW, after_failure=True).ballast == "released"
+    assert watchdog.look(str(tmp_path), [HOME], Millis(NOW + HOUR), after_failure=True).ballast == "released"

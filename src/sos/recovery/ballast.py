@@ -30,15 +30,15 @@ def held(home: str) -> bool:
     return os.path.lexists(path_of(home))
 
 
-def settle(home: str, level: Level, space: Amount | None) -> str:
+def settle(home: str, level: Level, space: Amount | None, *, make: bool = True) -> str:
     """Make it where all is well and there is plenty of room, remove it where it is critical; what was done, or nothing.
 
-    Raises StorageFull, StoreUnreachable, HomeDamaged.
+    `make`: whether it may be made now. Raises StorageFull, StoreUnreachable, HomeDamaged.
     """
     if level == "critical" and held(home):
         files.remove(path_of(home))
         return "released"
-    if level == "ok" and space is not None and space.free > PLENTY and not held(home):
+    if make and level == "ok" and space is not None and space.free > PLENTY and not held(home):
         _make(path_of(home))
         return "made"
     return ""

@@ -106,9 +106,11 @@ def look(home: str, places: Sequence[Place], now: Millis, *, after_failure: bool
     systems, alerts = step(before, disk.look_at(places), now)
     done = ""
     for system in systems:
-        if "home" in system.places and not (after_failure and system.level != "critical"):
+        if "home" in system.places:
+            # Made only where the last look found all well too: a home for a minute needs none.
+            make = not after_failure and system.since < now
             try:
-                done = ballast.settle(home, system.level, system.space)
+                done = ballast.settle(home, system.level, system.space, make=make)
             except SosError as error:
                 remarks.append(f"the ballast: {error.message}")
     found = Look(at=now, systems=systems, alerts=alerts, ballast=done, remarks=tuple(remarks))

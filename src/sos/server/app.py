@@ -25,10 +25,11 @@ from sos.server.lots import Lots
 from sos.server.metrics import CONTENT_TYPE, Metrics
 from sos.server.problems import status_of
 from sos.server.resource import METADATA, PATH, McpResource
+from sos.server.watchdog import Watchdog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
@@ -36,13 +37,17 @@ if TYPE_CHECKING:
     from sos.model.addresses import Convention, GlobalSpelling
     from sos.model.tokens import Service
     from sos.ports import Clock, Store
+    from sos.recovery.watchdog import Look
 
 WORKERS = 64
 """Threads that are in the store at once, at most."""
 
 
 class Services:
-    """Registry, squad and bus, or some of them. `app` is the application; it begins and ends with its lifespan."""
+    """Registry, squad and bus, or some of them. `app` is the application; it begins and ends with its lifespan.
+
+    `look`: how the disk watchdog looks; without it nobody does.
+    """
 
     def __init__(
         self,
@@ -55,6 +60,7 @@ class Services:
         conventions: Sequence[Convention] = (),
         rate: int = 0,
         at_once: int = 1,
+        look: Callable[[], Look] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -62,6 +68,7 @@ class Services:
         self.hub = Hub(store)
         self._metrics = Metrics(lambda: self.hub.parked)
         self._clockwork = Clockwork(store, clock)
+        self._watchdog = None if look is None else Watchdog(look, self._metrics)
         self._gathering = Gathering(store, clock, self.hub, conventions)
         self._services = services
         callers = Callers(store, clock, spelling, conventions, rate)
@@ -102,12 +109,16 @@ class Services:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         self.hub.start()
         self._clockwork.start()
+        if self._watchdog is not None:
+            self._watchdog.start()
         self._gathering.start()
         yield
         await self._mcp.close()
         self.hub.stop()
         self._clockwork.stop()
         self._gathering.stop()
+        if self._watchdog is not None:
+            await asyncio.to_thread(self._watchdog.stop)
         await asyncio.to_thread(self.hub.join)
         await asyncio.to_thread(self._workers.shutdown)
 

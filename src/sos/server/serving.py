@@ -13,6 +13,7 @@ from sos.server import log, operating
 from sos.server.app import WORKERS, Services
 from sos.server.guard import LOOPBACK
 from sos.server.patience import Patience
+from sos.wiring import watchdog
 from sos.wiring.local import SystemClock, open_store
 
 TYPE_CHECKING = False
@@ -46,6 +47,7 @@ def serve(settings: Settings, only: Sequence[Service], hosts: Sequence[str], rea
             conventions=settings.conventions,
             rate=settings.rate,
             at_once=1 if settings.redis is None else WORKERS,
+            look=lambda: watchdog.look(settings),
         )
         with _bound(settings.host, settings.port) as bound:
             serving = Serving(services, bound, ready)

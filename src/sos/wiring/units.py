@@ -79,7 +79,7 @@ def install(settings: Settings, unit: Unit) -> State:
     """
     if is_ephemeral(unit.argv[0]):
         raise EphemeralInterpreter(
-            f"{unit.argv[0]} is a temporary environment", next_step="uv tool install sos-lifeline, then: sos watchdog install"
+            f"{unit.argv[0]} is a temporary environment", next_step="uv tool install sos-lifeline, then this command again"
         )
     kind = system()
     path = path_of(settings, unit.name, kind)
