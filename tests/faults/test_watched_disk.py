@@ -73,3 +73,14 @@ def test_a_disk_that_fills_up_rings_once_at_each_edge_and_leaves_room_for_help(t
     elsewhere = steps["elsewhere"]
     assert (elsewhere["code"], elsewhere["out"][:16]) == (75, "queued, not sent")
     assert f"sos: disk: {tmp_path}/other is critical since " in elsewhere["err"]
+
+    # Inodes count as bytes do; and where nothing can be written, no space is to be freed.
+    words = steps["inodes"]["out"].splitlines()
+    assert words[0] == "Stop debugging the agent: free space first."
+    assert f"  950 inodes  {tmp_path}/few/many" in steps["inodes"]["out"]
+    assert f"disk: {tmp_path}/few is critical since " in steps["inodes"]["err"]
+    assert words[-1].startswith("To see more: du -x --inodes ")
+    sealed = steps["sealed"]
+    assert (sealed["code"], sealed["out"].splitlines()[0]) == (1, "Stop debugging the agent: mend the disk first.")
+    assert "it is mounted read-only: nothing can be written. Stop debugging, mend the disk first" in sealed["err"]
+    assert "this look could not be written down" in sealed["err"]

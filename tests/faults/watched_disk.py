@@ -53,6 +53,23 @@ def elsewhere(folder: Path) -> dict[str, Any]:
     return told(sent)
 
 
+def small(folder: Path) -> dict[str, Any]:
+    """A home on a disk with hardly an inode left, and read-only."""
+    few = folder / "few"
+    few.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=900m,nr_inodes=1000,mode=700", "none", str(few)], check=True)
+    shell = Shell(folder, {"SOS_HOME": str(few / "sos"), "HOME": str(few), "TMPDIR": str(few)})
+    (few / "many").mkdir()
+    for number in range(950):
+        (few / "many" / str(number)).touch()
+    inodes = told(shell.run("watchdog", "--once"))
+    for number in range(950):
+        (few / "many" / str(number)).unlink()
+    shell.run("watchdog", "--once")
+    subprocess.run(["mount", "-o", "remount,ro", str(few)], check=True)
+    return {"inodes": inodes, "sealed": told(shell.run("watchdog", "--once"))}
+
+
 def main(folder: Path) -> dict[str, Any]:
     """The steps, in order."""
     home = folder / "home"
@@ -74,6 +91,7 @@ def main(folder: Path) -> dict[str, Any]:
         grow(folder, mebibytes)
 
     steps["elsewhere"] = elsewhere(folder)
+    steps |= small(folder)
     (folder / "big").mkdir()
     look("first")
     look("well")

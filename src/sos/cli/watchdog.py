@@ -154,16 +154,22 @@ def _line(system: Watched, now: Millis) -> str:
 
 def _where(system: Watched, taken: Consumers) -> list[str]:
     inodes = _lacks_inodes(system)
-    used = "" if system.space is None else f" of {disk.size(system.space.used)} used"
-    lines = [f"Where it went, of the places that SOS knows on {system.mount} ({disk.size(taken.bytes)}{used}):"]
+    whole = system.inodes if inodes else system.space
+    of = "" if whole is None else f" of {_many(whole.used, inodes)} used"
+    found = taken.entries if inodes else taken.bytes
+    lines = [f"Where it went, of the places that SOS knows on {system.mount} ({_many(found, inodes)}{of}):"]
     for each in taken.largest:
-        lines.append(f"  {f'{each.entries:,} entries' if inodes else disk.size(each.bytes):>16}  {each.path}")
+        lines.append(f"  {_many(each.entries if inodes else each.bytes, inodes):>16}  {each.path}")
     lines += [f"  not finished: the time was over in {folder}" for folder in taken.stopped]
     if taken.closed:
         lines.append(f"  not seen: {taken.closed} directories that could not be read")
     count, order = ("--inodes", "-n") if inodes else ("-h", "-h")
     lines.append(f"To see more: du -x {count} -d 2 {shell_word(system.mount)} 2>/dev/null | sort {order} | tail -n 30")
     return lines
+
+
+def _many(count: int, inodes: bool) -> str:
+    return f"{count:,} inodes" if inodes else disk.size(count)
 
 
 # --- as JSON ------------------------------------------------------------------------------------------------------
