@@ -125,7 +125,7 @@ def test_installed_means_that_it_was_seen_to_run(shell: Shell, tmp_path: Path) -
 def test_what_the_unit_runs_is_a_look(shell: Shell) -> None:
     """The very line that stands in the unit, with its environment and no other."""
     user = Shell(shell.home, {"PATH": "/nowhere"})
-    line = user.run("watchdog", "install", "--json").json["next_step"]
+    line = user.run("watchdog", "install", "--json").json["next"]
     command = line.partition("* * * * ")[2].replace("\\%", "%")
     done = subprocess.run(["/bin/sh", "-c", command], env={"HOME": str(shell.home)}, cwd="/", capture_output=True, check=False)
     assert done.returncode in {0, 1}

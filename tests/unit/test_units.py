@@ -203,6 +203,13 @@ def test_without_systemd_nothing_is_written(machine: Machine, monkeypatch: pytes
     assert units.install(machine.settings, unit(every=None)).next_step.startswith("nohup env SOS_HOME=")
 
 
+def test_what_was_written_is_removed_also_where_systemd_is_gone(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    units.install(machine.settings, unit())
+    monkeypatch.setenv("PATH", str(machine.folder / "nowhere"))
+    assert units.uninstall(machine.settings, "sos-try").problem.startswith("systemctl: ")
+    assert list(machine.units.iterdir()) == []
+
+
 def test_what_is_not_ours_or_for_another_home_stays(machine: Machine) -> None:
     machine.units.mkdir(parents=True)
     path = machine.units / "sos-try.service"

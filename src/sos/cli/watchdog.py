@@ -93,7 +93,7 @@ def _status(command: Command) -> int:
 def _install(command: Command) -> int:
     settings = command.settings
     every = watchdog.EVERY // SECOND
-    unit = units.sos(settings, UNIT, "SOS, the agent lifeline: disk watchdog", ("watchdog", "--once"), every)
+    unit = units.of_command(settings, UNIT, "SOS, the agent lifeline: disk watchdog", ("watchdog", "--once"), every)
     found = units.install(settings, unit)
     if found.running:
         text = f"installed and running: it looks every {every // 60} minutes ({found.path})"
@@ -114,7 +114,14 @@ def _uninstall(command: Command) -> int:
 
 
 def _service(found: State) -> dict[str, object]:
-    return {"id": UNIT, **found.fields()}
+    return {
+        "id": UNIT,
+        "installed": found.installed,
+        "running": found.running,
+        "path": found.path,
+        "problem": found.problem,
+        "next": found.next_step,
+    }
 
 
 def _consumers(settings: Settings, system: Watched) -> Consumers:

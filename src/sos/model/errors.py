@@ -348,7 +348,7 @@ class StorageFull(StoreUnreachable):
     """The disk is full."""
 
     code = "storage_full"
-    next_step = "sos watchdog --once   (where the space went), free some, then: sos outbox"
+    next_step = "where the store is: sos watchdog --once   (where the space went); free some, then: sos outbox"
 
 
 # --- foreign files ------------------------------------------------------------------------------------------------

@@ -165,14 +165,14 @@ def _last(before: Sequence[Watched], system: FileSystem) -> Watched | None:
 
 def _alert(system: FileSystem, verdict: Verdict, now: Millis) -> str:
     """The time is in it, for a store keeps the same words once in a month."""
-    mount = ascii(system.mount)[1:-1]
+    mount, reason = ascii(system.mount)[1:-1], ascii(verdict.reason)[1:-1]
     if verdict.level == "ok":
-        return f"disk: {mount} is well again at {iso(now)}: {verdict.reason}."
+        return f"disk: {mount} is well again at {iso(now)}: {reason}."
     if verdict.level == "unknown":
-        return f"disk: {mount} cannot be looked at since {iso(now)}: {verdict.reason}. More: sos watchdog --once"
+        return f"disk: {mount} cannot be looked at since {iso(now)}: {reason}. More: sos watchdog --once"
     work = "mend the disk" if system.read_only else "free space"
     first = f"Stop debugging, {work} first: " if verdict.level == "critical" else "More: "
-    return f"disk: {mount} is {verdict.level} since {iso(now)}: {verdict.reason}. {first}sos watchdog --once"
+    return f"disk: {mount} is {verdict.level} since {iso(now)}: {reason}. {first}sos watchdog --once"
 
 
 def _samples(last: Watched | None, system: FileSystem, now: Millis) -> tuple[Sample, ...]:

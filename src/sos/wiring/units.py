@@ -60,7 +60,7 @@ class State(Record):
     next_step: str = ""
 
 
-def sos(settings: Settings, name: str, description: str, words: Sequence[str], every: int | None) -> Unit:
+def of_command(settings: Settings, name: str, description: str, words: Sequence[str], every: int | None) -> Unit:
     """The unit of a command of ours, by this interpreter, for this SOS_HOME and store."""
     environment = {"SOS_HOME": settings.home}
     if settings.store is not None:
@@ -102,9 +102,9 @@ def install(settings: Settings, unit: Unit) -> State:
 
 def uninstall(settings: Settings, name: str) -> State:
     """Stop a unit and remove its files; what is left. One that is not there is as good as removed. Raises Conflict."""
-    kind = system()
+    kind = system() or "systemd"  # one whose systemctl is gone has left its files
     path = path_of(settings, name, kind)
-    if kind is None or not _ours(path, kind):
+    if not _ours(path, kind):
         return State(installed=False, running=False, path=path)
     stopping = _stopping(name, path, kind)
     problem = _run(stopping)

@@ -13,7 +13,6 @@ from sos.homes import home as homes
 from sos.homes import log
 from sos.model.errors import SosError
 from sos.model.findings import Notice
-from sos.model.names import OPERATOR
 from sos.recovery import watchdog
 from sos.recovery.disk import Place
 from sos.wiring.local import SystemClock, open_store
@@ -65,7 +64,8 @@ def look(settings: Settings, *, after_failure: bool = False) -> Look:
         if not lock.acquire():
             remarks.append("another look has not ended; an alert may come twice")
     except SosError as error:
-        remarks.append(f"this look is not alone: {error.message}")  # a file system that takes no lock file
+        # As on a file system that takes no new file. A look beside another may ring twice; none at all would be silence.
+        remarks.append(f"whether another look runs cannot be seen: {error.message}")
     try:
         found = watchdog.look(settings.home, places(settings), SystemClock().now(), after_failure=after_failure)
         return _told(settings, found.replace(remarks=(*remarks, *found.remarks)))
@@ -110,7 +110,7 @@ def _stores(settings: Settings, failures: list[str]) -> dict[str, list[str]]:
     except SosError as error:
         failures.append(f"no agent is told yet: {error.message}")
         return found
-    for slug in (*slugs, OPERATOR):
+    for slug in slugs:
         try:
             home = homes.load(settings.home, slug)
         except SosError as error:
