@@ -179,7 +179,7 @@ def test_a_rest_between_two_wakes_keeps_to_the_second_as_well(monkeypatch: pytes
     monkeypatch.setattr(time, "sleep", sleep)
     begun = world.clock.now()
     connection = LocalConnection(world.store, agent, world.clock, SESSION, scopes=AGENT_SCOPES["bus"])
-    Notices(connection, lambda _, body: True, lambda: True).rest(30.0)
+    Notices(connection, lambda _: None, lambda _, body: True, lambda: True).rest(30.0)
     assert sum(slept) >= 30.0
     overdue = world.one(identifier, "cc").overdue_at
     assert overdue is not None

@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "squad": "squads: list, add, remove",
     "task": "tasks: add, list, show, claim, renew, done, fail, block, open, cancel",
     "watchdog": "how full the disks are, and an alert where that changes: --once, status, install, uninstall",
+    "doctor": "find out why an agent hears nothing, and mend what is safe",
     "guide": "what to do when stuck; works without anything else",
     "connect": "connect a runtime: sos connect claude",
     "disconnect": "remove what connect wrote",

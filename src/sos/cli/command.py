@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 MAX_INPUT = 16 << 20
 """Bytes that are read of a standard input without end."""
 MAX_LIMIT = 100_000
-TOKENLESS = frozenset(("connect", "disconnect", "hook", "guide", "completion", "demo", "token", "move", "watch", "watchdog"))
+TOKENLESS = frozenset(
+    ("connect", "disconnect", "hook", "guide", "doctor", "completion", "demo", "token", "move", "watch", "watchdog")
+)
 """Commands that show no token, or (`token`, `move`) say themselves what a token in a file is for."""
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import argparse
 
     from sos.cli.command import Command
-    from sos.model.agents import Body
+    from sos.model.agents import Body, Myself
     from sos.ports.connection import Connection
 
 EXAMPLE = "sos wait --timeout 10m"
@@ -79,16 +79,20 @@ def _lines(command: Command) -> int:
         output.answer(line)
         return True
 
-    notices = Notices(connection, tell, goes_on)
+    notices = Notices(connection, _own, tell, goes_on)
     while goes_on():
         if command.has_moved():
-            notices = Notices(command.connect(), tell, goes_on)
+            notices = Notices(command.connect(), _own, tell, goes_on)
         try:
             notices.round()
             command.renew()
         except StoreUnreachable:
             time.sleep(AWAY)  # the hook says so; this one must be there when the bus is back
     return 0
+
+
+def _own(myself: Myself) -> Body | None:
+    return myself.body
 
 
 def _bound(command: Command) -> Connection | None:

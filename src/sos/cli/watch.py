@@ -13,7 +13,6 @@ import signal
 import threading
 import time
 
-from sos import files
 from sos.cli import output
 from sos.homes import home as homes
 from sos.model.errors import Conflict, InvalidInput, NotFound
@@ -87,7 +86,7 @@ def _add(command: Command) -> int:
         at_once=given.at_once,
     )
     rules.save(command.settings.home, rule)
-    runs = _is_running(command)
+    runs = state.runs(command.settings.home)
     command.out(f"{_told(rule)}{'' if runs else '; not yet: sos watch run'}", {**_form(rule), "running": runs})
     return 0
 
@@ -101,7 +100,7 @@ def _remove(command: Command) -> int:
 
 def _list(command: Command) -> int:
     _no_words(command)
-    root, runs = command.settings.home, _is_running(command)
+    root, runs = command.settings.home, state.runs(command.settings.home)
     found = [rule for rule in (rules.load(root, slug) for slug in sorted(homes.slugs(root))) if rule is not None]
     told = "a watch runs here" if runs else "no watch runs here: sos watch run"
     text = "\n".join([*map(_told, found), told if found else f"no agent is watched: {EXAMPLE}"])
@@ -111,7 +110,7 @@ def _list(command: Command) -> int:
 
 def _status(command: Command) -> int:
     _no_words(command)
-    runs = _is_running(command)
+    runs = state.runs(command.settings.home)
     found = state.load(command.settings.home) if runs else []
     lines = ["a watch runs here" if runs else "no watch runs here: sos watch run"]
     for each in found:
@@ -139,15 +138,16 @@ def _test_send(command: Command) -> int:
         return _test_message(command, slug)
     from sos.watch import sessions, transports
 
-    _, body = sessions.Sessions(command.settings, slug).find()
-    transports.tell(rule, f"a test of sos watch for {slug}: sos inbox", body)
+    found = sessions.Sessions(command.settings, slug)
+    holder = found.holder(found.connection().myself())
+    transports.tell(rule, f"a test of sos watch for {slug}: sos inbox", holder)
     command.out(f"told by {rule.way}", {"id": slug, "way": rule.way, "told": True})
     return 0
 
 
 def _test_message(command: Command, slug: Slug) -> int:
     """Send it a message like anybody's, and see whether its command takes it."""
-    if not _is_running(command):
+    if not state.runs(command.settings.home):
         raise Conflict("no watch runs here that would hand a message over", next_step="sos watch run")
     connection = command.connect()
     begun = time.monotonic()
@@ -176,7 +176,7 @@ def _run(command: Command) -> int:
             text = f"no agent is watched: {EXAMPLE}"
         command.out(text, {"handed_over": handed, "failed": failed})
         return 1 if failed else 0
-    lock = _lock(command)
+    lock = state.lock(command.settings.home)
     if not lock.acquire():
         raise Conflict("a watch runs here already", next_step="sos watch status")
     stopping = threading.Event()
@@ -192,18 +192,6 @@ def _run(command: Command) -> int:
     finally:
         lock.close()
     return 0
-
-
-def _lock(command: Command) -> files.Lock:
-    return files.Lock(os.path.join(files.private_directory(os.path.join(command.settings.home, "run")), "watch.lock"), 0.1)
-
-
-def _is_running(command: Command) -> bool:
-    lock = _lock(command)
-    free = lock.acquire()
-    if free:
-        lock.close()
-    return not free
 
 
 def _told(rule: Rule) -> str:

@@ -160,10 +160,12 @@ class LocalConnection(Working):
         return people.peers(self.store, self.me, self._sees, self.clock.now())
 
     def myself(self) -> Myself:
-        """The own record as it stands now, and the body of this session."""
+        """The own record as it stands now, the body of this session, and the others."""
         body = self.store.agents.body(self.session) if self.session else None
         agent = self.store.agents.agent(self.me.slug) or self.me
-        return Myself(agent=agent, body=body, epoch=self.store.epoch, head=self.store.mail.head(), scopes=self.scopes)
+        bodies = tuple(self.store.agents.bodies(self.me.slug))
+        head = self.store.mail.head()
+        return Myself(agent=agent, body=body, bodies=bodies, epoch=self.store.epoch, head=head, scopes=self.scopes)
 
     def allowed(self) -> tuple[str, ...]:
         """The scopes that it acts with."""

@@ -31,6 +31,8 @@ class Process(Record):
     started_at: Millis
     #: Whether its terminal's keys go to it.
     in_foreground: bool
+    #: Whether the terminal that it reads from is gone.
+    lost_terminal: bool
     #: The environment that it was started with: NAME=VALUE, each.
     environment: tuple[str, ...]
 
@@ -50,12 +52,17 @@ def look(process: int) -> Process | None:
             booted = next(int(line.split()[1]) for line in file if line.startswith(b"btime "))
     except OSError:
         return None
+    try:
+        lost = os.readlink(f"/proc/{process}/fd/0").endswith("(deleted)")
+    except OSError:
+        lost = False  # it has closed its standard input, which is no terminal's end
     ticks = int(fields[19])
     return Process(
         parent=int(fields[1]),
         state=fields[0].decode("ascii"),
         started_at=Millis(booted * 1000 + ticks * 1000 // os.sysconf("SC_CLK_TCK")),
         in_foreground=fields[2] == fields[5],
+        lost_terminal=lost,
         environment=tuple(environment),
     )
 

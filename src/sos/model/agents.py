@@ -109,6 +109,8 @@ class Myself(Record):
 
     agent: Agent
     body: Body | None
+    #: The bodies that were seen last, the newest first: 50 at most.
+    bodies: tuple[Body, ...]
     #: The history that the store has, and the newest number in it: by these a restore is noticed.
     epoch: str
     head: int

@@ -95,7 +95,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _post("/v1/handling/conclude", "bus", "conclude", "End the handling of a message, with all that the handler sends.",
           "list[Receipt]", number="int", fence="int", sends="list[Sending]"),
     _post("/v1/handling/beat", "bus", "beat", "This body lives, and what it does.", "None", body="Body"),
-    _get("/v1/me", "bus", "myself", "The own record, and the body of this session.", "Myself"),
+    _get("/v1/me", "bus", "myself", "The own record, the body of this session, and the others.", "Myself"),
     _get("/v1/answers", "registry", "answers", "The four questions.", "list[Answer]", guide="str | None = None"),
     _get("/v1/peers", "registry", "peers", "The other agents.", "list[Peer]"),
     _post("/v1/canary", "bus", "canary", "A test message to oneself: sent unless it is there, and as it stands.", "Entry | None",

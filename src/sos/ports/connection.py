@@ -144,7 +144,7 @@ class Connection(Protocol):
         ...
 
     def myself(self) -> Myself:
-        """The own record as it stands now, and the body of this session."""
+        """The own record as it stands now, the body of this session, and the others."""
         ...
 
     def allowed(self) -> tuple[str, ...]:

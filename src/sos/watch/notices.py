@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sos.model.agents import Body
+    from sos.model.agents import Body, Myself
     from sos.ports.connection import Connection
 
 SWEEP = 15.0
@@ -26,28 +26,36 @@ PAGE = 64
 
 
 class Notices:
-    """Of one session. `tell` gets a line, and says whether it was told; `goes_on` says whether there is somebody to tell."""
+    """Of one session. `tell` gets a line, and says whether it was told; `goes_on` says whether there is somebody to tell.
+
+    `body_of` finds the session among what an agent knows of itself.
+    """
 
     def __init__(
-        self, connection: Connection, tell: Callable[[str, Body | None], bool], goes_on: Callable[[], bool], told: int = 0
+        self,
+        connection: Connection,
+        body_of: Callable[[Myself], Body | None],
+        tell: Callable[[str, Body | None], bool],
+        goes_on: Callable[[], bool],
     ) -> None:
         self._connection = connection
+        self._body_of = body_of
         self._tell = tell
         self._goes_on = goes_on
         #: The newest number that was told.
-        self.told = told
+        self._told = 0
 
     def round(self) -> None:
         """Rest, or tell. Raises StoreUnreachable."""
         connection = self._connection
         connection.tick()
         myself = connection.myself()
-        attention, body = myself.agent.attention, myself.body
+        attention, body = myself.agent.attention, self._body_of(myself)
         waiting = [entry for entry in connection.inbox("unread", PAGE) if attention.wakes(entry.delivery.rank)]
         newest = max((entry.message.seq for entry in waiting), default=0)
-        if newest <= self.told and connection.count("unread"):
+        if newest <= self._told and connection.count("unread"):
             self.rest(BUSY)  # a wait for rings would end at once, for what was told already or wakes nobody
-        elif newest <= self.told:
+        elif newest <= self._told:
             connection.wait(SWEEP)
         elif (body is not None and (not body.holder or body.presence == "working")) or attention.is_quiet(_minute()):
             self.rest(BUSY)
@@ -55,7 +63,7 @@ class Notices:
             count = len(waiting)
             said = f"{count} unread {'message' if count == 1 else 'messages'} for {connection.me.slug}: sos inbox"
             if self._tell(said, body):
-                self.told = newest
+                self._told = newest
             self.rest(attention.every / 1000)
 
     def rest(self, seconds: float) -> None:

@@ -72,23 +72,17 @@ class Noticing(Rounds):
     def __init__(self, settings: Settings, rule: Rule, say: Callable[[str], None]) -> None:
         super().__init__(settings, rule.agent, say)
         self._rule = rule
-        self._notices: tuple[str, Connection, Notices] | None = None
+        self._notices: tuple[Connection, Notices] | None = None
         self._untold = False
 
     def _round(self) -> bool:
-        connection, _ = self._sessions.find()
+        connection = self._sessions.connection()
+        if self._notices is None or self._notices[0] is not connection:
+            made = Notices(connection, self._sessions.holder, self._tell, lambda: not self._stopping.is_set())
+            self._notices = (connection, made)
         self._untold = False
-        self._of(connection).round()
+        self._notices[1].round()
         return not self._untold
-
-    def _of(self, connection: Connection) -> Notices:
-        """The notices of this connection; what was told stays told when another session takes over, on the same bus."""
-        bus, known, notices = self._notices or ("", None, None)
-        if known is not connection or notices is None:
-            told = notices.told if notices is not None and bus == self._sessions.bus else 0
-            notices = Notices(connection, self._tell, lambda: not self._stopping.is_set(), told)
-            self._notices = (self._sessions.bus, connection, notices)
-        return notices
 
     def _tell(self, line: str, body: Body | None) -> bool:
         if self._stopping.is_set():
@@ -111,7 +105,8 @@ class Quieting(Rounds):
         self._descriptor = descriptor
 
     def _round(self) -> bool:
-        connection, body = self._sessions.find()
+        connection = self._sessions.connection()
+        body = self._sessions.holder(connection.myself())
         waiting = [] if body is None else connection.inbox("unread", PAGE)
         # As the store itself judges it: what this turn has held back does not ring again in it.
         if body is None or len(waiting) == PAGE or any(entry.message.seq > body.offered for entry in waiting):

@@ -99,6 +99,22 @@ class State:
         return Standing(agent=agent, does=does, trouble=trouble, since=since, failed=failed, failed_at=at)
 
 
+def lock(root: str) -> files.Lock:
+    """Held by the one watch that runs in a home. Raises HomeNotPrivate, StorageFull."""
+    return files.Lock(os.path.join(files.private_directory(os.path.join(root, "run")), "watch.lock"), 0.1)
+
+
+def runs(root: str) -> bool:
+    """Whether a watch runs in a home. Raises HomeNotPrivate, StorageFull."""
+    if not os.path.isdir(os.path.join(root, "run")):
+        return False
+    held = lock(root)
+    if not held.acquire():
+        return True
+    held.close()
+    return False
+
+
 def load(root: str) -> list[Standing]:
     """What the running watch wrote last. Raises HomeDamaged, HomeNotPrivate."""
     path = _path(root)

@@ -30,14 +30,14 @@ class Canary(Record):
     nonce: str
 
 
-def came_back(settings: Settings, connection: Connection) -> tuple[Canary, str]:
-    """Send it unless it came through before, read it back, acknowledge it; it and how that went.
+def came_back(settings: Settings, connection: Connection, *, anew: bool = False) -> tuple[Canary, str]:
+    """Send it unless it came through before, or `anew`; read it back, acknowledge it; it and how that went.
 
     Raises what keeps this agent from being reached: store errors, StoreDamaged for a canary that came back changed.
     """
     agent, clock = connection.myself().agent, connection.clock
     home, begun = homes.path_of(settings.home, agent.slug), clock.now()
-    known = _load(home)
+    known = None if anew else _load(home)
     entry = None if known is None else connection.canary(known.id)
     if known is not None and entry is not None and agent.canary_at is not None:
         return known, f"came through at {iso(agent.canary_at)}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 
 from sos.homes import resolver
 from sos.homes.resolver import Who
 from sos.model import wire
-from sos.model.errors import SosError
+from sos.model.errors import RuntimeConfigError, SosError
 from sos.model.times import Millis
 from sos.runtimes.claude import plugin
 
@@ -39,6 +40,25 @@ def shows(settings: Settings, slug: str, canary: MessageId, nonce: str) -> tuple
     if nonce not in text:
         return False, f"the hook answered without the canary: {text[:200]}"
     return True, f"the installed hook showed the canary, {took} ms"
+
+
+def starts(settings: Settings) -> int:
+    """Run the installed hook in a session that is nobody's: it prints nothing and ends in its time; its milliseconds.
+
+    Raises RuntimeConfigError where there is no hook, it does not end, or it says anything.
+    """
+    again = "sos connect claude"
+    begun = time.monotonic()
+    try:
+        printed = _run(plugin.installed_command(settings.claude_home, EVENT), f"sos-doctor-{os.getpid()}", settings)
+    except subprocess.TimeoutExpired:
+        raise RuntimeConfigError(f"the hook did not end within {plugin.EVENTS[EVENT]} s", next_step=again) from None
+    except OSError as error:
+        raise RuntimeConfigError(f"the hook did not start: {error}", next_step=again) from error
+    if printed:
+        said = ascii(printed.decode("utf-8", "replace"))[1:-1][:200]
+        raise RuntimeConfigError(f"the hook has something to say in a session that is nobody's: {said}", next_step=again)
+    return round((time.monotonic() - begun) * 1000)
 
 
 def _run(command: str, session: str, settings: Settings) -> bytes:

@@ -1,0 +1,222 @@
+"""Find out why an agent hears nothing: climb the ladder (machine, runtime, inbox, identity) down to the first broken rung.
+
+Each finding says what is wrong, since when, why it matters, and the command that mends it. Looks at the agent of this session,
+else at all agents that have a home here. Ends with 1 where anything is wrong. The last rung is a call for help: it is composed,
+and sent with --send alone.
+"""
+
+from __future__ import annotations
+
+from sos.homes import home as homes
+from sos.model.errors import NobodyHere
+from sos.model.names import address_name
+from sos.model.times import iso
+from sos.recovery.ladder import LADDER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from sos.cli.command import Command
+    from sos.doctor.asking import Call
+    from sos.doctor.examining import Mended
+    from sos.doctor.inbox import Watching
+    from sos.doctor.patient import Patient
+    from sos.doctor.trouble import Looked, Trouble
+    from sos.model.times import Millis
+
+EXAMPLE = "sos doctor --fix"
+_SIGNS = {"critical": "✘", "warning": "!", "note": "·"}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `sos doctor`."""
+    parser.add_argument("--all", action="store_true", help="go on below a broken rung")
+    parser.add_argument("--deep", action="store_true", help="also open the runtime, and send a test message through the hook")
+    parser.add_argument("--fix", action="store_true", help="mend what is safe to mend, then look again")
+    parser.add_argument("--send", action="store_true", help="send the call for help, where anything stays broken")
+
+
+def run(command: Command) -> int:
+    """Examine; 1 where anything is wrong."""
+    from sos.doctor import examining
+
+    patients = _patients(command)
+    looked = _climb(command, patients)
+    mended: list[Mended] = []
+    if command.arguments.fix:
+        mended = examining.mend(looked)
+        if mended:
+            patients = _patients(command)
+            looked = _climb(command, patients)
+    calls = _calls(patients, looked)
+    sent = _send(command, calls) if command.arguments.send else {}
+    troubles = [trouble for each in looked for trouble in each.troubles]
+    well = all(trouble.finding.severity == "note" for trouble in troubles)
+    lines = [_mended(each) for each in mended]
+    for each in looked:
+        lines += _lines(each)
+    lines += _call_lines(calls, sent)
+    lines.append("All is well." if well else _summary(troubles, fixed=command.arguments.fix))
+    value = {
+        "well": well,
+        "rungs": [_form(each) for each in looked],
+        "mended": [each.fields() for each in mended],
+        "calls": [{**call.fields(), "command": call.command, "sent": sent.get(call.sender)} for call in calls],
+    }
+    command.out("\n".join(lines), value)
+    return 0 if well else 1
+
+
+def _patients(command: Command) -> list[Patient]:
+    from sos.doctor.patient import Patient
+    from sos.wiring.local import who_am_i
+
+    settings, named = command.settings, command.arguments.as_agent
+    slugs = homes.slugs(settings.home)
+    if named is not None:
+        slugs = [address_name(named)]
+    elif settings.session is not None:
+        try:
+            slugs = [who_am_i(settings, None).slug]
+        except NobodyHere as error:
+            command.remark(f"sos: {error.message}: looking at all of them")
+    return [Patient(settings, slug) for slug in slugs]
+
+
+def _climb(command: Command, patients: Sequence[Patient]) -> list[Looked]:
+    from sos.doctor import examining
+    from sos.wiring.local import SystemClock
+
+    given = command.arguments
+    watching = _watching(command)
+    return list(examining.climb(command.settings, patients, watching, SystemClock().now(), everything=given.all, deep=given.deep))
+
+
+def _watching(command: Command) -> Watching:
+    """How `sos watch` stands here. A rule that cannot be read is trouble of its agent's, as the watch itself has it."""
+    from sos.doctor.inbox import Watching
+    from sos.model.errors import SosError
+    from sos.watch import rules, state
+
+    root = command.settings.home
+    running = state.runs(root)
+    ways: dict[str, str] = {}
+    troubles: dict[str, tuple[str, Millis | None]] = {}
+    for slug in homes.slugs(root):
+        try:
+            rule = rules.load(root, slug)
+            if rule is not None:
+                ways[slug] = str(rules.checked(rule).way)
+        except SosError as error:
+            ways[slug], troubles[slug] = "handover", (error.message, None)
+    if running:
+        troubles |= {each.agent: (each.trouble, each.since) for each in state.load(root) if each.trouble}
+    return Watching(running=running, ways=ways, troubles=troubles)
+
+
+# --- the last rung ----------------------------------------------------------------------------------------------------
+
+
+def _calls(patients: Sequence[Patient], looked: Sequence[Looked]) -> list[Call]:
+    from sos.doctor import asking
+
+    made = []
+    for patient in patients:
+        call = asking.compose(patient, [each for each in looked if each.agent in {"", patient.slug}])
+        if call is not None:
+            made.append(call)
+    return made
+
+
+def _send(command: Command, calls: Sequence[Call]) -> dict[str, str]:
+    """Send them; by sender the id of each, or why not."""
+    from sos.model.errors import SosError
+    from sos.model.ids import new_id
+    from sos.model.messages import Draft
+    from sos.wiring.local import connect
+
+    made = {}
+    for call in calls:
+        try:
+            connection = connect(command.settings, call.sender, own=True)
+            draft = Draft(id=new_id(connection.clock.now()), to=call.to, text=call.text, kind="request")
+            made[call.sender] = str(connection.send(draft).id)
+        except SosError as error:
+            made[call.sender] = f"not sent: {error.message}"
+    return made
+
+
+def _call_lines(calls: Sequence[Call], sent: dict[str, str]) -> list[str]:
+    lines = []
+    for call in calls:
+        if call.sender in sent:
+            lines.append(f"call for help of {call.sender} to {call.to}: {sent[call.sender]}")
+        elif call.sendable:
+            lines.append(f"to ask {call.to} for help: {call.command}")
+        else:
+            lines.append(f"to tell its user: {call.text}")
+    return lines
+
+
+# --- in words ---------------------------------------------------------------------------------------------------------
+
+
+def _lines(looked: Looked) -> list[str]:
+    rung = next(rung for rung in LADDER if rung.name == looked.rung)
+    of = f" of {looked.agent}" if looked.agent else ""
+    sign = "✘" if looked.broken else "·" if looked.skipped else "!" if looked.troubles else "✔"
+    head = f"{sign} {LADDER.index(rung) + 1}. {rung.title}{of}"
+    if looked.skipped:
+        return [f"{head}: {looked.skipped}"]
+    lines = [head, *(f"    ✔ {each}" for each in looked.well)]
+    for trouble in looked.troubles:
+        lines += _trouble(trouble)
+    return lines
+
+
+def _trouble(trouble: Trouble) -> list[str]:
+    finding = trouble.finding
+    since = f", since {iso(finding.since)}" if finding.since is not None else ""
+    lines = [f"    {_SIGNS[finding.severity]} {finding.what} ({finding.code}{since})", f"      {finding.why}"]
+    lines.append(f"      next: {finding.next_step}" + ("   (sos doctor --fix does it)" if trouble.mend is not None else ""))
+    return lines
+
+
+def _mended(each: Mended) -> str:
+    of = f" of {each.agent}" if each.agent else ""
+    return f"mended {each.code}{of}: {each.done}" if each.done else f"not mended {each.code}{of}: {each.failed}"
+
+
+def _summary(troubles: Sequence[Trouble], *, fixed: bool) -> str:
+    counts = [
+        f"{count} {word}"
+        for severity, word in (("critical", "broken"), ("warning", "to look at"))
+        if (count := sum(trouble.finding.severity == severity for trouble in troubles))
+    ]
+    mendable = sum(trouble.mend is not None for trouble in troubles)
+    return ", ".join(counts) + (f"; sos doctor --fix mends {mendable} of it" if mendable and not fixed else "")
+
+
+# --- as JSON ----------------------------------------------------------------------------------------------------------
+
+
+def _form(looked: Looked) -> dict[str, object]:
+    findings = [
+        {
+            **trouble.finding.fields(),
+            "since": trouble.finding.since and iso(trouble.finding.since),
+            "mendable": trouble.mend is not None,
+        }
+        for trouble in looked.troubles
+    ]
+    state = "skipped" if looked.skipped else "broken" if looked.broken else "well"
+    return {
+        "rung": looked.rung,
+        "agent": looked.agent,
+        "state": state,
+        "well": list(looked.well),
+        "skipped": looked.skipped,
+        "findings": findings,
+    }

@@ -1,0 +1,86 @@
+"""One agent as the doctor sees it: its home, its connection, and its sessions on this machine, each asked for once."""
+
+from __future__ import annotations
+
+import os
+
+from sos.homes import home as homes
+from sos.homes import processes, resolver
+from sos.model.agents import GONE
+from sos.model.errors import SosError, UnknownAgent
+from sos.wiring import local
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sos.homes.home import Home
+    from sos.model.agents import Body, Myself
+    from sos.model.times import Millis
+    from sos.ports.connection import Connection
+    from sos.settings import Settings
+
+
+class Patient:
+    """What was asked once is not asked again, an error neither: the rungs below fail for the same reason."""
+
+    def __init__(self, settings: Settings, slug: str) -> None:
+        self.slug = slug
+        self.path = homes.path_of(settings.home, slug)
+        #: As seen from nowhere in particular: the doctor may run in another agent's session.
+        self.settings = settings.replace(session=None, agent=None, token=None)
+        self._home: Home | None = None
+        self._connection: Connection | SosError | None = None
+        self._myself: Myself | None = None
+
+    @property
+    def home(self) -> Home:
+        """Its home. Raises HomeDamaged, HomeNotPrivate, UnknownAgent."""
+        if self._home is None:
+            self._home = homes.load(self.settings.home, self.slug)
+        if self._home is None:
+            raise UnknownAgent(f"{self.slug} has no home here", next_step=f"sos join --name {self.slug}")
+        return self._home
+
+    def connection(self) -> Connection:
+        """A connection that only looks. Raises what keeps the agent from its inbox."""
+        if self._connection is None:
+            try:
+                self._connection = local.connect(self.settings, self.slug, own=False)
+            except SosError as error:
+                self._connection = error
+        if isinstance(self._connection, SosError):
+            raise self._connection
+        return self._connection
+
+    def own(self) -> Connection:
+        """A connection that acts as the agent itself, for what was asked for. Raises as `connection` does."""
+        return local.connect(self.settings, self.slug, own=True)
+
+    def myself(self) -> Myself:
+        """Its record as the bus has it. Raises as `connection` does."""
+        if self._myself is None:
+            try:
+                self._myself = self.connection().myself()
+            except SosError as error:
+                self._connection = error
+                raise
+        return self._myself
+
+    def bodies(self, now: Millis) -> list[Body]:
+        """Its bodies that have not ended, as far as they say: sessions recorded here, and what was seen in the last 15 minutes.
+
+        Raises as `connection` does.
+        """
+        here = resolver.sessions(self.settings.home, self.slug)
+        return [
+            body
+            for body in self.myself().bodies
+            if body.presence != "closed" and (body.session in here or now - body.seen_at < GONE)
+        ]
+
+    def lives(self, body: Body) -> bool:
+        """Whether a body's process is there, as far as that can be seen from here."""
+        return not body.pid or body.host != os.uname().nodename or processes.is_alive(body.pid)
+
+    def bound(self) -> list[str]:
+        """The directories whose sessions are this agent's, `*` for all. Raises HomeDamaged."""
+        return [place for place, slug in resolver.load_bindings(self.settings.home).items() if slug == self.slug]

@@ -1,0 +1,128 @@
+"""The second rung: whether the runtime of an agent's sessions opens, and whether it runs our hook."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+from sos.doctor.trouble import Looked, Trouble, found, raised
+from sos.model.errors import SosError
+from sos.runtimes.claude import health
+from sos.wiring import connecting, probing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sos.doctor.patient import Patient
+    from sos.model.times import Millis
+
+OPENS_SECONDS = 5.0
+"""That a runtime's program may take to answer."""
+
+
+def look(patient: Patient, now: Millis, *, deep: bool) -> Looked:
+    """Look at the runtime that an agent's sessions are in. One without any (a program, a watched one) has nothing to break."""
+    try:
+        bound = patient.bound()
+    except SosError:
+        bound = []  # said of the machine's bindings
+    bodies = _cwds(patient, now)
+    if not bound and not bodies:
+        return Looked(rung="runtime", agent=patient.slug, skipped="no runtime is connected to it")
+    well: list[str] = []
+    places = [place for place in dict.fromkeys((*bound, *bodies)) if place != "*"]
+    troubles = list(_files(patient, places))
+    if not any(trouble.finding.severity == "critical" for trouble in troubles):
+        troubles += _hook(patient, well)
+    if deep:
+        troubles += _program(patient, well)
+    return Looked(rung="runtime", agent=patient.slug, well=tuple(well), troubles=tuple(troubles))
+
+
+def _cwds(patient: Patient, now: Millis) -> list[str]:
+    try:
+        return [body.cwd for body in patient.bodies(now) if body.cwd]
+    except SosError:
+        return []  # the rungs below say why
+
+
+def _files(patient: Patient, places: list[str]) -> Iterator[Trouble]:
+    settings = patient.settings
+    for finding in health.look(settings.home, settings.claude_home, settings.user_home, places):
+        finding = finding.replace(next_step=finding.next_step.replace("AGENT", patient.slug))
+        yield Trouble(finding=finding, mend=_connect(patient, places) if finding.code in health.BY_CONNECTING else None)
+    for place in places:
+        if not os.path.isdir(place):
+            yield found(
+                "warning",
+                "directory_gone",
+                f"the directory {place} is gone",
+                "No new session can start there.",
+                f"sos connect claude --as {patient.slug} --dir PATH",
+            )
+
+
+def _connect(patient: Patient, places: list[str]) -> Callable[[], str]:
+    def mend() -> str:
+        place = next((place for place in places if os.path.isdir(place)), None)
+        everywhere = place is None
+        written = connecting.connect_claude(patient.settings, patient.slug, place=place, everywhere=everywhere).written
+        return f"connected Claude Code again: {len(written)} files"
+
+    return mend
+
+
+def _hook(patient: Patient, well: list[str]) -> Iterator[Trouble]:
+    """Start the installed hook, in a session that is nobody's: it has to end with nothing, in its own time."""
+    try:
+        took = probing.starts(patient.settings)
+    except SosError as error:
+        yield raised(error, health.DEAF, mend=_connect(patient, patient.bound()))
+        return
+    well.append(f"Claude Code's hook is installed, and starts in {took} ms")
+
+
+def _program(patient: Patient, well: list[str]) -> Iterator[Trouble]:
+    """Whether Claude Code itself opens, and has our plugin."""
+    program = shutil.which("claude")
+    if program is None:
+        yield found(
+            "warning",
+            "runtime_missing",
+            "claude is not on this terminal's PATH",
+            "Whether it opens was not tried.",
+            "type: claude --version, where your sessions run",
+        )
+        return
+    try:
+        ran = subprocess.run(
+            [program, "plugin", "list", "--json"],
+            capture_output=True,
+            timeout=OPENS_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        yield found("critical", "runtime_closed", f"{program} does not open: {error}", health.DEAF, "claude doctor")
+        return
+    if ran.returncode:
+        said = ascii(ran.stderr.decode("utf-8", "replace").strip())[1:-1][:300]
+        yield found(
+            "critical",
+            "runtime_closed",
+            f"{program} ends with {ran.returncode}: {said}",
+            "A runtime that does not open cannot read its bus.",
+            "sos repair --runtime claude",
+        )
+    elif health.PLUGIN.encode() not in ran.stdout:
+        yield found(
+            "critical",
+            "plugin_unseen",
+            f"Claude Code opens, and does not know the plugin {health.PLUGIN}",
+            health.DEAF,
+            "claude plugin list; sos connect claude",
+        )
+    else:
+        well.append(f"Claude Code opens, and knows {health.PLUGIN}")

@@ -1,0 +1,102 @@
+"""A machine with an agent that has a session, and a message for it that waits: what is broken on purpose, and has to be mended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.serving import Serving, shell_at
+
+SESSION = "5a12d4d5-0000-4000-8000-000000000001"
+LATER = "5a12d4d5-0000-4000-8000-000000000002"
+TEXT = "what waited arrives"
+
+
+class Patient:
+    """`bb`, whose session runs in `work`; `aa` writes to it."""
+
+    def __init__(self, folder: Path, serving: Serving | None = None) -> None:
+        self.shell = shell_at(folder)
+        self.serving = serving
+        self.home, self.root = self.shell.home, self.shell.root
+        self.work = self.home / "work"
+        self.work.mkdir()
+        self.plugin = self.home / ".claude" / "skills" / "sos"
+        self.of = self.root / "agents" / "bb"
+        self.processes: list[subprocess.Popen[bytes]] = []
+        for name in ("aa", "bb"):
+            words = ["--role", "qa", "--project", "pp"]
+            if serving is not None:
+                words = ["--url", serving.url, "--invite", serving.invitation(name)]
+            self.shell.json("join", "--name", name, *words)
+        self.shell.json("connect", "claude", "--as", "bb", "--dir", str(self.work))
+        self.session = self.start(["sleep", "600"])
+        self.event("SessionStart", SESSION, source="startup")
+        self.event("UserPromptSubmit", SESSION)
+        self.event("Stop", SESSION)
+
+    def start(self, words: list[str], **more: Any) -> subprocess.Popen[bytes]:
+        made = subprocess.Popen(words, **more)
+        self.processes.append(made)
+        return made
+
+    def event(self, name: str, session: str, **fields: Any) -> str | None:
+        return self.shell.event(name, session, process=self.session.pid, cwd=str(self.work), **fields)
+
+    def send(self) -> None:
+        self.shell.json("send", "--as", "aa", "bb", TEXT)
+
+    def doctor(self, *words: str, environment: dict[str, str] | None = None) -> dict[str, Any]:
+        ran = type(self.shell)(self.home, {**self.shell.extra, **(environment or {})}).run(
+            "doctor", "--json", "--as", "bb", *words
+        )
+        assert ran.code in {0, 1}, ran
+        made: dict[str, Any] = ran.json
+        assert made["well"] is (ran.code == 0)
+        return made
+
+    def cause(self, examined: dict[str, Any]) -> str:
+        """The code of the first finding on the first rung that has one; broken rungs before those that are only looked at."""
+        found = [finding for rung in examined["rungs"] for finding in rung["findings"]]
+        gravest = [finding for finding in found if finding["severity"] == "critical"] or found
+        return str(gravest[0]["code"]) if gravest else ""
+
+    def arrives(self) -> None:
+        """What waited stands in the next session's context."""
+        self.session = self.start(["sleep", "600"])
+        self.event("SessionStart", LATER, source="startup")
+        shown = self.event("UserPromptSubmit", LATER) or ""
+        if "Another live session" in shown or TEXT not in shown:
+            self.shell.inside(LATER).json("take")
+            shown = self.event("UserPromptSubmit", LATER) or ""
+        assert f"| {TEXT}" in shown
+
+    # --- what breakages do ----------------------------------------------------------------------------------------------
+
+    def settings(self, **keys: Any) -> Path:
+        path = self.home / ".claude" / "settings.json"
+        path.write_text(json.dumps(keys))
+        return path
+
+    def sql(self, statement: str, *values: Any) -> None:
+        store = (self if self.serving is None else self.serving.shell).root / "sos.db"
+        with sqlite3.connect(store) as database:
+            assert database.execute(statement, values).rowcount > 0
+        database.close()
+
+    def token(self, service: str) -> Path:
+        return self.of / f"token.{service}"
+
+    def close(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGCONT)
+                process.kill()
+            process.wait()
+        if self.serving is not None and self.serving.process.poll() is None:
+            self.serving.stop(signal.SIGKILL)

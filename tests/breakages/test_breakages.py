@@ -1,0 +1,54 @@
+"""Whatever breaks an agent: the doctor names the cause, one command mends it, and the message that waited arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.breakages.patient import Patient
+from tests.breakages.ways import WAYS, Way
+from tests.serving import Serving
+
+
+@pytest.fixture
+def patient(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Patient]:
+    way = getattr(request, "param", None)
+    serving = Serving(tmp_path / "server") if way is not None and way.over_server else None
+    made = Patient(tmp_path / "home", serving)
+    yield made
+    made.close()
+
+
+@pytest.mark.promise("DOCTOR-001", "DOCTOR-002", "DOCTOR-003", "DOCTOR-004", "DOCTOR-008")
+@pytest.mark.parametrize(("patient", "way"), [(way, way) for way in WAYS], indirect=["patient"], ids=[way.name for way in WAYS])
+def test_the_cause_is_named_and_mended_and_what_waited_arrives(patient: Patient, way: Way) -> None:
+    patient.send()
+    way.do(patient)
+    examined = patient.doctor(environment=dict(way.environment))
+    assert patient.cause(examined) == way.cause
+    for rung in examined["rungs"]:
+        for finding in rung["findings"]:
+            assert finding["what"] and finding["why"] and finding["next_step"]
+    if way.mend is None:
+        patient.doctor("--fix")
+    elif callable(way.mend):
+        way.mend(patient)
+    else:
+        ran = patient.shell.run(*way.mend)
+        assert ran.code == 0, ran
+    patient.arrives()
+    assert patient.doctor()["well"]
+
+
+@pytest.mark.promise("DOCTOR-001")
+def test_a_whole_agent_is_well_on_every_rung(patient: Patient) -> None:
+    examined = patient.doctor()
+    assert [(rung["rung"], rung["state"], rung["findings"]) for rung in examined["rungs"]] == [
+        ("machine", "well", []),
+        ("runtime", "well", []),
+        ("inbox", "well", []),
+        ("identity", "well", []),
+    ]
+    assert examined["calls"] == []

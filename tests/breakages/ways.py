@@ -1,0 +1,220 @@
+"""The ways to break an agent that its operator may meet: how each is done, its cause as the doctor must name it, and what mends it.
+
+`mend` is what the operator types or does: the words of one command of ours, one thing that only people can do, or nothing where
+`sos doctor --fix` does it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.breakages.patient import SESSION, Patient
+
+Deed = Callable[[Patient], object]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way. `before`: it is broken before the message is sent (its sender must still be able to send)."""
+
+    name: str
+    cause: str
+    do: Deed
+    mend: tuple[str, ...] | Deed | None = None
+    over_server: bool = False
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+CONNECT = ("connect", "claude", "--as", "bb", "--dir", "work")
+JOIN = ("join", "--name", "bb")
+
+
+def write(path: str, text: str) -> Deed:
+    return lambda patient: (patient.home / path).write_text(text)
+
+
+def edit(path: str, old: str, new: str) -> Deed:
+    def do(patient: Patient) -> None:
+        file = patient.home / path
+        text = file.read_text()
+        assert old in text
+        mode = file.stat().st_mode
+        file.chmod(0o600)
+        file.write_text(text.replace(old, new))
+        file.chmod(mode)
+
+    return do
+
+
+def cut(path: str) -> Deed:
+    def do(patient: Patient) -> None:
+        file = patient.home / path
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+    return do
+
+
+def remove(path: str) -> Deed:
+    return lambda patient: subprocess.run(["rm", "-r", str(patient.home / path)], check=True)
+
+
+def _project_settings(patient: Patient) -> None:
+    folder = patient.work / ".claude"
+    folder.mkdir()
+    (folder / "settings.local.json").write_text('{"disableAllHooks": true}')
+
+
+def _untrusted(patient: Patient) -> None:
+    trust = {"projects": {str(patient.work): {"hasTrustDialogAccepted": False}}}
+    (patient.home / ".claude" / ".claude.json").write_text(json.dumps(trust))
+
+
+def _no_program(patient: Patient) -> None:
+    program = patient.home / "review"
+    program.write_text("#!/bin/sh\ncat >/dev/null\n")
+    program.chmod(0o700)
+    patient.shell.json("watch", "add", "bb", "--", str(program))
+    program.unlink()
+
+
+def _lock_held(patient: Patient) -> None:
+    code = "import fcntl,sys,time; fcntl.flock(open(sys.argv[1]), fcntl.LOCK_EX); print('held', flush=True); time.sleep(600)"
+    holder = patient.start([sys.executable, "-c", code, str(patient.root / "sos.db.lock")], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    holder.stdout.close()
+
+
+def _lost_terminal(patient: Patient) -> None:
+    ours, theirs = os.openpty()
+    patient.session = patient.start(["sleep", "600"], stdin=theirs, start_new_session=True)
+    patient.event("SessionStart", SESSION, source="resume")
+    os.close(theirs)
+    os.close(ours)
+
+
+def _killed(patient: Patient) -> None:
+    patient.session.kill()
+    patient.session.wait()
+
+
+def _silent(patient: Patient) -> None:
+    """It is at work, and its hooks have not run for an hour; nor did the message come only now."""
+    hour = int(time.time() * 1000) - 3600_000
+    patient.sql("UPDATE body SET hook_at = ?, presence = 'working' WHERE session = ?", hour - 60_000, SESSION)
+    patient.sql("UPDATE message SET sent_at = ?", hour)
+
+
+def _shows_nothing(patient: Patient) -> None:
+    """Hooks run and say that nothing is new, while mail waits for an hour."""
+    now = int(time.time() * 1000)
+    patient.sql(
+        "UPDATE body SET hook_at = ?, hook_event = 'PostToolBatch', hook_outcome = 'nothing new' WHERE session = ?", now, SESSION
+    )
+    patient.sql("UPDATE message SET sent_at = ?", now - 3600_000)
+
+
+def _old_outbox(patient: Patient) -> None:
+    assert patient.serving is not None
+    patient.serving.stop(signal.SIGKILL)
+    assert patient.shell.inside(SESSION).run("send", "aa", "from a closed bus").code == 75
+    patient.serving.start()
+
+
+def _swap(patient: Patient) -> None:
+    patient.token("bus").write_text(patient.token("registry").read_text())
+
+
+def _of_another(patient: Patient) -> None:
+    patient.token("bus").write_text((patient.root / "agents" / "aa" / "token.bus").read_text())
+
+
+def _revoke(patient: Patient) -> None:
+    key = patient.token("bus").read_text().split("_")[2][:10]
+    patient.sql("UPDATE token SET revoked_at = 1 WHERE key_id = ?", key)
+
+
+def _expire(patient: Patient) -> None:
+    patient.sql("UPDATE token SET expires_at = 1 WHERE agent = 'bb' AND service = 'bus'")
+
+
+def _later_than_now(patient: Patient) -> None:
+    tomorrow = time.time() + 86_400
+    os.utime(patient.root / "run", (tomorrow, tomorrow))
+
+
+def _now_again(patient: Patient) -> None:
+    os.utime(patient.root / "run")
+
+
+def _damaged_store(patient: Patient) -> None:
+    patient.shell.json("backup", str(patient.home / "copy.db"))
+    with (patient.root / "sos.db").open("r+b") as file:
+        file.write(b"this is no database")
+
+
+def _put_back(patient: Patient) -> None:
+    for ending in ("", "-wal", "-shm"):
+        (patient.root / f"sos.db{ending}").unlink(missing_ok=True)
+    (patient.home / "copy.db").rename(patient.root / "sos.db")
+
+
+WAYS = (
+    # --- the machine
+    Way("the clock was put back", "clock_back", _later_than_now, _now_again),
+    # --- the runtime
+    Way("the plugin is gone", "hook_gone", remove(".claude/skills/sos")),
+    Way("the hooks were edited", "hook_changed", edit(".claude/skills/sos/hooks/hooks.json", "UserPromptSubmit", "Prompt")),
+    Way("the hooks are cut off", "hook_changed", cut(".claude/skills/sos/hooks/hooks.json")),
+    Way("the hooks are empty", "hook_changed", write(".claude/skills/sos/hooks/hooks.json", "")),
+    Way("the manifest is gone", "hook_changed", remove(".claude/skills/sos/.claude-plugin/plugin.json")),
+    Way("the skill was edited", "skill_changed", edit(".claude/skills/sos/skills/sos/SKILL.md", "lifeline", "leash")),
+    Way("the launcher is gone", "launcher_gone", remove(".sos/bin/sos-hook")),
+    Way("the environment was moved", "python_gone", edit(".sos/bin/sos-hook", sys.executable, "/nowhere/bin/python")),
+    Way("all hooks are switched off", "hooks_disabled", write(".claude/settings.json", '{"disableAllHooks": true}'),
+        remove(".claude/settings.json")),
+    Way("a project switches all hooks off", "hooks_disabled", _project_settings, remove("work/.claude")),
+    Way("the plugin is switched off", "plugin_disabled",
+        write(".claude/settings.json", '{"enabledPlugins": {"sos@skills-dir": false}}'), remove(".claude/settings.json")),
+    Way("the directory is not trusted", "not_trusted", _untrusted, remove(".claude/.claude.json")),
+    # --- the inbox
+    Way("the store is gone", "store_missing", lambda patient: (patient.root / "sos.db").rename(patient.home / "aside"),
+        lambda patient: (patient.home / "aside").rename(patient.root / "sos.db")),
+    Way("the store is damaged", "store_damaged", _damaged_store, _put_back),
+    Way("another store is named", "bus_mismatch", lambda patient: None, lambda patient: None,
+        environment=(("SOS_STORE", "sqlite:///nowhere/sos.db"),)),
+    Way("the session is frozen", "frozen", lambda patient: patient.session.send_signal(signal.SIGSTOP),
+        lambda patient: patient.session.send_signal(signal.SIGCONT)),
+    Way("the session was killed", "session_gone", _killed),
+    Way("its terminal is gone", "terminal_gone", _lost_terminal, _killed),
+    Way("its hooks do not run", "no_hook_runs", _silent, lambda patient: patient.event("Stop", SESSION)),
+    Way("its hooks show nothing", "hook_shows_nothing", _shows_nothing, lambda patient: patient.event("SessionEnd", SESSION)),
+    Way("a file says that nothing waits", "quiet_wrong", write(".sos/run/quiet-bb", "")),
+    Way("no watch runs", "watch_stopped", lambda patient: patient.shell.json("watch", "add", "bb", "--", "true"),
+        ("watch", "remove", "bb")),
+    Way("the watch's program is gone", "watch_troubled", _no_program, ("watch", "remove", "bb")),
+    Way("the server is down", "store_unreachable", lambda patient: patient.serving.stop(signal.SIGKILL),  # type: ignore[union-attr]
+        lambda patient: patient.serving.start(), over_server=True),  # type: ignore[union-attr]
+    Way("something could not be sent", "outbox_waits", _old_outbox, over_server=True),
+    # --- identity and tokens
+    Way("the bus token is gone", "token_refused", remove(".sos/agents/bb/token.bus"), JOIN),
+    Way("the registry token is gone", "token_refused", remove(".sos/agents/bb/token.registry"), JOIN),
+    Way("the bus token is cut off", "token_damaged", cut(".sos/agents/bb/token.bus"), JOIN),
+    Way("the tokens are swapped", "token_wrong_kind", _swap, JOIN),
+    Way("the token is another agent's", "token_refused", _of_another, JOIN),
+    Way("the token was revoked", "token_revoked", _revoke, JOIN),
+    Way("the token has expired", "token_expired", _expire, JOIN),
+    Way("others can read the home", "home_not_private", lambda patient: patient.of.chmod(0o755)),
+    Way("others can read the token", "home_not_private", lambda patient: patient.token("bus").chmod(0o644)),
+    Way("the identity file is cut off", "home_damaged", cut(".sos/agents/bb/agent.toml"), JOIN),
+    Way("the guide was changed", "guide_missing", edit(".sos/agents/bb/RECOVERY.md", "stop", "go on")),
+    Way("it has left", "token_revoked", lambda patient: patient.shell.json("leave", "--as", "bb", "--yes"), JOIN),
+    Way("the bindings are damaged", "home_damaged", write(".sos/bindings.json", "{"), CONNECT),
+)  # fmt: skip
