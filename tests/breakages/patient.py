@@ -1,4 +1,4 @@
-"""A machine with an agent that has a session, and a message for it that waits: what is broken on purpose, and has to be mended."""
+"""A machine with an agent that has a session, and a message for it that waits: broken on purpose, it has to be mended."""
 
 from __future__ import annotations
 
@@ -7,10 +7,20 @@ import os
 import signal
 import sqlite3
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
+from sos.core.connection import LocalConnection
+from sos.model.ids import new_id
+from sos.model.messages import Draft
+from sos.model.names import Slug
+from sos.model.times import Millis
+from sos.model.tokens import AGENT_SCOPES
+from sos.stores.sqlite.store import SqliteStore
+from sos.testing.clock import FakeClock
 from tests.serving import Serving, shell_at
+from tests.shell import Shell
 
 SESSION = "5a12d4d5-0000-4000-8000-000000000001"
 LATER = "5a12d4d5-0000-4000-8000-000000000002"
@@ -48,13 +58,22 @@ class Patient:
     def event(self, name: str, session: str, **fields: Any) -> str | None:
         return self.shell.event(name, session, process=self.session.pid, cwd=str(self.work), **fields)
 
-    def send(self) -> None:
-        self.shell.json("send", "--as", "aa", "bb", TEXT)
+    def send(self, before: int = 0) -> None:
+        """The message that waits, sent so many milliseconds ago."""
+        if not before:
+            self.shell.json("send", "--as", "aa", "bb", TEXT)
+            return
+        store = SqliteStore(str(self.root / "sos.db"), str(self.root / "run"), create=False)
+        clock = FakeClock(Millis(time.time_ns() // 1_000_000 - before))
+        sender = store.agents.agent(Slug("aa"))
+        assert sender is not None
+        connection = LocalConnection(store, sender, clock, scopes=AGENT_SCOPES["bus"])
+        connection.send(Draft(id=new_id(clock.now()), to="bb", text=TEXT, kind="message"))
+        store.close()
 
     def doctor(self, *words: str, environment: dict[str, str] | None = None) -> dict[str, Any]:
-        ran = type(self.shell)(self.home, {**self.shell.extra, **(environment or {})}).run(
-            "doctor", "--json", "--as", "bb", *words
-        )
+        shell = Shell(self.home, {**self.shell.extra, **(environment or {})})
+        ran = shell.run("doctor", "--json", "--as", "bb", *words)
         assert ran.code in {0, 1}, ran
         made: dict[str, Any] = ran.json
         assert made["well"] is (ran.code == 0)

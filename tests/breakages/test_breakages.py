@@ -24,13 +24,13 @@ def patient(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Patient]
 @pytest.mark.promise("DOCTOR-001", "DOCTOR-002", "DOCTOR-003", "DOCTOR-004", "DOCTOR-008")
 @pytest.mark.parametrize(("patient", "way"), [(way, way) for way in WAYS], indirect=["patient"], ids=[way.name for way in WAYS])
 def test_the_cause_is_named_and_mended_and_what_waited_arrives(patient: Patient, way: Way) -> None:
-    patient.send()
+    patient.send(way.waits)
     way.do(patient)
     examined = patient.doctor(environment=dict(way.environment))
     assert patient.cause(examined) == way.cause
     for rung in examined["rungs"]:
         for finding in rung["findings"]:
-            assert finding["what"] and finding["why"] and finding["next_step"]
+            assert all(finding[key] for key in ("what", "why", "next_step"))
     if way.mend is None:
         patient.doctor("--fix")
     elif callable(way.mend):

@@ -1,4 +1,4 @@
-"""The ways to break an agent that its operator may meet: how each is done, its cause as the doctor must name it, and what mends it.
+"""The ways to break an agent that its operator may meet: how each is done, the cause that the doctor must name, what mends it.
 
 `mend` is what the operator types or does: the words of one command of ours, one thing that only people can do, or nothing where
 `sos doctor --fix` does it.
@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sos.model.times import HOUR
 from tests.breakages.patient import SESSION, Patient
 
 Deed = Callable[[Patient], object]
@@ -22,13 +23,14 @@ Deed = Callable[[Patient], object]
 
 @dataclass(frozen=True)
 class Way:
-    """One way. `before`: it is broken before the message is sent (its sender must still be able to send)."""
+    """One way. `waits`: milliseconds for which the message has waited already."""
 
     name: str
     cause: str
     do: Deed
     mend: tuple[str, ...] | Deed | None = None
     over_server: bool = False
+    waits: int = 0
     environment: tuple[tuple[str, str], ...] = ()
 
 
@@ -106,19 +108,17 @@ def _killed(patient: Patient) -> None:
 
 
 def _silent(patient: Patient) -> None:
-    """It is at work, and its hooks have not run for an hour; nor did the message come only now."""
+    """It is at work, and its hooks have not run for more than an hour."""
     hour = int(time.time() * 1000) - 3600_000
     patient.sql("UPDATE body SET hook_at = ?, presence = 'working' WHERE session = ?", hour - 60_000, SESSION)
-    patient.sql("UPDATE message SET sent_at = ?", hour)
 
 
 def _shows_nothing(patient: Patient) -> None:
-    """Hooks run and say that nothing is new, while mail waits for an hour."""
+    """Hooks run and say that nothing is new, while a message waits for an hour."""
     now = int(time.time() * 1000)
     patient.sql(
         "UPDATE body SET hook_at = ?, hook_event = 'PostToolBatch', hook_outcome = 'nothing new' WHERE session = ?", now, SESSION
     )
-    patient.sql("UPDATE message SET sent_at = ?", now - 3600_000)
 
 
 def _old_outbox(patient: Patient) -> None:
@@ -147,15 +147,15 @@ def _expire(patient: Patient) -> None:
 
 def _later_than_now(patient: Patient) -> None:
     tomorrow = time.time() + 86_400
-    os.utime(patient.root / "run", (tomorrow, tomorrow))
+    os.utime(patient.root / "run" / f"session-{SESSION}", (tomorrow, tomorrow))
 
 
 def _now_again(patient: Patient) -> None:
-    os.utime(patient.root / "run")
+    os.utime(patient.root / "run" / f"session-{SESSION}")
 
 
 def _damaged_store(patient: Patient) -> None:
-    patient.shell.json("backup", str(patient.home / "copy.db"))
+    patient.shell.json("backup", "--to", str(patient.home / "copy.db"))
     with (patient.root / "sos.db").open("r+b") as file:
         file.write(b"this is no database")
 
@@ -194,8 +194,9 @@ WAYS = (
         lambda patient: patient.session.send_signal(signal.SIGCONT)),
     Way("the session was killed", "session_gone", _killed),
     Way("its terminal is gone", "terminal_gone", _lost_terminal, _killed),
-    Way("its hooks do not run", "no_hook_runs", _silent, lambda patient: patient.event("Stop", SESSION)),
-    Way("its hooks show nothing", "hook_shows_nothing", _shows_nothing, lambda patient: patient.event("SessionEnd", SESSION)),
+    Way("its hooks do not run", "no_hook_runs", _silent, lambda patient: patient.event("Stop", SESSION), waits=HOUR),
+    Way("its hooks show nothing", "hook_shows_nothing", _shows_nothing, lambda patient: patient.event("SessionEnd", SESSION),
+        waits=HOUR),
     Way("a file says that nothing waits", "quiet_wrong", write(".sos/run/quiet-bb", "")),
     Way("no watch runs", "watch_stopped", lambda patient: patient.shell.json("watch", "add", "bb", "--", "true"),
         ("watch", "remove", "bb")),
@@ -215,6 +216,6 @@ WAYS = (
     Way("others can read the token", "home_not_private", lambda patient: patient.token("bus").chmod(0o644)),
     Way("the identity file is cut off", "home_damaged", cut(".sos/agents/bb/agent.toml"), JOIN),
     Way("the guide was changed", "guide_missing", edit(".sos/agents/bb/RECOVERY.md", "stop", "go on")),
-    Way("it has left", "token_revoked", lambda patient: patient.shell.json("leave", "--as", "bb", "--yes"), JOIN),
+    Way("it has left", "left", lambda patient: patient.shell.json("leave", "--as", "bb", "--yes"), JOIN),
     Way("the bindings are damaged", "home_damaged", write(".sos/bindings.json", "{"), CONNECT),
 )  # fmt: skip

@@ -61,6 +61,7 @@ def main(folder: Path) -> dict[str, Any]:
     steps["help"] = told(inside.run("send", "--json", "operator", "the disk is full"))
     steps["operator"] = told(shell.run("inbox", "--json"))
     steps["whoami"] = told(inside.run("whoami", "--json"))
+    steps["doctor"] = told(inside.run("doctor", "--json"))
     steps["guide"] = told(inside.run("guide"))
     steps["join"] = told(shell.run("join", "--name", "cc", "--json"))
     for filler in folder.glob("filler-*"):

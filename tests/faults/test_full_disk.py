@@ -28,7 +28,7 @@ MOUNTED = 'mount -t tmpfs -o size=12m,mode=700 none "$1" && exec "$2" -m tests.f
 UNSHARE = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
 
 
-@pytest.mark.promise("GUIDE-003")
+@pytest.mark.promise("GUIDE-003", "DOCTOR-007")
 def test_on_a_real_full_disk_help_still_gets_through(tmp_path: Path) -> None:
     tools.find("unshare")
     if subprocess.run([*UNSHARE, "mount", "-t", "tmpfs", "none", str(tmp_path)], check=False, capture_output=True).returncode:
@@ -47,6 +47,9 @@ def test_on_a_real_full_disk_help_still_gets_through(tmp_path: Path) -> None:
     assert [ack["code"] for ack in steps["acks"]] == [0, 0, 0, 0]
     assert [steps[name]["code"] for name in ("inbox", "help", "operator", "whoami", "guide")] == [0, 0, 0, 0, 0]
     assert [entry["text"] for entry in json.loads(steps["operator"]["out"])["entries"]] == ["the disk is full"]
+    rungs = json.loads(steps["doctor"]["out"])["rungs"]
+    assert [finding["code"] for finding in rungs[0]["findings"]][:1] == ["disk_critical"]
+    assert [rung["state"] for rung in rungs] == ["broken", "skipped", "skipped", "skipped"]
     assert steps["guide"]["out"].startswith("# Recovery guide of bb")
     assert (steps["again"]["code"], steps["ballast_again"]) == (0, True)
     assert [entry["text"] for entry in json.loads(steps["inbox_again"]["out"])["entries"]] == ["there is room again"]

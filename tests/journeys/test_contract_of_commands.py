@@ -43,6 +43,7 @@ WELL = [
     ["watch", "run", "--once"],
     ["watch", "remove", "aa"],
     ["token", "grant", "aa"],
+    ["doctor", "--as", "aa"],
     ["guide"],
     ["completion", "zsh"],
     ["connect", "claude", "--as", "aa"],

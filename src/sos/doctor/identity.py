@@ -155,7 +155,7 @@ def _known(patient: Patient, tokens: dict[Service, Token], now: Millis, well: li
         records = {record.key_id: record for record in patient.connection().tokens()}
     except (Unauthenticated, Forbidden) as error:
         if "bus" in tokens:
-            yield raised(error, CLOSED_OUT)
+            yield found("critical", error.code, error.message, CLOSED_OUT, again)
         return
     except SosError as error:
         well.append(f"(whether the bus knows its tokens was not seen: {error.message})")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sos.doctor.trouble import Trouble
     from sos.model.agents import Body
     from sos.model.deliveries import Entry
+    from sos.model.findings import Severity
 
 PAGE = 64
 DEAF = "It runs, and hears nothing. Whoever wrote believes that it was heard."
@@ -67,15 +68,16 @@ def look(patient: Patient, watching: Watching, now: Millis, *, deep: bool) -> Lo
 
 
 def _bodies(patient: Patient, bodies: list[Body], well: list[str], now: Millis) -> Iterator[Trouble]:
+    others = any(patient.lives(body) for body in bodies)
     for body in bodies:
-        yield from _body(patient, body, well, now)
+        yield from _body(patient, body, well, now, gone="note" if others else "warning")
 
 
-def _body(patient: Patient, body: Body, well: list[str], now: Millis) -> Iterator[Trouble]:
+def _body(patient: Patient, body: Body, well: list[str], now: Millis, gone: Severity) -> Iterator[Trouble]:
     named = f"its session in {body.cwd or '?'} (process {body.pid or 'not known'})"
     if not patient.lives(body):
         yield found(
-            "warning",
+            gone,
             "session_gone",
             f"{named} ended without saying so{_out_of_memory()}",
             "What it was at stays open, and its inbox waits for the next session.",

@@ -24,7 +24,7 @@ LITTLE_MEMORY = 5
 """Per cent of memory available below which the kernel may soon end a process: its choice is often the largest, the agent."""
 BACK = 120_000
 """Milliseconds that a clock may stand before the newest file of ours: clocks are corrected by small steps."""
-_WRITTEN_OFTEN = ("run", "agents", "bindings.json", "sos.db", "sos.db-wal")
+MOST_FILES = 256
 
 
 def look(settings: Settings, now: Millis) -> Looked:
@@ -113,12 +113,11 @@ def _available() -> tuple[int, int]:
 
 def _clock(settings: Settings, now: Millis, well: list[str]) -> Iterator[Trouble]:
     newest, path = 0.0, ""
-    for name in _WRITTEN_OFTEN:
-        place = os.path.join(settings.home, name)
+    for place in _written(settings.home):
         try:
             written = os.lstat(place).st_mtime
         except OSError:
-            continue
+            continue  # gone meanwhile
         if written > newest:
             newest, path = written, place
     if newest * 1000 - now > BACK:
@@ -133,3 +132,15 @@ def _clock(settings: Settings, now: Millis, well: list[str]) -> Iterator[Trouble
         )
     else:
         well.append(f"the clock says {iso(now)}")
+
+
+def _written(home: str) -> list[str]:
+    """Some files of ours that are written as agents go about their work."""
+    found = [os.path.join(home, name) for name in ("bindings.json", "sos.db", "sos.db-wal")]
+    for folder in ("run", "agents"):
+        try:
+            names = os.listdir(os.path.join(home, folder))[:MOST_FILES]
+        except OSError:
+            continue  # there is none yet
+        found += [os.path.join(home, folder, name) for name in names]
+    return found

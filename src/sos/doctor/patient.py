@@ -71,11 +71,8 @@ class Patient:
         Raises as `connection` does.
         """
         here = resolver.sessions(self.settings.home, self.slug)
-        return [
-            body
-            for body in self.myself().bodies
-            if body.presence != "closed" and (body.session in here or now - body.seen_at < GONE)
-        ]
+        open_ = [body for body in self.myself().bodies if body.presence != "closed"]
+        return [body for body in open_ if body.session in here or (now - body.seen_at < GONE and self.lives(body))]
 
     def lives(self, body: Body) -> bool:
         """Whether a body's process is there, as far as that can be seen from here."""

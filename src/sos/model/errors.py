@@ -238,7 +238,7 @@ class TokenExpired(TokenRefused):
     """The token's life is over."""
 
     code = "token_expired"
-    next_step = "sos token rotate"
+    next_step = "sos join --name NAME"
 
 
 class TokenRevoked(TokenRefused):

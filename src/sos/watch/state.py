@@ -105,8 +105,8 @@ def lock(root: str) -> files.Lock:
 
 
 def runs(root: str) -> bool:
-    """Whether a watch runs in a home. Raises HomeNotPrivate, StorageFull."""
-    if not os.path.isdir(os.path.join(root, "run")):
+    """Whether a watch runs in a home. Raises HomeNotPrivate."""
+    if not os.path.exists(os.path.join(root, "run", "watch.lock")):
         return False
     held = lock(root)
     if not held.acquire():

@@ -43,7 +43,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sos.model.agents import Agent, Enrolment
     from sos.model.findings import Answer
-    from sos.model.tokens import Token
+    from sos.model.tokens import Token, TokenRecord
     from sos.ports.connection import Connection
     from sos.settings import Settings
     from sos.stores.sqlite.store import SqliteStore
@@ -355,9 +355,14 @@ def settle_home(settings: Settings, store: SqliteStore, agent: Agent) -> list[To
             token = parse_token(settings.token)  # all that was left of it
             homes.save_token(home.path, token)
         record = None if token is None else store.tokens.by_key(token.key_id)
-        if token is None or (record is not None and (record.revoked_at is not None or record.agent != agent.slug)):
+        if token is None or (record is not None and not _is_live(record, agent.slug)):
             token = mint(SERVICES[service])
             homes.save_token(home.path, token)
         store.tokens.add(record_of(token, agent.slug, agent.project, SystemClock().now()))
         tokens.append(token)
     return tokens
+
+
+def _is_live(record: TokenRecord, slug: str) -> bool:
+    over = record.expires_at is not None and record.expires_at <= SystemClock().now()
+    return record.agent == slug and record.revoked_at is None and not over

@@ -124,8 +124,9 @@ def _disabled(path: str, key: str) -> Finding:
 
 
 def _trust(claude_home: str, user_home: str, places: Sequence[str]) -> Iterator[Finding]:
-    moved = os.path.normpath(claude_home) != os.path.join(user_home, ".claude")
-    path = os.path.join(claude_home if moved else user_home, ".claude.json")
+    # With CLAUDE_CONFIG_DIR the state stands inside of it, also where that names the usual directory.
+    inside = os.path.join(claude_home, ".claude.json")
+    path = inside if os.path.exists(inside) else os.path.join(user_home, ".claude.json")
     projects = _object(path).get("projects")
     for place in places:
         known = projects.get(place) if isinstance(projects, dict) else None

@@ -1,0 +1,235 @@
+"""`sos doctor`: how it climbs, what it does not touch, and whom it asks. What it finds: tests/breakages."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.breakages.patient import SESSION, Patient
+from tests.shell import Shell
+
+ELSEWHERE = "5a12d4d5-0000-4000-8000-000000000009"
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[Patient]:
+    made = Patient(tmp_path / "home")
+    yield made
+    made.close()
+
+
+def states(examined: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(rung["rung"], rung["state"]) for rung in examined["rungs"]]
+
+
+def codes(examined: dict[str, Any]) -> list[str]:
+    return [finding["code"] for rung in examined["rungs"] for finding in rung["findings"]]
+
+
+# --- the ladder -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("DOCTOR-001")
+def test_it_stops_at_the_first_broken_rung_and_goes_on_when_asked(patient: Patient) -> None:
+    (patient.root / "bin" / "sos-hook").unlink()
+    patient.token("bus").unlink()
+    examined = patient.doctor()
+    assert states(examined) == [("machine", "well"), ("runtime", "broken"), ("inbox", "skipped"), ("identity", "skipped")]
+    assert codes(examined) == ["launcher_gone"]
+    everything = patient.doctor("--all")
+    assert states(everything) == [("machine", "well"), ("runtime", "broken"), ("inbox", "skipped"), ("identity", "broken")]
+    assert codes(everything) == ["launcher_gone", "token_refused"]
+
+
+@pytest.mark.promise("DOCTOR-001")
+def test_in_a_session_it_looks_at_its_agent_and_in_a_terminal_at_all(patient: Patient) -> None:
+    def agents(shell: Shell) -> set[str]:
+        return {rung["agent"] for rung in shell.run("doctor", "--json").json["rungs"]}
+
+    assert agents(patient.shell) == {"", "aa", "bb"}
+    assert agents(patient.shell.inside(SESSION)) == {"", "bb"}
+    assert agents(patient.shell.inside(ELSEWHERE)) == {"", "aa", "bb"}
+
+
+@pytest.mark.promise("DOCTOR-002")
+def test_in_words_a_finding_says_what_since_when_why_and_what_to_type(patient: Patient) -> None:
+    patient.session.kill()
+    patient.session.wait()
+    ran = patient.shell.run("doctor", "--as", "bb")
+    assert ran.code == 1
+    (at,) = [number for number, line in enumerate(ran.out.splitlines()) if "(session_gone, since 20" in line]
+    what, why, step = ran.out.splitlines()[at : at + 3]
+    assert f"(process {patient.session.pid}) ended without saying so" in what
+    assert why.strip() == "What it was at stays open, and its inbox waits for the next session."
+    assert step.strip().startswith(f"next: start the runtime again in {patient.work}")
+    assert "sos doctor --fix mends 1 of it" in ran.out
+
+
+# --- mending ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("DOCTOR-006")
+def test_fix_mends_what_is_safe_and_leaves_the_rest_with_its_command(patient: Patient) -> None:
+    (patient.root / "bin" / "sos-hook").unlink()
+    patient.of.chmod(0o755)
+    settings = patient.settings(disableAllHooks=True)
+    examined = patient.doctor("--fix", "--all")
+    assert {each["code"] for each in examined["mended"] if each["done"]} == {"launcher_gone", "home_not_private"}
+    assert codes(examined) == ["hooks_disabled"]
+    assert json.loads(settings.read_text()) == {"disableAllHooks": True}  # not ours
+    assert patient.of.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.promise("DOCTOR-006")
+def test_what_could_not_be_mended_is_said(patient: Patient) -> None:
+    (patient.plugin / "hooks" / "hooks.json").unlink()
+    (patient.plugin / ".sos-owned").unlink()  # now it is not ours, and is not written over
+    examined = patient.doctor("--fix")
+    (mended,) = examined["mended"]
+    assert mended["done"] == ""
+    assert "is not ours" in mended["failed"]
+    assert codes(examined) == ["hook_gone"]
+
+
+@pytest.mark.promise("DOCTOR-007")
+def test_without_fix_nothing_is_changed(patient: Patient) -> None:
+    def seen() -> dict[str, tuple[float, bytes]]:
+        # How far a store's history was seen is remembered at each look; that is how a restore is noticed.
+        files = [path for path in sorted(patient.home.rglob("*")) if path.is_file() and path.name not in {"cursor", "sos.db-shm"}]
+        return {str(path): (path.stat().st_mtime, path.read_bytes()) for path in files}
+
+    patient.send()
+    (patient.root / "bin" / "sos-hook").write_text("broken")
+    before = seen()
+    patient.doctor("--all")
+    assert seen() == before
+
+
+# --- the deep look ----------------------------------------------------------------------------------------------------
+
+
+def program(patient: Patient, text: str) -> None:
+    path = patient.home / "bin" / "claude"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!{sys.executable}\n{text}\n")
+    path.chmod(0o700)
+    patient.shell.extra["PATH"] = f"{path.parent}:{os.environ['PATH']}"
+
+
+@pytest.mark.promise("DOCTOR-006")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('print(\'[{"id": "sos@skills-dir"}]\')', []),
+        ("print('[]')", ["plugin_unseen"]),
+        ("raise SystemExit('Claude configuration file is corrupted')", ["runtime_closed"]),
+    ],
+)
+def test_deep_opens_the_runtime(patient: Patient, text: str, expected: list[str]) -> None:
+    program(patient, text)
+    assert codes(patient.doctor()) == []
+    examined = patient.doctor("--deep")
+    assert codes(examined) == expected
+    if not expected:
+        assert any("the installed hook showed the canary" in each for each in examined["rungs"][2]["well"])
+
+
+@pytest.mark.promise("DOCTOR-006")
+def test_a_deep_look_finds_a_hook_that_runs_and_shows_nothing(patient: Patient) -> None:
+    program(patient, "print('sos@skills-dir')")
+    launcher = patient.root / "bin" / "sos-hook"
+    launcher.write_text(launcher.read_text().replace('"$@" &&', '"$@" >/dev/null &&'))
+    assert codes(patient.doctor()) == []
+    assert codes(patient.doctor("--deep")) == ["hook_deaf"]
+
+
+# --- whatever is lacking ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("DOCTOR-007")
+def test_it_runs_where_there_is_nothing_at_all(shell_of_nothing: Shell) -> None:
+    before = list(shell_of_nothing.home.rglob("*"))
+    ran = shell_of_nothing.run("doctor", "--json")
+    assert ran.code == 1
+    assert codes(ran.json) == ["nobody_here"]
+    assert list(shell_of_nothing.home.rglob("*")) == before
+
+
+@pytest.fixture
+def shell_of_nothing(home: Path) -> Shell:
+    return Shell(home)
+
+
+@pytest.mark.promise("DOCTOR-007")
+def test_it_runs_without_store_config_and_tokens(patient: Patient) -> None:
+    for path in (*patient.root.glob("sos.db*"), *patient.of.glob("token.*"), patient.of / "agent.toml"):
+        path.unlink()
+    (patient.root / "bindings.json").write_text("{")
+    ran = patient.shell.run("doctor", "--json", "--all")
+    assert ran.code == 1
+    assert {"store_missing", "home_damaged"} <= set(codes(ran.json))
+
+
+# --- asking -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("DOCTOR-005")
+def test_the_call_goes_to_a_hearing_medic_then_to_the_same_role_then_to_the_operator(patient: Patient) -> None:
+    def asked() -> str:
+        (call,) = patient.doctor()["calls"]
+        return str(call["to"])
+
+    patient.settings(disableAllHooks=True)
+    assert asked() == "operator"
+    patient.shell.json("join", "--name", "deaf-medic", "--role", "sre", "--project", "pp")
+    patient.shell.json("join", "--name", "peer", "--role", "qa", "--project", "pp")
+    patient.shell.json("join", "--name", "foreign-medic", "--role", "sre", "--project", "other")
+    assert asked() == "operator"  # none of them hears
+    hear(patient, "foreign-medic")
+    assert asked() == "operator"
+    hear(patient, "peer")
+    assert asked() == "peer"
+    patient.shell.json("join", "--name", "medic", "--role", "sre", "--project", "pp")
+    hear(patient, "medic")
+    assert asked() == "medic"
+
+
+def hear(patient: Patient, name: str) -> None:
+    """Have a hook of its session run just now."""
+    now = int(time.time() * 1000)
+    patient.sql(
+        "INSERT INTO body (session, agent, runtime, started_at, seen_at, host, boot, pid, cwd, version, presence, holder, spent,"
+        " offered, transcript, offset, hook_event, hook_at, hook_outcome)"
+        " SELECT 'of-' || slug, id, 'claude', ?, ?, '', '', 0, '', '', 'idle', 1, 0, 0, '', 0, 'Stop', ?, '' FROM agent"
+        " WHERE slug = ?",
+        now, now, now, name,
+    )  # fmt: skip
+
+
+@pytest.mark.promise("DOCTOR-005")
+def test_the_call_says_who_which_rung_what_works_and_the_ask_and_is_sent_with_leave_alone(patient: Patient) -> None:
+    (patient.root / "bin" / "sos-hook").unlink()
+    (call,) = patient.doctor()["calls"]
+    assert call["sent"] is None
+    assert call["text"].startswith("I am bb. Broken: the runtime (rung 2, launcher_gone): ")
+    assert "Works: machine. Please look at my runtime's hook" in call["text"]
+    assert patient.shell.json("inbox")["entries"] == []
+    (call,) = patient.doctor("--send")["calls"]
+    (entry,) = patient.shell.json("inbox")["entries"]
+    assert (entry["id"], entry["sender"], entry["kind"], entry["text"]) == (call["sent"], "bb", "request", call["text"])
+
+
+@pytest.mark.promise("DOCTOR-005")
+def test_where_the_bus_is_closed_the_call_is_for_its_users_eyes(patient: Patient) -> None:
+    patient.token("bus").unlink()
+    (call,) = patient.doctor("--send")["calls"]
+    assert (call["to"], call["command"]) == ("operator", "")
+    assert call["sent"].startswith("not sent: ")
+    assert "to tell its user: I am bb. Broken: identity and tokens (rung 4, " in patient.shell.run("doctor", "--as", "bb").out
