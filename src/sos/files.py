@@ -75,16 +75,19 @@ def translated(error: OSError, path: str) -> StorageFull | StoreUnreachable | Ho
     return HomeDamaged(f"{path}: {error.strerror}")
 
 
-def write(path: str, data: bytes, mode: int = 0o600) -> None:
+def write(path: str, data: bytes, mode: int = 0o600, like: os.stat_result | None = None) -> None:
     """Replace a file as one step: temporary file beside it, fsync, rename, fsync of the directory.
 
-    After a power cut the file holds the old bytes or the new ones, whole. An error means *unknown*, not *not written*: the
-    rename may have happened. Raises StorageFull, StoreUnreachable, HomeDamaged.
+    `like`: the file that is replaced, whose mode and owner the new one gets whatever the umask. After a power cut the file holds
+    the old bytes or the new ones, whole. An error means *unknown*, not *not written*: the rename may have happened. Raises
+    StorageFull, StoreUnreachable, HomeDamaged.
     """
     temporary = f"{path}.{os.getpid()}.{time.monotonic_ns():x}.tmp"
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
         try:
+            if like is not None:
+                _make_like(descriptor, like)
             view = memoryview(data)
             while view:
                 view = view[os.write(descriptor, view) :]
@@ -96,6 +99,13 @@ def write(path: str, data: bytes, mode: int = 0o600) -> None:
     except OSError as error:
         _remove_quietly(temporary)
         raise translated(error, path) from error
+
+
+def _make_like(descriptor: int, like: os.stat_result) -> None:
+    made = os.fstat(descriptor)
+    if (made.st_uid, made.st_gid) != (like.st_uid, like.st_gid):
+        os.fchown(descriptor, like.st_uid, like.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
 
 
 def read(path: str, limit: int = 1 << 20) -> bytes | None:

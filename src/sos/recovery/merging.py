@@ -114,5 +114,5 @@ def _insertion(part: Part, missing: list[tuple[str | int, Any]], text: str) -> E
 
 def dumps(value: Any, step: str | None = None) -> str:
     """A value as JSON text that any encoding carries: what is half a character is written as its escape."""
-    text = json.dumps(value, indent=step, ensure_ascii=False)
+    text = json.dumps(value, indent=step, ensure_ascii=False, default=str)  # TOML has dates
     return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
