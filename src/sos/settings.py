@@ -46,6 +46,12 @@ class Settings(Record):
     temporary: str = "/tmp"  # only looked at
     #: `XDG_CONFIG_HOME`, default `~/.config`: where user services of systemd are written down.
     config_home: str = ""
+    #: `CODEX_HOME`, default `~/.codex`: where Codex keeps its files.
+    codex_home: str = ""
+    #: `XDG_CONFIG_HOME`, default `~/.config`: below which OpenCode keeps its files.
+    config_home: str = ""
+    # Not a setting of ours: the user's home.
+    user_home: str = ""
     #: Where a service is that is not at SOS_URL: `SOS_REGISTRY_URL`, `SOS_SQUAD_URL`, `SOS_BUS_URL`.
     urls: dict[Service, str] = {}  # a Record's default is never changed
     #: The token for a service: `SOS_BUS_TOKEN`, `SOS_REGISTRY_TOKEN`, `SOS_SQUAD_TOKEN`, `SOS_ADMIN_TOKEN`.
@@ -84,6 +90,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         session_pid=int(pid) if pid.isdigit() and pid.isascii() else 0,
         claude_home=environment.get("CLAUDE_CONFIG_DIR") or os.path.join(user_home, ".claude"),
         temporary=environment.get("TMPDIR") or "/tmp",
+        codex_home=environment.get("CODEX_HOME") or os.path.join(user_home, ".codex"),
         config_home=environment.get("XDG_CONFIG_HOME") or os.path.join(user_home, ".config"),
         user_home=user_home,
         global_stream=_spelling(environment.get("SOS_GLOBAL_STREAM") or "agent"),

@@ -45,6 +45,8 @@ WELL = [
     ["token", "grant", "aa"],
     ["doctor", "--as", "aa"],
     ["guide"],
+    ["repair"],
+    ["repair", "--check", "--runtime", "codex"],
     ["completion", "zsh"],
     ["connect", "claude", "--as", "aa"],
     ["disconnect", "claude"],
@@ -85,6 +87,9 @@ TROUBLE = [
     (["task", "done", ID], 1, "unknown_task"),
     (["join", "--name", "a/b"], 2, "bad_name"),
     (["join", "--name", "all"], 2, "reserved_name"),
+    (["repair", "x"], 2, "invalid_input"),
+    (["repair", "x.toml", "--runtime", "codex"], 2, "invalid_input"),
+    (["repair", "nowhere.json"], 1, "not_found"),
     (["backup", "--to", "/nowhere/x"], 2, "invalid_input"),
     (["frobnicate"], 2, "invalid_input"),
 ]

@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "watchdog": "how full the disks are, and an alert where that changes: --once, status, install, uninstall",
     "doctor": "find out why an agent hears nothing, and mend what is safe",
     "guide": "what to do when stuck; works without anything else",
+    "repair": "mend broken config files of runtimes",
     "connect": "connect a runtime: sos connect claude",
     "disconnect": "remove what connect wrote",
     "hook": "what a runtime runs at its events",

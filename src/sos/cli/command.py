@@ -27,6 +27,7 @@ MAX_LIMIT = 100_000
 TOKENLESS = frozenset(
     ("connect", "disconnect", "hook", "guide", "doctor", "completion", "demo", "token", "move", "watch", "watchdog")
 )
+TOKENLESS = frozenset(("connect", "disconnect", "hook", "guide", "completion", "demo", "token", "move", "watch", "repair"))
 """Commands that show no token, or (`token`, `move`) say themselves what a token in a file is for."""
 
 

@@ -32,3 +32,14 @@ class Config(Record):
     lock: str | None = None
     #: What the runtime does without the file.
     without: str = "it starts with its defaults"
+
+
+class Places(Record):
+    """Where runtimes keep their files: the user's home, what environment variables move, and the directory of a project."""
+
+    user: str
+    claude: str
+    codex: str
+    #: Below which programs keep a directory each: `~/.config`.
+    config: str
+    project: str

@@ -5,7 +5,6 @@ As npm's proper-lockfile does it: its holder touches the directory every 5 s, an
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 
@@ -32,7 +31,7 @@ class DirectoryLock:
         self._made = 0
 
     def __enter__(self) -> Self:
-        """Take it. Raises StoreUnreachable at the deadline, RuntimeConfigError where it cannot be made, StorageFull."""
+        """Take it. Raises StoreUnreachable at the deadline or where the disk refuses, RuntimeConfigError, StorageFull."""
         ends = time.monotonic() + self._seconds
         said = False
         while not self._take():
@@ -64,7 +63,7 @@ class DirectoryLock:
             self._clear()
             return False
         except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            if error.errno in files.LACKING:
                 raise files.translated(error, self._path) from error
             raise RuntimeConfigError(
                 f"{self._path}: {error.strerror}; nothing was written",

@@ -65,7 +65,14 @@ class Plan(Record):
 def plan(config: Config) -> Plan:
     """Look at a config and plan its repair. Reads alone. Raises NotFound, RuntimeConfigError where it cannot be read."""
     target = os.path.realpath(config.path)
-    data = _bytes(target, config.path)
+    try:
+        data = _bytes(target, config.path)
+    except NotFound as error:
+        backup = _newest_backup(config)
+        if backup is None:
+            raise
+        step = f"cp -p {shlex.quote(backup[0])} {shlex.quote(config.path)}   (the newest backup that parses)"
+        raise NotFound(error.message, next_step=step) from error
     try:
         dialects.strict(data, config.dialect, bom=config.bom)
         return Plan(config=config, target=target, state="sound", broken=data)

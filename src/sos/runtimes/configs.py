@@ -1,0 +1,46 @@
+"""All runtimes whose config files are known, and the files of each."""
+
+from __future__ import annotations
+
+import os
+
+from sos.model.configs import Config
+from sos.runtimes import codex, copilot, gemini, opencode
+from sos.runtimes.claude import configs as claude
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sos.model.configs import Dialect, Places
+
+RUNTIMES: dict[str, Callable[[Places], tuple[Config, ...]]] = {
+    "claude": claude.configs,
+    "codex": codex.configs,
+    "copilot": copilot.configs,
+    "gemini": gemini.configs,
+    "opencode": opencode.configs,
+}
+_BY_ENDING: dict[str, Dialect] = {".json": "json", ".jsonc": "jsonc", ".toml": "toml"}
+
+
+def known(places: Places, runtime: str | None = None) -> list[Config]:
+    """The config files that are there, of one runtime or of all; each file once."""
+    found: dict[str, Config] = {}
+    for name, configs in RUNTIMES.items():
+        if runtime in {None, name}:
+            for config in configs(places):
+                if os.path.lexists(config.path):
+                    found.setdefault(os.path.realpath(config.path), config)
+    return list(found.values())
+
+
+def named(path: str, places: Places) -> Config | None:
+    """The config of a path: what is known of it, else by its ending; None where that says nothing."""
+    place = os.path.realpath(path)
+    for configs in RUNTIMES.values():
+        for config in configs(places):
+            if os.path.realpath(config.path) == place:
+                return config
+    dialect = _BY_ENDING.get(os.path.splitext(path)[1].lower())
+    return None if dialect is None else Config(runtime="", title="", path=path, dialect=dialect, broken="closed")
