@@ -74,20 +74,22 @@ def test_the_text_stays_as_it_was_up_to_what_is_not_complete(written: Written) -
 
 @pytest.mark.promise("REPAIR-002")
 @pytest.mark.parametrize("base", [None, tomllib.loads(TOML.before.decode())], ids=["alone", "with a backup"])
-def test_at_every_offset_of_truncation_the_complete_lines_of_toml_are_saved(base: dict[str, Any] | None) -> None:
+@pytest.mark.parametrize("tail", [b"", b"\0" * 512], ids=["cut", "cut, then NUL"])
+def test_at_every_offset_of_truncation_the_complete_lines_of_toml_are_saved(base: dict[str, Any] | None, tail: bytes) -> None:
     broken = 0
     for size in range(len(TOML.data)):
-        data = TOML.data[:size]
+        data = TOML.data[:size] + tail
         try:
             tomllib.loads(data.decode())
         except tomllib.TOMLDecodeError:
             broken += 1
         else:
             continue  # cut between two lines: no reader can see that
-        lines = data.decode().splitlines(keepends=True)
-        sure = next(found for end in range(len(lines) - 1, -1, -1) if (found := parsed("".join(lines[:end]))) is not None)
+        lines = TOML.data[:size].decode().splitlines(keepends=True)
+        ends = range(TOML.data.count(b"\n", 0, size), -1, -1)
+        sure = next(found for end in ends if (found := parsed("".join(lines[:end]))) is not None)
         value = mended(data, "toml", base) or {}
-        assert holds(value, sure), size
+        assert holds(value, sure, longer=True), size
         assert base is None or has_keys(value, base), size
         assert base is not None or within(value, tomllib.loads(TOML.data.decode())), size
     assert broken > len(TOML.data) / 2
@@ -220,6 +222,10 @@ def test_of_what_holds_nothing_complete_nothing_is_made(data: bytes) -> None:
         ("[t\nx = 1\n[u]\ny = 2\n", {"t": {"x": 1}, "u": {"y": 2}}),
         ("[t t]\nx = 1\n[u]\ny = 2\n", {"u": {"y": 2}}),
         ('a = "x\nb = [1,\n2]\nc = yes\n', {"b": [1, 2]}),
+        ("a = \nc = 1\nb = 12", {"c": 1}),
+        ("a = 1\nb = true\0\0", {"a": 1}),
+        ('a = 1\nb = ""\0\0', {"a": 1}),
+        ("a = \nc = 1\nb = 12 # sure", {"b": 12, "c": 1}),
         ("a = [1,\n[t]\nx = 1\n", {"t": {"x": 1}}),
         ("\ufeffa = 1\n\0\0", {"a": 1}),
         ("a = 1\n<<<<<<< ours\nb = 2\n=======\nb = 3\n[c]\nd = 4\n>>>>>>> theirs\n", {"a": 1, "b": 2, "c": {"d": 4}}),

@@ -170,8 +170,10 @@ class _Reader:
         return None
 
     def is_open(self, start: int, end: int) -> bool:
-        """Whether a value at the very end of the text might go on: a number, a word, a date."""
+        """Whether a value at the very end of the text might go on: a number, a word, a date, or quotes that were to be three."""
         last = self.lines[end - 1]
+        if last.endswith(('""', "''")):
+            return True
         value: Any = parse("\n".join(self.lines[start:end]))
         while isinstance(value, dict) and len(value) == 1:
             (value,) = value.values()
