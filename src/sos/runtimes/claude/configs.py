@@ -1,4 +1,9 @@
-"""The config files of Claude Code. (Claude Code 2.1.330: truncated, NUL-filled, with comments or commas; see runtimes' facts.)"""
+"""The config files of Claude Code, and what it does when one of them is broken.
+
+Seen with Claude Code 2.1.330: a byte order mark is taken in all of them. A state that does not parse ends each command with 1;
+settings with a comma or a comment too many, and such a .mcp.json, are passed over, and it ends with 0. The lock stands beside the
+path as it is named, also where that is a symbolic link.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +30,7 @@ def configs(places: Places) -> tuple[Config, ...]:
         os.path.join(places.claude, "settings.json"),
         os.path.join(places.project, ".claude", "settings.json"),
         os.path.join(places.project, ".claude", "settings.local.json"),
+        os.path.join(places.project, ".mcp.json"),
     )
     return (
         *(
@@ -34,5 +40,5 @@ def configs(places: Places) -> tuple[Config, ...]:
             )
             for path in states
         ),
-        *(Config(runtime="claude", title=TITLE, path=path, dialect="json", broken="ignored") for path in settings),
+        *(Config(runtime="claude", title=TITLE, path=path, dialect="json", broken="ignored", bom=True) for path in settings),
     )  # fmt: skip
