@@ -44,14 +44,10 @@ class Settings(Record):
     claude_home: str = ""
     #: `TMPDIR`, default `/tmp`: the temporary directory, whose room the watchdog looks at.
     temporary: str = "/tmp"  # only looked at
-    #: `XDG_CONFIG_HOME`, default `~/.config`: where user services of systemd are written down.
-    config_home: str = ""
     #: `CODEX_HOME`, default `~/.codex`: where Codex keeps its files.
     codex_home: str = ""
-    #: `XDG_CONFIG_HOME`, default `~/.config`: below which OpenCode keeps its files.
+    #: `XDG_CONFIG_HOME`, default `~/.config`: where OpenCode keeps its files, and systemd its user services.
     config_home: str = ""
-    # Not a setting of ours: the user's home.
-    user_home: str = ""
     #: Where a service is that is not at SOS_URL: `SOS_REGISTRY_URL`, `SOS_SQUAD_URL`, `SOS_BUS_URL`.
     urls: dict[Service, str] = {}  # a Record's default is never changed
     #: The token for a service: `SOS_BUS_TOKEN`, `SOS_REGISTRY_TOKEN`, `SOS_SQUAD_TOKEN`, `SOS_ADMIN_TOKEN`.

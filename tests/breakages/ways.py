@@ -73,6 +73,31 @@ def _project_settings(patient: Patient) -> None:
     (folder / "settings.local.json").write_text('{"disableAllHooks": true}')
 
 
+def _state(patient: Patient) -> bytes:
+    """What Claude Code keeps, in its file and in its own newest backup."""
+    servers = {"mcpServers": {"other": {"command": "/bin/true"}}, "numStartups": 3}
+    projects = {str(patient.work): {"hasTrustDialogAccepted": True}}
+    data = json.dumps({**servers, "projects": projects}, indent=2).encode()
+    backups = patient.home / ".claude" / "backups"
+    backups.mkdir()
+    (backups / ".claude.json.backup.1795000000000").write_bytes(data)
+    return data
+
+
+def _cut_state(patient: Patient) -> None:
+    data = _state(patient)
+    (patient.home / ".claude" / ".claude.json").write_bytes(data[: len(data) * 2 // 3])
+
+
+def _empty_state(patient: Patient) -> None:
+    _state(patient)
+    (patient.home / ".claude" / ".claude.json").write_bytes(b"")
+
+
+def _zeroed_state(patient: Patient) -> None:
+    (patient.home / ".claude" / ".claude.json").write_bytes(b"\0" * len(_state(patient)))
+
+
 def _untrusted(patient: Patient) -> None:
     trust = {"projects": {str(patient.work): {"hasTrustDialogAccepted": False}}}
     (patient.home / ".claude" / ".claude.json").write_text(json.dumps(trust))
@@ -184,6 +209,16 @@ WAYS = (
     Way("the plugin is switched off", "plugin_disabled",
         write(".claude/settings.json", '{"enabledPlugins": {"sos@skills-dir": false}}'), remove(".claude/settings.json")),
     Way("the directory is not trusted", "not_trusted", _untrusted, remove(".claude/.claude.json")),
+    Way("the runtime's state is cut off", "config_closed", _cut_state, ("repair", "--yes", ".claude/.claude.json")),
+    Way("the runtime's state is empty", "config_closed", _empty_state, ("repair", "--yes", ".claude/.claude.json")),
+    Way("the runtime's state is full of NULs", "config_closed", _zeroed_state, ("repair", "--yes", ".claude/.claude.json")),
+    Way("the settings have a comma too many", "config_ignored", write(".claude/settings.json", '{"hooks": {},}'),
+        ("repair", "--yes", ".claude/settings.json")),
+    Way("the settings have a comment", "config_ignored", write(".claude/settings.json", '{"hooks": {} // none\n}'),
+        ("repair", "--yes", ".claude/settings.json")),
+    Way("the settings have conflict markers", "config_ignored",
+        write(".claude/settings.json", '{\n<<<<<<< ours\n"a": 1\n=======\n"a": 2\n>>>>>>> theirs\n}\n'),
+        ("repair", "--yes", ".claude/settings.json")),
     # --- the inbox
     Way("the store is gone", "store_missing", lambda patient: (patient.root / "sos.db").rename(patient.home / "aside"),
         lambda patient: (patient.home / "aside").rename(patient.root / "sos.db")),

@@ -25,9 +25,8 @@ MAX_INPUT = 16 << 20
 """Bytes that are read of a standard input without end."""
 MAX_LIMIT = 100_000
 TOKENLESS = frozenset(
-    ("connect", "disconnect", "hook", "guide", "doctor", "completion", "demo", "token", "move", "watch", "watchdog")
+    ("connect", "disconnect", "hook", "guide", "doctor", "completion", "demo", "token", "move", "watch", "watchdog", "repair")
 )
-TOKENLESS = frozenset(("connect", "disconnect", "hook", "guide", "completion", "demo", "token", "move", "watch", "repair"))
 """Commands that show no token, or (`token`, `move`) say themselves what a token in a file is for."""
 
 

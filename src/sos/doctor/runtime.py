@@ -6,8 +6,12 @@ import os
 import shutil
 import subprocess
 
+from sos.core.readiness import shell_word
 from sos.doctor.trouble import Looked, Trouble, found, raised
+from sos.model.configs import Places
 from sos.model.errors import SosError
+from sos.recovery import repair
+from sos.runtimes import configs
 from sos.runtimes.claude import health
 from sos.wiring import connecting, probing
 
@@ -16,8 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sos.doctor.patient import Patient
+    from sos.model.configs import Config
     from sos.model.times import Millis
 
+RUNTIME = "claude"
+"""The one that agents' sessions can be connected to so far."""
 OPENS_SECONDS = 5.0
 """That a runtime's program may take to answer."""
 
@@ -33,7 +40,7 @@ def look(patient: Patient, now: Millis, *, deep: bool) -> Looked:
         return Looked(rung="runtime", agent=patient.slug, skipped="no runtime is connected to it")
     well: list[str] = []
     places = [place for place in dict.fromkeys((*bound, *bodies)) if place != "*"]
-    troubles = list(_files(patient, places))
+    troubles = [*_configs(patient, places, well), *_files(patient, places)]
     if not any(trouble.finding.severity == "critical" for trouble in troubles):
         troubles += _hook(patient, well)
     if deep:
@@ -46,6 +53,41 @@ def _cwds(patient: Patient, now: Millis) -> list[str]:
         return [body.cwd for body in patient.bodies(now) if body.cwd]
     except SosError:
         return []  # the rungs below say why
+
+
+def _configs(patient: Patient, places: list[str], well: list[str]) -> Iterator[Trouble]:
+    """Whether the config files of the runtime parse, as it reads them itself."""
+    settings = patient.settings
+    known: dict[str, Config] = {}
+    for project in (*places, settings.home):  # at least once, also where every session is this agent's
+        found_here = configs.known(
+            Places(
+                user=settings.user_home,
+                claude=settings.claude_home,
+                codex=settings.codex_home,
+                config=settings.config_home,
+                project=project,
+            ),
+            RUNTIME,
+        )
+        known |= {config.path: config for config in found_here}
+    for path, config in known.items():
+        try:
+            plan = repair.plan(config)
+        except SosError as error:
+            yield raised(error, "Whether the runtime can read it is not known.", severity="warning")
+            continue
+        if plan.state == "sound":
+            well.append(f"{path} parses")
+            continue
+        closed = config.broken == "closed"
+        yield found(
+            "critical" if closed else "warning",
+            f"config_{config.broken}",
+            f"{path} is broken: {'; '.join(plan.problems[:3])}",
+            f"{config.title} does not open." if closed else f"{config.title} ignores all of it, hooks included, without a word.",
+            f"sos repair --yes {shell_word(path)}" if plan.state == "mendable" else f"sos repair {shell_word(path)}",
+        )
 
 
 def _files(patient: Patient, places: list[str]) -> Iterator[Trouble]:
