@@ -42,6 +42,7 @@ WELL = [
     ["watch", "list"],
     ["watch", "run", "--once"],
     ["watch", "remove", "aa"],
+    ["watch", "uninstall"],
     ["token", "grant", "aa"],
     ["doctor", "--as", "aa"],
     ["guide"],

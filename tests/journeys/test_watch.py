@@ -222,3 +222,22 @@ def test_a_command_is_its_agent_also_where_the_watch_was_started_in_anothers_ses
     assert embedded.shell.inside(session).json("watch", "run", "--once") == {"handed_over": {"bb": 1}, "failed": []}
     (entry,) = embedded.shell.json("inbox", "--as", "aa")["entries"]
     assert (entry["sender"], entry["text"]) == ("bb", "done")
+
+
+@pytest.mark.promise("WAKE-003")
+def test_as_a_service_it_runs_again_and_installed_means_seen_to_run(embedded: Place, tmp_path: Path) -> None:
+    (program := tmp_path / "systemctl").write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o700)
+    shell = embedded.shell
+    assert "as a service: not installed for this user: sos watch install" in shell.run("watch", "status").out
+    shell.extra["PATH"] = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    made = shell.json("watch", "install")
+    assert (made["installed"], made["running"]) == (True, True)
+    unit = (shell.home / ".config/systemd/user/sos-watch.service").read_text()
+    assert f'ExecStart="{sys.executable}" "-I" "-m" "sos" "watch" "run"' in unit
+    assert "Restart=on-failure" in unit
+    assert shell.run("watch", "status", "--json").json["service"]["running"] is True
+    program.write_text("#!/bin/sh\nexit 1\n")
+    assert shell.run("watch", "install").code == 1
+    program.write_text("#!/bin/sh\nexit 0\n")
+    assert shell.json("watch", "uninstall")["installed"] is False

@@ -28,7 +28,7 @@ COMMANDS: dict[str, str] = {
     "trace": "the story of one message",
     "dead": "dead letters: list, show, requeue, drop",
     "wait": "wait until mail comes",
-    "watch": "receive for agents that do not run, tell those that are idle: add, list, remove, run, status, test-send",
+    "watch": "receive for agents that do not run, tell those that are idle: add, list, remove, run, status, …",
     "peers": "the other agents",
     "whoami": "who you are, and the four answers",
     "take": "take the inbox over into this session",

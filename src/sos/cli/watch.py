@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sos.watch.state import Standing
 
 EXAMPLE = "sos watch add mumega-codecheck --reply -- /usr/local/bin/review --from-stdin"
+UNIT = "sos-watch"
 TEST_SECONDS, TEST_LOOK = 20.0, 0.1
 """Seconds that a test message may take until its command has taken it, and between two looks whether it has."""
 
@@ -109,9 +110,14 @@ def _list(command: Command) -> int:
 
 
 def _status(command: Command) -> int:
+    from sos.cli import services
+    from sos.wiring import units
+
     _no_words(command)
-    runs = state.runs(command.settings.home)
-    found = state.load(command.settings.home) if runs else []
+    settings = command.settings
+    runs = state.runs(settings.home)
+    found = state.load(settings.home) if runs else []
+    unit = units.state(settings, UNIT)
     lines = ["a watch runs here" if runs else "no watch runs here: sos watch run"]
     for each in found:
         lines.append(f"{'!' if each.trouble else '✔'} {each.agent}: {each.does or 'not watched'}")
@@ -119,13 +125,31 @@ def _status(command: Command) -> int:
             lines.append(f"  since {iso(each.since)}: {each.trouble}")
         if each.failed_at is not None:
             lines.append(f"  failed last at {iso(each.failed_at)}: {each.failed}")
-    command.out("\n".join(lines), {"running": runs, "agents": [_standing(each) for each in found]})
+    lines.append(f"as a service: {services.said(unit, 'sos watch install')}")
+    value = {"running": runs, "agents": [_standing(each) for each in found], "service": services.form(UNIT, unit)}
+    command.out("\n".join(lines), value)
     return 0 if runs and not any(each.trouble for each in found) else 1
 
 
 def _standing(each: Standing) -> dict[str, object]:
     since, at = each.since, each.failed_at
     return {**each.fields(), "since": since and iso(since), "failed_at": at and iso(at)}
+
+
+def _install(command: Command) -> int:
+    from sos.cli import services
+    from sos.wiring import units
+
+    _no_words(command)
+    unit = units.of_command(command.settings, UNIT, "SOS, the agent lifeline: watch", ("watch", "run"), None)
+    return services.install(command, unit, "it starts with your session, and again after a failure")
+
+
+def _uninstall(command: Command) -> int:
+    from sos.cli import services
+
+    _no_words(command)
+    return services.uninstall(command, UNIT)
 
 
 def _test_send(command: Command) -> int:
@@ -212,4 +236,6 @@ ACTIONS: dict[str, Callable[[Command], int]] = {
     "run": _run,
     "status": _status,
     "test-send": _test_send,
+    "install": _install,
+    "uninstall": _uninstall,
 }

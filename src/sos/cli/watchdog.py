@@ -6,6 +6,7 @@ of this machine at its next prompt, once. Ends with 1 where anything is not well
 
 from __future__ import annotations
 
+from sos.cli import services
 from sos.core.readiness import shell_word
 from sos.model.errors import InvalidInput, NotFound
 from sos.model.times import MINUTE, SECOND, ago, iso, left
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from sos.recovery.consumers import Consumers
     from sos.recovery.watchdog import Look, Watched
     from sos.settings import Settings
-    from sos.wiring.units import State
 
 EXAMPLE = "sos watchdog --once"
 UNIT = "sos-watchdog"
@@ -53,7 +53,7 @@ def run(command: Command) -> int:
         case "install":
             return _install(command)
         case "uninstall":
-            return _uninstall(command)
+            return services.uninstall(command, UNIT)
     return _status(command)
 
 
@@ -80,48 +80,19 @@ def _status(command: Command) -> int:
     lines = [_line(system, memory.at) for system in memory.systems]
     lines.append(f"last look: {iso(memory.at)}, {ago(age)} ago")
     unit = units.state(command.settings, UNIT)
-    where = f"installed, and {'runs' if unit.running else f'does not run: {unit.problem}'} ({unit.path})"
-    lines.append(where if unit.installed else "not installed for this user: sos watchdog install")
+    lines.append(services.said(unit, "sos watchdog install"))
     if stale:
         lines.append(f"The watchdog itself does not run: it should look every {watchdog.EVERY // MINUTE} minutes. {EXAMPLE}")
     value = {**_form(command.settings, memory.systems, memory.at), "age_seconds": age // SECOND, "stale": stale}
-    value["service"] = _service(unit)
+    value["service"] = services.form(UNIT, unit)
     command.out("\n".join(lines), value)
     return 1 if stale or value["level"] != "ok" else 0
 
 
 def _install(command: Command) -> int:
-    settings = command.settings
     every = watchdog.EVERY // SECOND
-    unit = units.of_command(settings, UNIT, "SOS, the agent lifeline: disk watchdog", ("watchdog", "--once"), every)
-    found = units.install(settings, unit)
-    if found.running:
-        text = f"installed and running: it looks every {every // 60} minutes ({found.path})"
-    else:
-        text = f"{f'written, but not running ({found.path})' if found.installed else 'not installed'}: {found.problem}"
-        text += f"\nnext: {found.next_step}"
-    command.out(text, _service(found))
-    return 0 if found.running else 1
-
-
-def _uninstall(command: Command) -> int:
-    found = units.uninstall(command.settings, UNIT)
-    text = "it looks no more by itself"
-    if found.problem:
-        text = f"its files are removed, and it could not be stopped: {found.problem}\nnext: {found.next_step}"
-    command.out(text, _service(found))
-    return 1 if found.problem else 0
-
-
-def _service(found: State) -> dict[str, object]:
-    return {
-        "id": UNIT,
-        "installed": found.installed,
-        "running": found.running,
-        "path": found.path,
-        "problem": found.problem,
-        "next": found.next_step,
-    }
+    unit = units.of_command(command.settings, UNIT, "SOS, the agent lifeline: disk watchdog", ("watchdog", "--once"), every)
+    return services.install(command, unit, f"it looks every {every // 60} minutes")
 
 
 def _consumers(settings: Settings, system: Watched) -> Consumers:
