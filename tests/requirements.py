@@ -344,7 +344,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("RESCUE-001", "`sos-rescue` runs under dash and busybox without Python, package, bus or network: it checks the first rungs, prints the guide, and restores a config from a parsing backup.", "§12", "planned"),
     Promise("AMNESIA-001", "With only its token left, or only its name and the operator's leave, one command makes an agent whole: same inbox, guide and open requests.", "§12", "kept"),
     Promise("AMNESIA-002", "An agent that was made whole again holds the tasks that it held.", "§12", "planned"),
-    Promise("NOTE-001", "A note left with `sos note` or the tool `note` is bounded, and stands in the next resume packet.", "§10", "planned"),
+    Promise("NOTE-001", "A note left with `sos note` or the tool `note` is bounded, and stands in the next resume packet.", "§10", "kept"),
 
     # Squad
     Promise("SQUAD-001", "A skill is a full descriptor, given by flags, and comes back unchanged.", "§13", "kept"),

@@ -44,6 +44,7 @@ WELL = [
     ["watch", "remove", "aa"],
     ["watch", "uninstall"],
     ["token", "grant", "aa"],
+    ["note", "x"],
     ["doctor", "--as", "aa"],
     ["guide"],
     ["repair"],

@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "watch": "receive for agents that do not run, tell those that are idle: add, list, remove, run, status, …",
     "peers": "the other agents",
     "whoami": "who you are, and the four answers",
+    "note": "leave a note for your next self",
     "take": "take the inbox over into this session",
     "token": "tokens: where they are, list, show, mint, rotate, revoke, grant, import",
     "skill": "skills: list, find, add",

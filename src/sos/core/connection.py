@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sos.core import access
 from sos.core.working import Working
-from sos.model.agents import Myself
+from sos.model.agents import MAX_NOTE, Myself, Note
 from sos.model.deliveries import DAMAGED
-from sos.model.errors import Forbidden, InvalidInput, NobodyHere, UnknownMessage
+from sos.model.errors import Forbidden, InvalidInput, NobodyHere, TextTooLong, UnknownMessage
 from sos.model.names import OPERATOR, Slug, label
 from sos.model.tasks import LEASE
 from sos.model.tokens import ADMIN
@@ -291,6 +291,20 @@ class LocalConnection(Working):
         rules = attention_of(attention, attention.wake, f"{attention.every}ms", attention.quiet)
         self.store.agents.attend(self.me.slug, rules, bodies)
         return self.myself().agent
+
+    def note(self) -> Note | None:
+        """What this agent left for its next self."""
+        self._allow("note")
+        return self.store.agents.note(self.me.slug)
+
+    def leave_note(self, text: str) -> None:
+        """Leave a note for the next self, in place of the last one; an empty one takes it away. Raises TextTooLong."""
+        self._allow("leave_note")
+        if len(text) > MAX_NOTE:
+            step = "say what the next session must know, and put the rest into a file whose path it names"
+            raise TextTooLong(f"a note is at most {MAX_NOTE:,} characters; this one has {len(text):,}", next_step=step)
+        whole = text.encode("utf-8", "replace").decode()  # half of a surrogate pair cannot be stored
+        self.store.agents.leave_note(self.me.slug, Note(at=self.clock.now(), text=whole) if whole.strip() else None)
 
     def leave(self) -> None:
         """Give the slug back. The record stays."""

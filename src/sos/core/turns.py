@@ -49,6 +49,7 @@ def look(store: Store, me: Agent, session: str, now: Millis, *, begins: bool, ep
         asked=tuple(mail.asked(me.slug, PAGE)),
         skills=tuple(store.skills.list(me.project, me.slug)),
         notices=tuple(agents.notices(me.slug)),
+        note=agents.note(me.slug),
         lost=tuple(mail.lost(me.slug)),
     )
 

@@ -23,6 +23,8 @@ MAX_TOKENS = 560
 LISTED = 3
 MAX_ANSWER = 110
 MAX_REASON = 160
+MAX_NOTED = 600
+"""Characters of the handover note."""
 MAX_PLACE = 64
 """Characters of another session's directory: its end tells it from others."""
 
@@ -38,7 +40,7 @@ def unfinished(settings: Settings, connect: Callable[[], Connection], home: str)
 
 
 def packet(store: Store, agent: Agent, why: str, holder: Body | None, left: list[str], guide: str | None) -> str:
-    """The four answers, unread, open requests in both directions, and where the guide is. The same for the same state."""
+    """The four answers, unread, the handover note, open requests in both directions. The same for the same state."""
     found = readiness.answers(store, agent, guide)
     lines = [f"[sos] You are {agent.slug}, because of {_short(why, MAX_REASON)}."]
     for each in found:
@@ -51,6 +53,7 @@ def packet(store: Store, agent: Agent, why: str, holder: Body | None, left: list
         )
     lines.append(f"- Unread: {store.mail.count(agent.slug, 'unread')} (shown with your next prompt; list: sos inbox)")
     lines += left
+    lines += _note(store, agent)
     lines += _open(store, agent)
     kept, room = [], MAX_TOKENS
     for line in lines:  # whole lines: half an id helps nobody
@@ -58,6 +61,15 @@ def packet(store: Store, agent: Agent, why: str, holder: Body | None, left: list
             kept.append(line)
             room -= tokens
     return "\n".join(kept)
+
+
+def _note(store: Store, agent: Agent) -> list[str]:
+    note = store.agents.note(agent.slug)
+    if note is None:
+        return []
+    shown = escape(note.text.replace("\n", " ⏎ "))  # one line of the packet, whatever it says
+    cut = f"{shown[:MAX_NOTED]}… (whole: sos note)" if len(shown) > MAX_NOTED else shown
+    return [f"- Your own note of {iso(note.at)}: {cut}"]
 
 
 def _tokens(line: str) -> int:

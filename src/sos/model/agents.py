@@ -93,6 +93,17 @@ def presence_of(body: Body, now: Millis) -> Presence:
     return "stale" if now - body.seen_at < GONE else "gone"
 
 
+MAX_NOTE = 1000
+"""Characters of a handover note: it stands in every start of a session, in a packet of 600 tokens."""
+
+
+class Note(Record):
+    """What an agent left for its next self. Nobody else is shown it."""
+
+    at: Millis
+    text: str
+
+
 class Peer(Record):
     """An agent as others see it."""
 

@@ -5,7 +5,7 @@ A type is written as in an annotation: `str`, `int | None`, `list[Entry]`, `dict
 
 from __future__ import annotations
 
-from sos.model.agents import Agent, Body, Enrolment, Joining, Myself, Peer
+from sos.model.agents import Agent, Body, Enrolment, Joining, Myself, Note, Peer
 from sos.model.attention import Attention
 from sos.model.deliveries import ARRIVALS, FACTS, VIEWS, Delivery, Entry, Fact, Story
 from sos.model.errors import InvalidInput
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 RECORDS: dict[str, type[Record]] = {
     record.__name__: record
     for record in (
-        Agent, Body, Peer, Myself, Joining, Enrolment, Draft, Message, Receipt, Delivery, Fact, Entry, Story, Skill, Answer,
+        Agent, Body, Note, Peer, Myself, Joining, Enrolment, Draft, Message, Receipt, Delivery, Fact, Entry, Story, Skill, Answer,
         KnownToken, TokenRecord, Attention, Notice, Look, Mark, NewTask, Task, TaskChange, Sending,
     )
 }  # fmt: skip

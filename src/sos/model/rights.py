@@ -42,6 +42,8 @@ RIGHTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "answers": (),
     "peers": _PEERS,
     "squad": _PEERS,
+    "note": _INBOX,
+    "leave_note": _INBOX,
     "attend": _SELF,
     "leave": _SELF,
     "join_again": _SELF,

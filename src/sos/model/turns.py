@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
-    from sos.model.agents import Agent, Body
+    from sos.model.agents import Agent, Body, Note
     from sos.model.deliveries import Entry
     from sos.model.findings import Notice
     from sos.model.skills import Skill
@@ -37,6 +37,7 @@ class Look(Record):
     asked: tuple[Entry, ...]
     skills: tuple[Skill, ...]
     notices: tuple[Notice, ...]
+    note: Note | None
     #: Numbers of what another hand took away unread.
     lost: tuple[int, ...]
 

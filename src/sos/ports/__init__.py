@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from sos.model.addresses import Address
-    from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining
+    from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining, Note
     from sos.model.attention import Attention
     from sos.model.deliveries import Entry, Story, View
     from sos.model.findings import Notice
@@ -164,6 +164,14 @@ class Directory(Protocol):
 
     def attend(self, slug: Slug, attention: Attention, bodies: Bodies) -> None:
         """Set who may wake an agent, how often and when, and what a hook may put into its context."""
+        ...
+
+    def note(self, slug: Slug) -> Note | None:
+        """What an agent left for its next self."""
+        ...
+
+    def leave_note(self, slug: Slug, note: Note | None) -> None:
+        """Keep a note in place of the last one, or none. It goes with the identity."""
         ...
 
     def prove(self, slug: Slug, field: Literal["canary", "proven"], at: Millis, by: str = "") -> None:

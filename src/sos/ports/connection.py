@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sos.model.agents import Agent, Bodies, Body, Enrolment, Myself, Peer
+    from sos.model.agents import Agent, Bodies, Body, Enrolment, Myself, Note, Peer
     from sos.model.attention import Attention
     from sos.model.deliveries import Delivery, Entry, Story, View
     from sos.model.findings import Answer
@@ -214,6 +214,14 @@ class Connection(Protocol):
 
     def attend(self, attention: Attention, bodies: Bodies) -> Agent:
         """Set who may wake this agent and what a hook may put into its context; its record then."""
+        ...
+
+    def note(self) -> Note | None:
+        """What this agent left for its next self."""
+        ...
+
+    def leave_note(self, text: str) -> None:
+        """Leave a note for the next self, in place of the last one; an empty one takes it away. Raises TextTooLong."""
         ...
 
     def leave(self) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining, Myself, Peer
+    from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining, Myself, Note, Peer
     from sos.model.attention import Attention
     from sos.model.deliveries import Delivery, Entry, Story, View
     from sos.model.findings import Answer
@@ -291,6 +291,14 @@ class HttpConnection:
     def attend(self, attention: Attention, bodies: Bodies) -> Agent:
         """See `ports.Connection.attend`."""
         return self._ask("attend", attention=attention, bodies=bodies)  # type: ignore[no-any-return]
+
+    def note(self) -> Note | None:
+        """See `ports.Connection.note`."""
+        return self._ask("note")  # type: ignore[no-any-return]
+
+    def leave_note(self, text: str) -> None:
+        """See `ports.Connection.leave_note`."""
+        self._ask("leave_note", text=text)
 
     def leave(self) -> None:
         """See `ports.Connection.leave`."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Literal
 
-    from sos.model.agents import Agent, Body
+    from sos.model.agents import Agent, Body, Note
     from sos.model.deliveries import Entry, View
     from sos.model.findings import Notice
     from sos.model.ids import MessageId
@@ -103,6 +103,10 @@ class TurnStore:
     def notices(self, agent: Slug) -> list[Notice]:
         """What was not told yet."""
         return list(self._look.notices)
+
+    def note(self, slug: Slug) -> Note | None:
+        """What the agent left for its next self."""
+        return self._look.note
 
     def told(self, agent: Slug, up_to: Millis) -> None:
         """They were told, by the server's own times."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from sos.core.access import record_of
-from sos.model.agents import Joining
+from sos.model.agents import MAX_NOTE, Joining, Note
 from sos.model.attention import Attention
 from sos.model.errors import (
     Conflict,
@@ -286,6 +286,17 @@ class ConnectionContract(Connected):
         agent = connection.attend(rules, "headers")
         assert (agent.attention, agent.bodies) == (rules, "headers")
         refused(InvalidInput, lambda: connection.attend(rules.replace(every=1), "headers"))
+
+    def test_a_note_is_the_own_selfs_and_bounded(self) -> None:
+        world = self.world()
+        connection, other = self.of(world, "bb"), self.of(world, "aa")
+        assert connection.note() is None
+        connection.leave_note("x" * MAX_NOTE)
+        refused(TextTooLong, lambda: connection.leave_note("x" * (MAX_NOTE + 1)))
+        assert connection.note() == Note(at=world.clock.now(), text="x" * MAX_NOTE)
+        assert other.note() is None
+        connection.leave_note(" ")
+        assert connection.note() is None
 
     def test_the_own_record_is_as_it_stands_now(self) -> None:
         world = self.world()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.core.access import record_of
-from sos.model.agents import Joining
+from sos.model.agents import Joining, Note
 from sos.model.attention import Attention
 from sos.model.errors import Conflict, IdConflict, ProjectChanged, SlugTaken
 from sos.model.findings import Notice
@@ -77,6 +77,28 @@ class DirectoryContract(Contract):
         world.store.agents.close(Slug("aa"), world.clock.now())
         fresh = world.enrol("aa", name="a.a").agent
         assert (fresh.attention, fresh.bodies) == (Attention(), "fenced")
+
+    def test_a_note_is_kept_over_joins_and_gone_with_the_identity(self) -> None:
+        world = self.world()
+        agents = world.store.agents
+        assert agents.note(Slug("aa")) is None
+        for text in ("first", "second: ütf\n\U0001f6f0"):
+            agents.leave_note(Slug("aa"), Note(at=world.clock.tick(5), text=text))
+        agents.leave_note(Slug("nobody"), Note(at=world.clock.now(), text="x"))
+        world.enrol("aa")
+        assert agents.note(Slug("aa")) == Note(at=world.clock.now(), text="second: ütf\n\U0001f6f0")
+        assert (agents.note(Slug("bb")), agents.note(Slug("nobody"))) == (None, None)
+        agents.leave_note(Slug("bb"), Note(at=world.clock.now(), text="b"))
+        agents.leave_note(Slug("bb"), None)
+        assert agents.note(Slug("bb")) is None
+        agents.close(Slug("aa"), world.clock.now())
+        world.enrol("aa", name="a.a")
+        assert agents.note(Slug("aa")) is None
+        world.enrol("new")
+        agents.leave_note(Slug("new"), Note(at=world.clock.now(), text="n"))
+        agents.withdraw(Slug("new"), world.clock.now())
+        world.enrol("new")
+        assert agents.note(Slug("new")) is None
 
     def test_a_withdrawn_enrolment_has_never_been_and_one_with_mail_is_closed(self) -> None:
         world = self.world()

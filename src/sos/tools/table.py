@@ -10,7 +10,7 @@ from sos.model.names import Slug
 from sos.model.skills import search
 from sos.model.tasks import DEEDS, LEASE, NewTask, TaskChange
 from sos.model.tasks import VIEWS as TASK_VIEWS
-from sos.model.times import parse_duration
+from sos.model.times import iso, parse_duration
 from sos.tools.tool import Done, Tool, flag, objects, string, strings, whole
 
 TYPE_CHECKING = False
@@ -114,6 +114,14 @@ def _whoami(connection: Connection, given: Json, face: Face) -> Done:
     me = connection.myself().agent
     answers = connection.answers(face.guide(me))
     return Done(value={**forms.agent(me), "answers": [each.fields() for each in answers]})
+
+
+def _note(connection: Connection, given: Json, face: Face) -> Done:
+    if "text" in given:
+        connection.leave_note(given["text"])
+    note = connection.note()
+    kept = {"at": "", "text": ""} if note is None else {"at": iso(note.at), "text": note.text}
+    return Done(value={"agent": connection.slug, **kept})
 
 
 def _skills(connection: Connection, given: Json, face: Face) -> Done:
@@ -266,6 +274,20 @@ TOOLS: tuple[Tool, ...] = (
         reads_only=True,
         operations=("myself", "answers"),
         run=_whoami,
+    ),
+    Tool(
+        name="note",
+        title="Leave a note for your next self",
+        description="Leave a note that the next start of a session shows, also after compaction, in place of the last one. "
+        "Without a text: the note that is there.",
+        arguments={"text": string("at most 1,000 characters; an empty one takes the note away")},
+        result={
+            "agent": string("whose it is"),
+            "at": string("when it was left; empty: no note"),
+            "text": string("the note"),
+        },
+        operations=("leave_note", "note"),
+        run=_note,
     ),
     Tool(
         name="skills",

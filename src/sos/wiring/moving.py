@@ -137,6 +137,9 @@ class Moving:
         """From here on the agent's home names the server. It is asked by the agent's own token first."""
         myself = self._connection(agent).myself()
         self._homes[agent.slug] = homes.save(self._settings.home, agent, self._url, myself.epoch)
+        note = self._store.agents.note(agent.slug)
+        if note is not None:
+            self._connection(agent).leave_note(note.text)
         self._unquiet(agent)
         self._store.nudge(agent.slug)  # who waits here looks at its home again
         self._say(f"{agent.slug}: its home names the server now")

@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 
-from sos.model.agents import Agent, enrolled
+from sos.model.agents import Agent, Note, enrolled
 from sos.model.errors import Conflict, ProjectChanged, SlugTaken, StoreUnreachable
 from sos.model.names import SYSTEM, Slug
 from sos.model.times import DAY
@@ -51,6 +51,7 @@ class State:
         self.agents: dict[str, Agent] = {}
         self.bodies: dict[str, Body] = {}
         self.squads: set[tuple[str, str, str]] = set()
+        self.notes: dict[str, Note] = {}
         self.notices: dict[tuple[str, str, str], tuple[Notice, Millis | None]] = {}
         self.messages: dict[int, Message] = {}
         self.by_id: dict[tuple[MessageId, str], int] = {}
@@ -152,6 +153,7 @@ class MemoryDirectory:
             if record.agent == slug:
                 state.tokens[key_id] = record.replace(agent=former, revoked_at=record.revoked_at or now)
         state.notices = {key: value for key, value in state.notices.items() if key[0] != slug}
+        state.notes.pop(slug, None)
         state.cursors = {(former if name == slug else name, key): value for (name, key), value in state.cursors.items()}
         state.agents[former] = state.agents.pop(slug).replace(slug=former)
 
@@ -194,6 +196,7 @@ class MemoryDirectory:
             state.tokens = {key: record for key, record in state.tokens.items() if record.agent != slug}
             state.skills = {place: skill for place, skill in state.skills.items() if skill.owner != slug}
             state.notices = {place: told for place, told in state.notices.items() if place[0] != slug}
+            state.notes.pop(slug, None)
             state.agents.pop(slug, None)
 
     def attend(self, slug: Slug, attention: Attention, bodies: Bodies) -> None:
@@ -203,6 +206,19 @@ class MemoryDirectory:
             if agent is not None:
                 rules = {"wake": attention.wake, "wake_every": attention.every, "quiet": attention.quiet}
                 self._state.agents[slug] = agent.replace(bodies=bodies, **rules)
+
+    def note(self, slug: Slug) -> Note | None:
+        """See `ports.Directory.note`."""
+        with self._state.lock:
+            return self._state.notes.get(slug)
+
+    def leave_note(self, slug: Slug, note: Note | None) -> None:
+        """See `ports.Directory.leave_note`."""
+        with self._state.step():
+            if note is None:
+                self._state.notes.pop(slug, None)
+            elif slug in self._state.agents:
+                self._state.notes[slug] = note
 
     def prove(self, slug: Slug, field: Literal["canary", "proven"], at: Millis, by: str = "") -> None:
         """See `ports.Directory.prove`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from sos.model.agents import Agent, enrolled
+from sos.model.agents import Agent, Note, enrolled
 from sos.model.errors import ProjectChanged, SlugTaken, UnknownAgent
 from sos.model.findings import Notice
 from sos.model.names import SYSTEM, Slug
@@ -164,6 +164,30 @@ class RedisDirectory:
         """See `ports.Directory.attend`."""
         rules = {"wake": attention.wake, "wake_every": attention.every, "quiet": attention.quiet, "bodies": bodies}
         self._change(slug, lambda _, kept: kept.agent.replace(**rules))
+
+    @one_call
+    def note(self, slug: Slug) -> Note | None:
+        """See `ports.Directory.note`."""
+        (record,) = self._server.read(("HGET", keys.AGENTS, slug))
+        if record is None:
+            return None
+        (found,) = self._server.read(("GET", keys.part(rows.agent_of(slug, record).box, "NOTE")))
+        return None if found is None else Note(**dict(zip(("at", "text"), rows.loads(found), strict=True)))
+
+    def leave_note(self, slug: Slug, note: Note | None) -> None:
+        """See `ports.Directory.leave_note`."""
+
+        def work(step: Step) -> None:
+            kept = _kept(step, slug)
+            if kept is None:
+                return
+            place = keys.part(kept.box, "NOTE")
+            if note is None:
+                step.write("DEL", place)
+            else:
+                step.write("SET", place, rows.dumps([note.at, note.text]))
+
+        self._steps.run(work)
 
     def prove(self, slug: Slug, field: Literal["canary", "proven"], at: Millis, by: str = "") -> None:
         """See `ports.Directory.prove`."""

@@ -61,6 +61,7 @@ TOLD = "{sos}:told"
 PARTS = {
     "DELIVERIES": ":deliveries",  # hash: number → delivery
     "FACTS": ":facts",  # hash: number → facts, one line each
+    "NOTE": ":note",  # string: what the agent left for its next self
     "CURSORS": ":cursors",  # hash: foreign stream → cursor
     "SESSIONS": ":bodies",  # sorted set: sessions by when they were last seen
     "ALL": ":all",  # sorted sets of numbers, by number …

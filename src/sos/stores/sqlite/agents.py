@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.model import wire
-from sos.model.agents import enrolled
+from sos.model.agents import Note, enrolled
 from sos.model.errors import Conflict, IdConflict, ProjectChanged, SlugTaken
 from sos.model.findings import Notice
 from sos.model.skills import Skill
@@ -94,13 +94,26 @@ class SqliteDirectory:
             if self._run("has_mail", (slug,)):
                 self._run("close_agent", (now, slug))
                 return
-            for name in ("deliveries", "facts", "squads", "bodies", "cursors", "tokens", "skills", "notices", "agent"):
+            for name in ("deliveries", "facts", "squads", "bodies", "cursors", "tokens", "skills", "notices", "note", "agent"):
                 self._run(f"withdraw_{name}", (slug,))
 
     def attend(self, slug: Slug, attention: Attention, bodies: Bodies) -> None:
         """See `ports.Directory.attend`."""
         with self._database.write():
             self._run("attend", (attention.wake, attention.every, attention.quiet, bodies, slug))
+
+    def note(self, slug: Slug) -> Note | None:
+        """See `ports.Directory.note`."""
+        found = self._run("note", (slug,))
+        return Note(at=found[0][0], text=found[0][1]) if found else None
+
+    def leave_note(self, slug: Slug, note: Note | None) -> None:
+        """See `ports.Directory.leave_note`."""
+        with self._database.write():
+            if note is None:
+                self._run("withdraw_note", (slug,))
+            else:
+                self._run("leave_note", (note.at, note.text, slug))
 
     def prove(self, slug: Slug, field: Literal["canary", "proven"], at: Millis, by: str = "") -> None:
         """See `ports.Directory.prove`."""

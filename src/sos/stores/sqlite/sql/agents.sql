@@ -41,6 +41,12 @@ DELETE FROM token WHERE agent = ?
 DELETE FROM skill WHERE owner = ?
 -- name: withdraw_notices
 DELETE FROM notice WHERE agent = ?
+-- name: withdraw_note
+DELETE FROM note WHERE agent = (SELECT id FROM agent WHERE slug = ?)
+-- name: note
+SELECT at, text FROM note WHERE agent = (SELECT id FROM agent WHERE slug = ?)
+-- name: leave_note
+INSERT OR REPLACE INTO note (agent, at, text) SELECT id, ?, ? FROM agent WHERE slug = ?
 -- name: withdraw_agent
 DELETE FROM agent WHERE slug = ?
 -- name: attend
