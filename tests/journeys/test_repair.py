@@ -138,7 +138,7 @@ def test_a_settings_file_that_is_silently_ignored_is_said_so(home: Path) -> None
         path.write_bytes(broken)
         ran = shell.run("repair", "--check")
         assert ran.code == 1
-        assert ran.out.startswith(f"ignored  {path}\n  Claude Code ignores the whole file without a word: hooks")
+        assert ran.out.startswith(f"ignored  {path}\n  Claude Code starts as always and ignores the whole file: hooks")
         entry = only(shell, "--yes")
         assert json.loads(path.read_bytes()) == json.loads(SETTINGS.data)
         assert Path(entry["kept"]).read_bytes() == broken

@@ -1,4 +1,4 @@
-"""The real Claude Code with a broken config: closed or without its hooks before `sos repair`, and as it was behind it."""
+"""Real runtimes with a broken config: closed, or without their hooks, before `sos repair`, and as they were behind it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from .claude_code import ClaudeCode, RuntimeFailed
 from .model_endpoint import ModelEndpoint, sees
+from .npm_tools import install, node_folder
 
 pytestmark = pytest.mark.promise("REPAIR-004")
 
@@ -85,7 +86,7 @@ def test_hooks_that_vanished_with_broken_settings_run_again(claude: ClaudeCode, 
     assert not sees("walrus hook")(endpoint.requests[-1]), "the hook is gone, and Claude Code says nothing"
     ran = sos(claude, "repair", "--check")
     assert ran.returncode == 1
-    assert "ignores the whole file without a word" in ran.stdout
+    assert "ignores the whole file" in ran.stdout
     assert sos(claude, "repair", "--yes").returncode == 0
     claude.run("hello")
     assert sees("walrus hook")(endpoint.requests[-1])
@@ -106,3 +107,48 @@ def test_claude_code_and_we_lock_the_same_directory(claude: ClaudeCode) -> None:
     lock.rmdir()
     call(claude, "mcp", "add", "-s", "user", "walrus", "--", "true")
     assert b"walrus" in state.read_bytes()
+
+
+OTHERS = {
+    # The package; the config; how it is written, with a server `walrus`; and what breaks it.
+    "codex": ("@openai/codex@0.169.0", ".codex/config.toml", '[mcp_servers.walrus]\ncommand = "true"\n', "model = 'cut off"),
+    "gemini": (
+        "@google/gemini-cli@0.61.0", ".gemini/settings.json",
+        '{ // mine\n  "mcpServers": {"walrus": {"command": "true"}}', ",\n}",
+    ),
+    "opencode": (
+        "opencode-ai@1.18.33", ".config/opencode/opencode.jsonc",
+        '{ // mine\n  "mcp": {"walrus": {"type": "local", "command": ["true"], "enabled": false}}', ', "theme": "cut o',
+    ),
+    "copilot": (
+        "@github/copilot@1.0.102", ".copilot/mcp-config.json",
+        '{ "mcpServers": {"walrus": {"type": "local", "command": "true", "args": [], "tools": ["*"]}}', ', "other": {"a',
+    ),
+}  # fmt: skip
+"""What `mcp list` of a runtime says closes and opens with its config."""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_other_runtimes_open_after_a_repair(name: str, home: Path, tmp_path: Path) -> None:
+    package, place, sound, more = OTHERS[name]
+    modules = install(f"{name}-{package.rpartition('@')[2]}", package)
+    path = home / place
+    path.parent.mkdir(parents=True)
+    path.write_text(sound + more)
+    environment = {"HOME": str(home), "PATH": f"{node_folder(modules)}:{os.defpath}"}
+
+    def servers() -> tuple[int, bool]:
+        done = subprocess.run(
+            [str(modules / ".bin" / name), "mcp", "list"],
+            cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return done.returncode, "walrus" in done.stdout + done.stderr
+
+    assert servers()[0] != 0
+    mended = subprocess.run(
+        [sys.executable, "-m", "sos", "repair", "--yes"], cwd=tmp_path, env=environment, capture_output=True, check=False
+    )
+    assert mended.returncode == 0, mended
+    assert servers() == (0, True)
+    assert "mine" in path.read_text() or "mine" not in sound

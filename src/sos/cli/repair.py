@@ -118,7 +118,7 @@ def _effect(made: Plan) -> str:
     if made.state == "sound" or not config.title:
         return ""
     if config.broken == "ignored":
-        return f"{config.title} ignores the whole file without a word: hooks, permissions and all else in it do not count"
+        return f"{config.title} starts as always and ignores the whole file: hooks, permissions and all else in it do not count"
     return f"{config.title} does not open until it is mended"
 
 

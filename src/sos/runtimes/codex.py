@@ -1,4 +1,8 @@
-"""The config files of Codex. (Codex 0.169.0: no command loads a config.toml that does not parse; it keeps no backup.)"""
+"""The config files of Codex, and what it does when one of them is broken.
+
+Seen with Codex 0.169.0: with a config.toml that does not parse no command runs; a byte order mark is taken. It keeps no backup.
+Of hooks that do not parse it warns, and goes on.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,8 @@ if TYPE_CHECKING:
 
 def configs(places: Places) -> tuple[Config, ...]:
     """All of them, whether they are there or not."""
+    settings, hooks = (os.path.join(places.codex, name) for name in ("config.toml", "hooks.json"))
     return (
-        Config(runtime="codex", title="Codex", path=os.path.join(places.codex, "config.toml"), dialect="toml", broken="closed"),
-        Config(runtime="codex", title="Codex", path=os.path.join(places.codex, "hooks.json"), dialect="json", broken="ignored"),
+        Config(runtime="codex", title="Codex", path=settings, dialect="toml", broken="closed", bom=True),
+        Config(runtime="codex", title="Codex", path=hooks, dialect="json", broken="ignored"),
     )

@@ -1,4 +1,8 @@
-"""The config files of Copilot CLI. (Copilot CLI 1.0.102 passes over each that does not parse, and ends with 0.)"""
+"""The config files of Copilot CLI, and what it does when one of them is broken.
+
+Seen with Copilot CLI 1.0.102: each that does not parse is passed over. In settings and servers it reads comments, trailing commas
+and a byte order mark; a file of hooks with one of these is passed over too.
+"""
 
 from __future__ import annotations
 
@@ -16,5 +20,9 @@ def configs(places: Places) -> tuple[Config, ...]:
     """All of them, whether they are there or not; of the hooks those that are there."""
     home = os.path.join(places.user, ".copilot")
     hooks = sorted(glob.glob(os.path.join(glob.escape(home), "hooks", "*.json")))
-    paths = (os.path.join(home, "mcp-config.json"), os.path.join(home, "settings.json"), *hooks)
-    return tuple(Config(runtime="copilot", title="Copilot CLI", path=path, dialect="json", broken="ignored") for path in paths)
+    lenient = (os.path.join(home, "mcp-config.json"), os.path.join(home, "settings.json"))
+    title = "Copilot CLI"
+    return (
+        *(Config(runtime="copilot", title=title, path=path, dialect="jsonc", broken="ignored", bom=True) for path in lenient),
+        *(Config(runtime="copilot", title=title, path=path, dialect="json", broken="ignored") for path in hooks),
+    )

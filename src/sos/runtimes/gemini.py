@@ -1,4 +1,7 @@
-"""The config files of Gemini CLI. (Gemini CLI 0.61.0: comments are read, a trailing comma is not; broken, it ends with 52.)"""
+"""The config files of Gemini CLI, and what it does when one of them is broken.
+
+Seen with Gemini CLI 0.61.0: comments are read, a trailing comma or a byte order mark is not; it ends with 52.
+"""
 
 from __future__ import annotations
 

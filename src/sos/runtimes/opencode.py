@@ -1,4 +1,7 @@
-"""The config files of OpenCode. (OpenCode 1.18.33: comments and trailing commas are read; broken, it ends with 1.)"""
+"""The config files of OpenCode, and what it does when one of them is broken.
+
+Seen with OpenCode 1.18.33: comments, trailing commas and a byte order mark are read; with what does not parse it ends with 1.
+"""
 
 from __future__ import annotations
 
@@ -15,4 +18,6 @@ def configs(places: Places) -> tuple[Config, ...]:
     """All of them, whether they are there or not."""
     folders = (os.path.join(places.config, "opencode"), places.project)
     paths = (os.path.join(folder, name) for folder in folders for name in ("opencode.json", "opencode.jsonc"))
-    return tuple(Config(runtime="opencode", title="OpenCode", path=path, dialect="jsonc", broken="closed") for path in paths)
+    return tuple(
+        Config(runtime="opencode", title="OpenCode", path=path, dialect="jsonc", broken="closed", bom=True) for path in paths
+    )
