@@ -84,7 +84,7 @@ class _Reader:
                 break
             at = found.end()
         if stop < len(self.text):
-            self.places.add(stop, f"{len(self.text) - stop} bytes at the end are NUL: the text was cut off there")
+            self.places.add(stop, f"{len(self.text) - stop} NUL bytes at the end")
         if self.open:
             self.cut(stop)
         elif stop < len(self.text) and self.rest < 0:

@@ -105,7 +105,7 @@ def difference(before: str, after: str, dialect: Dialect) -> str:
     shown_old, shown_new = masked(before, dialect).split("\n"), masked(after, dialect).split("\n")
     old, new = old[begin : len(old) - rest], new[begin : len(new) - rest]
     lines: list[str] = []
-    for group in SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(CONTEXT):
+    for group in SequenceMatcher(None, old, new).get_grouped_opcodes(CONTEXT):
         _, a, _, b, _ = group[0]
         lines.append(f"@@ -{begin + a + 1},{group[-1][2] - a} +{begin + b + 1},{group[-1][4] - b} @@")
         for what, a, to_a, b, to_b in group:

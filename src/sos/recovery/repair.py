@@ -92,10 +92,11 @@ def plan(config: Config) -> Plan:
         made = _made(found, base)
     except dialects.Unreadable as error:
         return lost.replace(problems=(*lost.problems, str(error)))
+    added = frozenset(made.added)
     return lost.replace(
         state="mendable",
         mended=made.data,
-        unsaved=tuple(name for name in found.unsaved if name not in made.added),
+        unsaved=tuple(name for name in found.unsaved if name not in added),
         base=None if base is None else base[0],
         added=made.added,
         conflicts=tuple(masking.clash(conflict, config.dialect) for conflict in made.conflicts),

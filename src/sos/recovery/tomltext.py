@@ -82,7 +82,7 @@ class _Reader:
             places.add(0, "it begins with a byte order mark", "fault")
         cut = text[: end_of(text)]
         if len(cut) < len(text):
-            places.add(len(cut), f"{len(text) - len(cut)} bytes at the end are NUL: the text was cut off there")
+            places.add(len(cut), f"{len(text) - len(cut)} NUL bytes at the end")
         self.whole = len(cut) == len(text)
         self.lines = cut.split("\n")
         self.starts = [0]
