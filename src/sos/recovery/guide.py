@@ -8,7 +8,7 @@ from sos import files
 from sos.model.digests import sha256
 from sos.model.errors import GuideTampered, SosError
 
-DIGEST = "9eed8424136f04594575481be83519eb795e773b87e7b8797a2796d7b5e56399"
+DIGEST = "27f359c2d2a65a16d57525e9f154f65ac6e4c7ba5cf09b3bae306570ae321218"
 """SHA-256 of guide.md. It has the highest authority at the worst moment, so a changed copy is not shown."""
 _PATH = os.path.join(os.path.dirname(__file__), "guide.md")
 FACTS = ("slug", "name", "project", "home", "store")
@@ -19,7 +19,7 @@ SHORT = """# Recovery, the short form (the packaged guide is missing or was chan
 Go down in this order and stop at the first broken rung.
 
 1. Machine: df -h; df -i; date. At 95 % full, free space first.
-2. Runtime: does it open? sos connect claude --as NAME, then a new session.
+2. Runtime: does it open? sos repair; sos connect claude --as NAME, then a new session.
 3. Inbox: sos whoami; sos inbox; sos peers.
 4. Tokens: sos token where. Lost or refused? sos join --name NAME
 5. Ask: sos send --request operator "I am NAME. Broken: … Works: … Please …"
