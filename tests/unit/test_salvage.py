@@ -168,6 +168,13 @@ def test_of_both_sides_of_a_conflict_every_key_is_kept_and_what_differs_is_said(
     assert mend(broken).value["deep"] == {"theirs": 2, "both": [2], "ours": 1}
 
 
+@pytest.mark.promise("REPAIR-002")
+def test_a_key_of_the_backup_is_kept_also_where_another_document_in_the_file_has_a_value_there() -> None:
+    made = mend(salvage(b'{"a": {"x": 1}, "c": 1}\n{"a": 5, "b": {"p": 1}}', "json"), {"a": {"y": 2}, "b": {"q": 2}})
+    assert made.value == {"a": {"x": 1, "y": 2}, "c": 1, "b": {"p": 1, "q": 2}}
+    assert made.data == b'{"a": {"x": 1, "y": 2}, "c": 1, "b": {"p": 1, "q": 2}}\n'
+
+
 @pytest.mark.promise("REPAIR-001")
 @pytest.mark.parametrize(
     ("text", "value"),

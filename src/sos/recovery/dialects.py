@@ -152,35 +152,22 @@ def mend(found: Salvage, base: Any = None) -> Mended:
     """
     if found.read is None:
         raise Unreadable(_NO_DOCUMENT)
-    below: Any = None
-    conflicts: list[Conflict] = []
-    for other in (*found.others, base):
-        if not isinstance(other, type(found.value)):
-            continue  # an array is not laid under an object
-        if below is None:
-            below = other
-            continue
-        joined = merging.join_values(below, other)
-        below, conflicts = joined.value, [*conflicts, *joined.conflicts]
-    text, joined = _joined(found, below)
-    known = {conflict.key for conflict in joined.conflicts}
-    more = tuple(conflict for conflict in conflicts if conflict.key not in known)
+    text, joined = _joined(found, (*found.others, base))
     return Mended(data=_encoded(text, found.dialect, joined.value), value=joined.value, added=joined.added,
-                  conflicts=(*joined.conflicts, *more))  # fmt: skip
+                  conflicts=joined.conflicts)  # fmt: skip
 
 
-def _joined(found: Salvage, below: Any) -> tuple[str, Joined]:
+def _joined(found: Salvage, others: tuple[Any, ...]) -> tuple[str, Joined]:
     read = found.read
     if isinstance(read, Lines):
-        joined = merging.join_values(found.value, {} if below is None else below)
+        joined = merging.join(found.value, others)
         try:
             text = tomltext.written(read, joined.missing, joined.value) if joined.added else read.text
             return text.rstrip("\n") + "\n", joined
         except ValueError as error:
             raise Unreadable(str(error)) from error
     assert read is not None
-    assert read.root is not None
-    joined = merging.join(read.root, read.root.value if below is None else below, read.text)
+    joined = merging.join(found.value, others, read.root, read.text)
     return read.edited(ALLOWED[found.dialect], joined.edits), joined
 
 

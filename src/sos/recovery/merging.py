@@ -57,16 +57,20 @@ class _Joining:
                       conflicts=tuple(self.conflicts), edits=tuple(self.edits))  # fmt: skip
 
 
-def join(part: Part, other: Any, text: str) -> Joined:
-    """Lay another document under one that was read from `text`."""
+def join(top: Any, others: tuple[Any, ...], part: Part | None = None, text: str = "") -> Joined:
+    """Lay other documents under a value, the first of them nearest; `part` is what it was read as from `text`, if there is one.
+
+    Documents of another kind than the value (an array under an object) are passed over.
+    """
+    said, value = _Joining(text), top
+    for other in others:
+        if isinstance(other, type(top)):
+            value = _join(part, value, other, [], said)
+    # What is missing is what all of them together have beyond the value: with them one after the other, a key of the last could
+    # belong into what the first had brought.
     into = _Joining(text)
-    return into.made(_join(part, part.value, other, [], into))
-
-
-def join_values(top: Any, other: Any) -> Joined:
-    """The same for two whole values without a text."""
-    into = _Joining("")
-    return into.made(_join(None, top, other, [], into))
+    into.conflicts = said.conflicts
+    return into.made(_join(part, top, value, [], into))
 
 
 def _join(part: Part | None, top: Any, other: Any, steps: Steps, into: _Joining) -> Any:
