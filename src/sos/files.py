@@ -128,6 +128,39 @@ def read(path: str, limit: int = 1 << 20) -> bytes | None:
     return data
 
 
+def in_archive() -> bool:
+    """Whether this program runs from one file (recovery/archive.py), which nothing else can start parts of."""
+    return not os.path.isfile(__file__)
+
+
+def shipped(path: str) -> bytes:
+    """The bytes of a file that came with the package, also where that is one archive. Raises OSError."""
+    if in_archive():
+        import zipimport  # on a bad day only
+
+        return zipimport.zipimporter(_archive(path)).get_data(path)
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def shipped_names(folder: str) -> list[str]:
+    """The names of the files in a folder of the package. Raises OSError."""
+    if not in_archive():
+        return os.listdir(folder)
+    import zipfile
+
+    archive = _archive(folder)
+    with zipfile.ZipFile(archive) as opened:
+        inside = os.path.relpath(folder, archive) + "/"
+        return [name.removeprefix(inside) for name in opened.namelist() if name.startswith(inside)]
+
+
+def _archive(path: str) -> str:
+    while not os.path.isfile(path):
+        path = os.path.dirname(path)
+    return path
+
+
 def remove(path: str) -> None:
     """Remove a file; one that is not there is as good as removed."""
     try:

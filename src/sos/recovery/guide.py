@@ -29,8 +29,7 @@ Go down in this order and stop at the first broken rung.
 def packaged(path: str = _PATH) -> str:
     """The guide as it was shipped. Raises GuideTampered where the file is missing or is not the shipped one."""
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = files.shipped(path)
     except OSError as error:
         raise GuideTampered(f"the recovery guide {path} cannot be read: {error.strerror}") from error
     if sha256(data).hex() != DIGEST:

@@ -10,7 +10,7 @@ from sos.homes import resolver
 from sos.model.errors import GuideTampered, InvalidInput, UnknownAgent
 from sos.model.names import OPERATOR, address_name
 from sos.model.record import Record
-from sos.recovery import guide
+from sos.recovery import archive, guide
 from sos.runtimes.claude import plugin
 from sos.wiring.launchers import compile_hook
 from sos.wiring.local import store_path
@@ -40,10 +40,12 @@ def connect_claude(
         raise InvalidInput(f"{bound} is not a directory", next_step="name the directory that the agent works in")
     if dry_run:
         target = plugin.directory(settings.claude_home)
-        planned = tuple(os.path.join(target, name) for name in (*plugin.contents(settings.home), plugin.GUIDE))
+        own = tuple(os.path.join(target, name) for name in (*plugin.contents(settings.home), plugin.GUIDE))
+        planned = (*own, archive.path_of(settings.home))
         return Connected(slug=slug, place=bound, written=planned, planned=True)
     written = [*plugin.install(settings.home, settings.claude_home), _guide(settings)]
     _compile()
+    written.append(archive.keep(settings.home))
     resolver.bind(settings.home, bound, slug)
     return Connected(slug=slug, place=bound, written=tuple(written))
 

@@ -28,6 +28,8 @@ def freshen(settings: Settings, *, connected: bool = False) -> list[str]:
     Where nothing was connected, or this Python is temporary, nothing is.
     """
     path = os.path.join(settings.home, "bin", "sos-hook")
+    if files.in_archive():
+        return []  # nothing can be started from it
     try:
         text = (files.read(path) or b"").decode("utf-8", "replace")
         if (not text and not connected) or _is_ours(path, text):

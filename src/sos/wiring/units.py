@@ -77,7 +77,7 @@ def install(settings: Settings, unit: Unit) -> State:
     Raises EphemeralInterpreter, RuntimeConfigError for a path that a unit cannot carry, Conflict where a unit of that name is not
     ours or is for another SOS_HOME, StorageFull.
     """
-    if is_ephemeral(unit.argv[0]):
+    if is_ephemeral(unit.argv[0]) or files.in_archive():
         raise EphemeralInterpreter(
             f"{unit.argv[0]} is a temporary environment", next_step="uv tool install sos-lifeline, then this command again"
         )

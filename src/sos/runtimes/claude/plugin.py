@@ -24,7 +24,8 @@ f={boot}
 export SOS_HOME={home}
 [ -x "$p" ] && [ -r "$f" ] && "$p" -I -S "$f" "$@" && exit 0
 printf '%s' '{{"hookSpecificOutput": {{"hookEventName": "'"$2"'", "additionalContext": "[sos] SOS cannot start (the Python \
-that it was connected with is gone or broken): messages are not being shown. Ask your user to run: sos connect claude"}}}}'
+that it was connected with is gone or broken): messages are not being shown. Ask your user to run: sos connect claude \
+(sos is gone too? install it again, or see: python3 '{home}'/bin/sos.pyz doctor)"}}}}'
 exit 0
 """
 _WAITER = """#!/bin/sh
@@ -102,6 +103,8 @@ def install(home: str, claude_home: str, python: str = sys.executable) -> list[s
     """Write launchers and plugin; the paths written. Raises EphemeralInterpreter, RuntimeConfigError, StorageFull."""
     if is_ephemeral(python):
         raise EphemeralInterpreter(f"{python} is a temporary environment")
+    if files.in_archive():
+        raise EphemeralInterpreter("this is the program in one file, which no hook can start")
     if any(character in home + python for character in "\"'$`\\\n"):
         raise RuntimeConfigError(f"{home} or {python} has characters that a shell line cannot carry")
     written = launchers(home, python)

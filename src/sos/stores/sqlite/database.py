@@ -11,7 +11,7 @@ import _thread
 import os
 import sys
 
-from sos.files import Lock, check_private, private_directory, translated
+from sos.files import Lock, check_private, private_directory, shipped, translated
 from sos.model.errors import Conflict, NetworkFileSystem, StorageFull, StoreDamaged, StoreError, StoreUnreachable
 from sos.stores.sqlite import schema
 from sos.stores.sqlite.binding import sqlite
@@ -35,8 +35,7 @@ _NETWORK = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph
 
 def queries(name: str) -> dict[str, str]:
     """The named statements of one .sql file beside this module."""
-    with open(os.path.join(_HERE, "sql", name + ".sql"), encoding="utf-8") as file:
-        parts = file.read().split("-- name: ")[1:]
+    parts = shipped(os.path.join(_HERE, "sql", name + ".sql")).decode("utf-8").split("-- name: ")[1:]
     return {title: body for title, _, body in (part.partition("\n") for part in parts)}
 
 

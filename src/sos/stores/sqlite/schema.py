@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from sos import files
 from sos.model.errors import StoreDamaged, UpgradeNeeded
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ def newest() -> int:
 
 
 def _numbers() -> list[int]:
-    return sorted(int(name[:4]) for name in os.listdir(FOLDER) if name.endswith(".sql"))
+    return sorted(int(name[:4]) for name in files.shipped_names(FOLDER) if name.endswith(".sql"))
 
 
 def check(database: Database) -> int:
@@ -53,6 +54,6 @@ def migrate(database: Database) -> None:
 
 
 def _statements(number: int) -> list[str]:
-    (name,) = (name for name in os.listdir(FOLDER) if name.startswith(f"{number:04}_"))
-    with open(os.path.join(FOLDER, name), encoding="ascii") as file:
-        return [statement for statement in file.read().split(";\n") if statement.strip()]
+    (name,) = (name for name in files.shipped_names(FOLDER) if name.startswith(f"{number:04}_"))
+    script = files.shipped(os.path.join(FOLDER, name)).decode("ascii")
+    return [statement for statement in script.split(";\n") if statement.strip()]
