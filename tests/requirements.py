@@ -70,7 +70,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("WHO-008", "Two terminals of one user, bound to two agents, each see their own mail and none of the other's.", "§4", "kept"),
     Promise("WHO-009", "One inbox has one context holder: a second session on it only lists and is told who holds it, until `sos take` makes it the holder and the former one only lists.", "§4", "kept"),
     Promise("WHO-010", "A holder whose lease has lapsed no longer keeps the next session from its inbox.", "§4", "kept"),
-    Promise("WHO-011", "While an SDK body holds an inbox, a session on it only lists.", "§4", "planned"),
+    Promise("WHO-011", "While an SDK body holds an inbox, a session on it only lists.", "§4", "kept"),
     Promise("WHO-012", "The agent tools and the SDK give the same answer in the same place as hook and command line.", "§4", "planned"),
 
     # Identity: bodies and presence
@@ -257,7 +257,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("JOIN-008", "Squad answering 404, 405, 5xx, garbage, slowly or nothing is a finding that `sos whoami` shows; the join succeeds.", "§9", "kept"),
     Promise("JOIN-009", "A runtime config that does not parse, or a hook that fails, is a finding that `sos whoami` shows; the join succeeds.", "§9", "kept"),
     Promise("JOIN-010", "A finding of a join is tried again by the next join and by the hook until it is done.", "§9", "kept"),
-    Promise("JOIN-011", "`sos doctor --fix` mends what a join left as a finding.", "§9", "planned"),
+    Promise("JOIN-011", "`sos doctor --fix` mends what a join left as a finding.", "§9", "kept"),
     Promise("JOIN-012", "`sos join` takes `--json`, `--runtime RUNTIME` and `--invite FILE|-`.", "§9", "kept"),
 
     # Runtimes

@@ -87,6 +87,24 @@ def test_fix_mends_what_is_safe_and_leaves_the_rest_with_its_command(patient: Pa
     assert patient.of.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.promise("JOIN-011")
+def test_fix_does_what_a_join_left_undone(home: Path) -> None:
+    shell = Shell(home)
+    place = home / ".claude" / "skills" / "sos"
+    place.mkdir(parents=True)
+    (place / "SKILL.md").touch()  # somebody else's
+    made = shell.json("join", "--name", "aa", "--role", "qa", "--runtime", "claude")
+    assert [each["step"] for each in shell.json("whoami", "--as", "aa")["undone"]] == ["runtime"], made
+    looked = shell.run("doctor", "--json", "--fix", "--as", "aa").json
+    assert "is not ours" in shell.run("whoami", "--as", "aa").out
+    assert [each["code"] for each in looked["mended"] if each["failed"]] == ["join_undone"]
+    (place / "SKILL.md").unlink()
+    looked = shell.run("doctor", "--json", "--fix", "--as", "aa").json
+    assert ("join_undone", "what its join left undone is done") in [(each["code"], each["done"]) for each in looked["mended"]]
+    assert looked["well"]
+    assert shell.json("whoami", "--as", "aa")["undone"] == []
+
+
 @pytest.mark.promise("DOCTOR-006")
 def test_what_could_not_be_mended_is_said(patient: Patient) -> None:
     (patient.plugin / "hooks" / "hooks.json").unlink()

@@ -6,6 +6,8 @@ import fcntl
 import json
 import os
 import re
+import signal
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -226,6 +228,43 @@ def test_a_second_live_session_is_told_who_holds_and_can_take(shell: Shell) -> N
     shown = shell.event("UserPromptSubmit", S2)
     assert shown is not None
     assert "| hello" in shown
+
+
+@pytest.mark.promise("WHO-011")
+def test_while_a_program_of_the_agent_receives_a_session_only_lists(shell: Shell) -> None:
+    start(shell)
+    code = """
+import sys
+from sos.sdk import Agent
+agent = Agent(name="bb")
+@agent.on_message
+def handle(message):
+    print("handled", message.text, flush=True)
+agent.run_in_background()
+print("runs", flush=True)
+sys.stdin.readline()
+agent.stop()
+"""
+    words = [sys.executable, "-c", code]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=shell.environment) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        assert program.stdout.readline() == "runs\n"
+        send(shell, "for the program")
+        assert program.stdout.readline() == "handled for the program\n"
+        packet = start(shell, S2)
+        assert "A program of yours (sdk, process " in packet
+        assert "Another live session" not in packet
+        program.send_signal(signal.SIGSTOP)  # it neither handles nor ends
+        send(shell, "while it lives")
+        assert shell.event("UserPromptSubmit", S1) is None
+        assert [entry["text"] for entry in shell.inside(S1).json("inbox")["entries"]] == ["while it lives"]
+        program.send_signal(signal.SIGCONT)
+        program.stdin.write("\n")
+        program.stdin.flush()
+        program.stdout.read()
+    send(shell, "after it has ended")
+    assert "| after it has ended" in (shell.event("UserPromptSubmit", S1) or "")
 
 
 @pytest.mark.promise("INBOX-012")

@@ -10,10 +10,10 @@ from sos.core.readiness import shell_word
 from sos.doctor.trouble import Looked, found, raised
 from sos.homes import home as homes
 from sos.homes import resolver, undone
-from sos.model.errors import Forbidden, HomeNotPrivate, SosError, TokenDamaged, TokenRefused, Unauthenticated
+from sos.model.errors import Conflict, Forbidden, HomeNotPrivate, SosError, TokenDamaged, TokenRefused, Unauthenticated
 from sos.model.times import DAY, Millis, iso
 from sos.model.tokens import AGENT_SERVICES, parse_token, require_kind
-from sos.wiring import local, renewing
+from sos.wiring import local, renewing, resuming
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,6 +104,12 @@ def _guide(patient: Patient, well: list[str]) -> Iterator[Trouble]:
 
 
 def _undone(patient: Patient) -> Iterator[Trouble]:
+    def mend() -> str:
+        left = resuming.finish(patient.settings, patient.own(), patient.path)
+        if left:
+            raise Conflict(f"still undone: {', '.join(each.step for each in left)}", next_step=left[0].next_step)
+        return "what its join left undone is done"
+
     for each in undone.load(patient.path):
         yield found(
             "warning",
@@ -112,6 +118,7 @@ def _undone(patient: Patient) -> Iterator[Trouble]:
             "It has joined, and something that it needs is missing.",
             each.next_step,
             since=each.since,
+            mend=mend,
         )
 
 

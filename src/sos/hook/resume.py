@@ -7,6 +7,7 @@ import os
 from sos.core import readiness
 from sos.core.rendering import escape, sender
 from sos.homes import undone
+from sos.model.agents import BEATING
 from sos.model.times import iso
 
 TYPE_CHECKING = False
@@ -46,7 +47,12 @@ def packet(store: Store, agent: Agent, why: str, holder: Body | None, left: list
     for each in found:
         answer = each.answer if each.answer == guide else each.answer[:MAX_ANSWER]  # a path helps only whole
         lines.append(f"- {each.question} {answer}" + ("" if each.good else f" → {each.next_step}"))
-    if holder is not None:
+    if holder is not None and holder.runtime in BEATING:
+        lines.append(
+            f"- A program of yours ({holder.runtime}, process {holder.pid}) receives from this inbox and answers: messages are "
+            "not shown here. You may list them (sos inbox --view recent); they come here when it has ended"
+        )
+    elif holder is not None:
         lines.append(
             f"- Another live session ({holder.session}, in {_short(holder.cwd, MAX_PLACE)}) holds this inbox: messages are "
             "shown there. You may list them (sos inbox); to take over: sos take"

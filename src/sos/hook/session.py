@@ -12,7 +12,7 @@ from sos.homes import home as homes
 from sos.homes import resolver
 from sos.homes.processes import is_alive
 from sos.model import wire
-from sos.model.agents import Body
+from sos.model.agents import Body, is_program
 from sos.model.errors import HomeDamaged, UnreadableJson
 from sos.model.record import Record
 from sos.model.times import Millis, iso
@@ -333,14 +333,19 @@ class Turn:
     # --- one context holder -------------------------------------------------------------------------------------------
 
     def _holder(self) -> Body | None:
-        """The other live session that holds this inbox, if any."""
-        for body in self._store.agents.bodies(self.agent.slug):
+        """Who else holds this inbox, if anybody: a program of the agent's that receives by itself, or another live session."""
+        bodies = self._store.agents.bodies(self.agent.slug)
+        for body in bodies:
+            if is_program(body, self._now):
+                return body
+        for body in bodies:
             if body.holder and body.session != self._event.session and _alive(body, self._now):
                 return body
         return None
 
     def _become_holder(self) -> bool:
-        return self._body.holder or self._holder() is None
+        holder = self._holder()
+        return holder is None or (self._body.holder and not is_program(holder, self._now))
 
 
 def _distrust(root: str, slug: str, *, quiet: bool) -> None:

@@ -104,6 +104,11 @@ class Note(Record):
     text: str
 
 
+def is_program(body: Body, now: Millis) -> bool:
+    """Whether a body is a program that receives by itself, and lives: a session beside it only lists."""
+    return body.runtime in BEATING and presence_of(body, now) in {"working", "idle"}
+
+
 class Peer(Record):
     """An agent as others see it."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from sos.model.agents import is_program
 from sos.model.errors import StoreUnreachable
 
 TYPE_CHECKING = False
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sos.model.agents import Body, Myself
+    from sos.model.times import Millis
     from sos.ports.connection import Connection
 
 SWEEP = 15.0
@@ -57,7 +59,7 @@ class Notices:
             self.rest(BUSY)  # a wait for rings would end at once, for what was told already or wakes nobody
         elif newest <= self._told:
             connection.wait(SWEEP)
-        elif (body is not None and (not body.holder or body.presence == "working")) or attention.is_quiet(_minute()):
+        elif _must_wait(myself, body, connection.clock.now()) or attention.is_quiet(_minute()):
             self.rest(BUSY)
         else:
             count = len(waiting)
@@ -75,6 +77,13 @@ class Notices:
                 self._connection.tick()
             except StoreUnreachable:
                 continue  # what is due is made good by the first tick after it
+
+
+def _must_wait(myself: Myself, body: Body | None, now: Millis) -> bool:
+    """Whether telling would disturb: the session works or does not hold the inbox, or a program of the agent's reads it."""
+    if any(is_program(each, now) for each in myself.bodies):
+        return True
+    return body is not None and (not body.holder or body.presence == "working")
 
 
 def _minute() -> int:

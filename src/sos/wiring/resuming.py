@@ -1,4 +1,4 @@
-"""What a join left undone, tried again at a session's start; what is still left is said."""
+"""What a join left undone, tried again at a session's start and by the doctor; what is still left is said."""
 
 from __future__ import annotations
 
@@ -20,6 +20,30 @@ def resume(settings: Settings, connection: Connection, home: str) -> list[Undone
     if left != before:
         undone.save(home, left)
     return left
+
+
+def finish(settings: Settings, connection: Connection, home: str) -> list[Undone]:
+    """Try every step again, that of the runtime and of its hook too, where nothing else proves them; what is left."""
+    before = undone.load(home)
+    left = [each for each in before if not _finished(settings, connection, home, each)]
+    if left != before:
+        undone.save(home, left)
+    return left
+
+
+def _finished(settings: Settings, connection: Connection, home: str, step: Undone) -> bool:
+    if step.step not in {"runtime", "hook"}:
+        return _done(settings, connection, home, step)
+    from sos.wiring import canary, connecting, probing
+
+    try:
+        if step.step == "runtime":
+            connecting.connect_claude(settings, connection.slug, place=step.values[1] or None)
+            return True
+        sent, _ = canary.came_back(settings, connection, anew=True)
+        return probing.shows(settings, connection.slug, sent.id, sent.nonce)[0]
+    except SosError:
+        return False
 
 
 def _done(settings: Settings, connection: Connection, home: str, step: Undone) -> bool:
