@@ -224,7 +224,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("SERVER-014", "Who sends a head or a body slowly, or a head without end, is answered 408 or 431 and let go; who waits is not.", "§8", "kept"),
 
     # MCP
-    Promise("MCP-001", "The tools are `send`, `inbox`, `read`, `reply`, `ack`, `broadcast`, `peers`, `whoami`, `skills`, `tasks`, `trace`, `note` and `doctor`; the recovery guide and the inbox are resources.", "§8", "open"),
+    Promise("MCP-001", "The tools are `send`, `inbox`, `read`, `reply`, `ack`, `broadcast`, `peers`, `whoami`, `skills`, `tasks`, `trace`, `note` and `doctor`; the recovery guide and the inbox are resources.", "§8", "kept"),
     Promise("MCP-002", "The instructions tell a fresh agent its four answers.", "§8", "kept"),
     Promise("MCP-003", "Only tools that the token permits are listed.", "§8", "kept"),
     Promise("MCP-004", "Results are structured, and a failed call is an error with our code.", "§8", "kept"),

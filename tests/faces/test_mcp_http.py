@@ -118,10 +118,21 @@ def test_only_what_the_token_permits_is_listed_and_called(server: Served) -> Non
     server.world.store.tokens._state.tokens[record.key_id] = narrow  # type: ignore[attr-defined]  # of the memory store
 
     async def works(client: Client) -> None:
-        assert [tool.name for tool in (await client.list_tools()).tools] == ["send", "peers", "whoami", "skills"]
+        assert [tool.name for tool in (await client.list_tools()).tools] == ["send", "peers", "whoami", "skills", "doctor"]
         assert (await client.call_tool("read", {})).structured_content["error"] == "scope_missing"
 
     as_client(server, token, "auto", works)
+
+
+@pytest.mark.promise("MCP-001")
+def test_the_doctor_says_what_the_server_sees_and_what_it_does_not(server: Served) -> None:
+    async def works(client: Client) -> None:
+        found = (await client.call_tool("doctor", {})).structured_content
+        assert "sees neither machine nor runtime" in found["place"]
+        assert [(each["rung"], each["code"]) for each in found["findings"]] == [("identity", "not_onboarded")]  # no canary yet
+        assert not found["well"]
+
+    as_client(server, server.token(), "auto", works)
 
 
 @pytest.mark.promise("MCP-006")

@@ -128,7 +128,7 @@ def test_only_what_the_token_permits_is_listed(shell: Shell) -> None:
         assert refused.structured_content["error"] == "scope_missing"
 
     as_client(shell, "auto", lists, "--as", "aa", SOS_BUS_TOKEN=token)
-    assert listed == [["send", "peers", "whoami", "skills"]]
+    assert listed == [["send", "peers", "whoami", "skills", "doctor"]]
 
 
 @pytest.mark.promise("MCP-008")
@@ -142,6 +142,38 @@ def test_a_session_that_is_bound_later_is_served_as_its_agent(shell: Shell) -> N
         assert (await client.call_tool("whoami", {})).structured_content["slug"] == "bb"
 
     as_client(shell, "auto", works, CLAUDE_CODE_SESSION_ID=SESSION)
+
+
+@pytest.mark.promise("MCP-001")
+def test_the_doctor_works_where_nothing_else_does(shell: Shell) -> None:
+    shell.connect("bb")
+    shell.event("SessionStart", SESSION, source="startup")
+
+    async def works(client: Client) -> None:
+        well = await client.call_tool("doctor", {})
+        assert (well.structured_content["well"], well.structured_content["findings"]) == (True, [])
+        (shell.root / "agents" / "bb" / "token.bus").unlink()
+        assert (await client.call_tool("inbox", {})).structured_content["error"] == "token_refused"
+        found = await client.call_tool("doctor", {})
+        assert not found.is_error
+        (finding,) = found.structured_content["findings"]
+        assert (finding["rung"], finding["code"], finding["next_step"]) == ("identity", "token_refused", "sos join --name bb")
+        assert "critical on rung identity: there is no bus token" in text_of(found.content[0])
+
+    as_client(shell, "auto", works, CLAUDE_CODE_SESSION_ID=SESSION)
+
+
+@pytest.mark.promise("MCP-001", "NOTE-001")
+def test_a_note_is_left_and_read_and_taken_away(shell: Shell) -> None:
+    async def works(client: Client) -> None:
+        assert (await client.call_tool("note", {})).structured_content == {"agent": "aa", "at": "", "text": ""}
+        kept = (await client.call_tool("note", {"text": "tests 1-9 done"})).structured_content
+        assert (kept["text"], kept["at"][:2]) == ("tests 1-9 done", "20")
+        assert (await client.call_tool("note", {"text": "x" * 1001})).structured_content["error"] == "text_too_long"
+        assert (await client.call_tool("note", {})).structured_content == kept
+        assert (await client.call_tool("note", {"text": ""})).structured_content["text"] == ""
+
+    as_client(shell, "auto", works, "--as", "aa")
 
 
 def test_a_program_is_never_the_operator_unasked(shell: Shell) -> None:

@@ -16,7 +16,8 @@ from sos.recovery.ladder import LADDER
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
     from sos.cli.command import Command
     from sos.doctor.asking import Call
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sos.doctor.patient import Patient
     from sos.doctor.trouble import Looked, Trouble
     from sos.model.times import Millis
+    from sos.settings import Settings
 
 EXAMPLE = "sos doctor --fix"
 _SIGNS = {"critical": "✘", "warning": "!", "note": "·"}
@@ -42,14 +44,15 @@ def run(command: Command) -> int:
     """Examine; 1 where anything is wrong."""
     from sos.doctor import examining
 
-    patients = _patients(command)
-    looked = _climb(command, patients)
+    given, settings = command.arguments, command.settings
+    patients = _patients(settings, given.as_agent, command.remark)
+    looked = _climb(settings, patients, everything=given.all, deep=given.deep)
     mended: list[Mended] = []
-    if command.arguments.fix:
+    if given.fix:
         mended = examining.mend(looked)
         if mended:
-            patients = _patients(command)
-            looked = _climb(command, patients)
+            patients = _patients(settings, given.as_agent, command.remark)
+            looked = _climb(settings, patients, everything=given.all, deep=given.deep)
     calls = _calls(patients, looked)
     sent = _send(command, calls) if command.arguments.send else {}
     troubles = [trouble for each in looked for trouble in each.troubles]
@@ -69,11 +72,19 @@ def run(command: Command) -> int:
     return 0 if well else 1
 
 
-def _patients(command: Command) -> list[Patient]:
+def examined(settings: Settings, named: str | None) -> dict[str, Any]:
+    """What the tool `doctor` answers: the findings of the agent of this session, or of the one named, whatever is broken."""
+    patients = _patients(settings, named, lambda _: None)
+    looked = _climb(settings, patients, everything=False, deep=False)
+    findings = [{"rung": each.rung, "agent": each.agent, **found} for each in looked for found in _findings(each)]
+    well = all(found["severity"] == "note" for found in findings)
+    return {"place": "the agent's machine", "well": well, "findings": findings}
+
+
+def _patients(settings: Settings, named: str | None, remark: Callable[[str], None]) -> list[Patient]:
     from sos.doctor.patient import Patient
     from sos.wiring.local import who_am_i
 
-    settings, named = command.settings, command.arguments.as_agent
     slugs = homes.slugs(settings.home)
     if named is not None:
         slugs = [address_name(named)]
@@ -81,26 +92,24 @@ def _patients(command: Command) -> list[Patient]:
         try:
             slugs = [who_am_i(settings, None).slug]
         except NobodyHere as error:
-            command.remark(f"sos: {error.message}: looking at all of them")
+            remark(f"sos: {error.message}: looking at all of them")
     return [Patient(settings, slug) for slug in slugs]
 
 
-def _climb(command: Command, patients: Sequence[Patient]) -> list[Looked]:
+def _climb(settings: Settings, patients: Sequence[Patient], *, everything: bool, deep: bool) -> list[Looked]:
     from sos.doctor import examining
     from sos.wiring.local import SystemClock
 
-    given = command.arguments
-    watching = _watching(command)
-    return list(examining.climb(command.settings, patients, watching, SystemClock().now(), everything=given.all, deep=given.deep))
+    watching, now = _watching(settings.home), SystemClock().now()
+    return list(examining.climb(settings, patients, watching, now, everything=everything, deep=deep))
 
 
-def _watching(command: Command) -> Watching:
+def _watching(root: str) -> Watching:
     """How `sos watch` stands here. A rule that cannot be read is trouble of its agent's, as the watch itself has it."""
     from sos.doctor.inbox import Watching
     from sos.model.errors import SosError
     from sos.watch import rules, state
 
-    root = command.settings.home
     running = state.runs(root)
     ways: dict[str, str] = {}
     troubles: dict[str, tuple[str, Millis | None]] = {}
@@ -203,14 +212,6 @@ def _summary(troubles: Sequence[Trouble], *, fixed: bool) -> str:
 
 
 def _form(looked: Looked) -> dict[str, object]:
-    findings = [
-        {
-            **trouble.finding.fields(),
-            "since": trouble.finding.since and iso(trouble.finding.since),
-            "mendable": trouble.mend is not None,
-        }
-        for trouble in looked.troubles
-    ]
     state = "skipped" if looked.skipped else "broken" if looked.broken else "well"
     return {
         "rung": looked.rung,
@@ -218,5 +219,16 @@ def _form(looked: Looked) -> dict[str, object]:
         "state": state,
         "well": list(looked.well),
         "skipped": looked.skipped,
-        "findings": findings,
+        "findings": _findings(looked),
     }
+
+
+def _findings(looked: Looked) -> list[dict[str, Any]]:
+    return [
+        {
+            **trouble.finding.fields(),
+            "since": trouble.finding.since and iso(trouble.finding.since),
+            "mendable": trouble.mend is not None,
+        }
+        for trouble in looked.troubles
+    ]

@@ -5,8 +5,10 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from typing import Any
 
     from sos.cli.command import Command
+    from sos.settings import Settings
 
 EXAMPLE = "sos mcp --as mumega-codecheck"
 
@@ -19,4 +21,10 @@ def run(command: Command) -> int:
     """Serve until the input ends."""
     from sos.mcpstdio.loop import serve
 
-    return serve(lambda: command.settings, command.arguments.as_agent)
+    return serve(lambda: command.settings, command.arguments.as_agent, _examine)
+
+
+def _examine(settings: Settings, named: str | None) -> dict[str, Any]:
+    from sos.cli import doctor  # where a tool asks for it
+
+    return doctor.examined(settings, named)

@@ -50,12 +50,19 @@ class Refused(Exception):
 
 
 class Loop:
-    """One client's connection. `load` gives the settings, `named` is the agent that was named at the start."""
+    """One client's connection. `load` gives the settings, `named` is the agent that was named, `examine` is the doctor."""
 
-    def __init__(self, load: Callable[[], Settings], named: str | None, write: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Settings],
+        named: str | None,
+        write: Callable[[bytes], None],
+        examine: Callable[[Settings, str | None], Json],
+    ) -> None:
         self._load = load
         self._named = named
         self._write = write
+        self._examine = examine
         #: What a call wants done once its answer is out.
         self._after: Callable[[], None] | None = None
         self._methods: dict[str, Callable[[Json], Json]] = {
@@ -168,12 +175,19 @@ class Loop:
     def _run(self, tool: Tool, arguments: object) -> Done:
         given = tool.checked(arguments)
         settings = self._load()
-        connection = self._connect()
-        connection.tick()
-        drain_outbox(settings, connection)
-        done = tool.run(connection, given, Terminal(settings, self._named))
-        if getattr(connection, "expires", None) is not None:
-            self._renew(settings, connection)
+        face = Terminal(settings, self._named, self._examine)
+        connections: list[Connection] = []
+
+        def connect() -> Connection:
+            connections.append(self._connect())
+            connections[0].tick()
+            drain_outbox(settings, connections[0])
+            return connections[0]
+
+        done = tool.call(connect, given, face)
+        for connection in connections:
+            if getattr(connection, "expires", None) is not None:
+                self._renew(settings, connection)
         return done
 
     def _renew(self, settings: Settings, connection: Connection) -> None:
@@ -200,16 +214,17 @@ class Loop:
         if uri == protocol.GUIDE:
             return protocol.contents(uri, guiding.text(self._load, self._named)[0])
         if uri == protocol.INBOX:
-            return protocol.contents(uri, protocol.inbox(self._connect(), Terminal(self._load(), self._named)))
+            return protocol.contents(uri, protocol.inbox(self._connect(), Terminal(self._load(), self._named, self._examine)))
         raise Refused(INVALID_PARAMS, f"there is no resource {str(uri)[:80]!a}", {"uri": str(uri)[:200]})
 
 
 class Terminal:
     """The face of an agent's own process."""
 
-    def __init__(self, settings: Settings, named: str | None) -> None:
+    def __init__(self, settings: Settings, named: str | None, examine: Callable[[Settings, str | None], Json]) -> None:
         self._settings = settings
         self._named = named
+        self._examine = examine
 
     def escape(self, text: str) -> str:
         """See `tools.tool.Face`."""
@@ -224,6 +239,10 @@ class Terminal:
     def guide(self, reader: Agent) -> str | None:
         """See `tools.tool.Face`."""
         return guide_path(self._settings, reader)
+
+    def examine(self) -> Json:
+        """See `tools.tool.Face`."""
+        return self._examine(self._settings, self._named)
 
     def queue(self, draft: Draft, *, broadcast: bool, squad: str | None, error: StoreUnreachable) -> Json:
         """See `tools.tool.Face`."""
@@ -246,9 +265,9 @@ def _is_modern(params: Json) -> bool:
     return True
 
 
-def serve(load: Callable[[], Settings], named: str | None) -> int:
-    """Serve standard input until it ends. Raises InvalidInput for a line without end."""
-    loop, rest = Loop(load, named, _write), b""
+def serve(load: Callable[[], Settings], named: str | None, examine: Callable[[Settings, str | None], Json]) -> int:
+    """Serve standard input until it ends. `examine`: the doctor. Raises InvalidInput for a line without end."""
+    loop, rest = Loop(load, named, _write, examine), b""
     while part := os.read(0, 1 << 16):
         *lines, rest = (rest + part).split(b"\n")
         for line in lines:

@@ -14,7 +14,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
 
 from sos import __version__
-from sos.core import rendering
+from sos.core import readiness, rendering
 from sos.model.errors import GuideTampered, SosError
 from sos.model.operations import MAX_BODY
 from sos.recovery import guide
@@ -125,7 +125,7 @@ class McpFace:
             raise MCPError(INVALID_PARAMS, f"there is no tool {params.name[:60]!a}")
         try:
             given = tool.checked(params.arguments or {})
-            done = await self._in_thread(lambda: tool.run(call.connection, given, _Face(self._clock)))
+            done = await self._in_thread(lambda: tool.call(lambda: call.connection, given, _Face(self._clock, call.connection)))
         except SosError as error:
             return _complete(protocol.failed(error))
         call.after = done.after
@@ -142,7 +142,7 @@ class McpFace:
         if uri == protocol.GUIDE:
             return _complete(protocol.contents(uri, _guide(connection.me)))
         if uri == protocol.INBOX:
-            text = await self._in_thread(lambda: protocol.inbox(connection, _Face(self._clock)))
+            text = await self._in_thread(lambda: protocol.inbox(connection, _Face(self._clock, connection)))
             return _complete(protocol.contents(uri, text))
         raise MCPError(INVALID_PARAMS, f"there is no resource {uri[:80]!a}", {"uri": uri[:200]})
 
@@ -164,8 +164,9 @@ class _Server(Server[Any]):
 class _Face:
     """What a tool asks of this face (`tools.tool.Face`)."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, connection: LocalConnection) -> None:
         self._clock = clock
+        self._connection = connection
 
     def escape(self, text: str) -> str:
         """See `tools.tool.Face`."""
@@ -178,6 +179,13 @@ class _Face:
     def guide(self, reader: Agent) -> str:
         """See `tools.tool.Face`."""
         return _HERE
+
+    def examine(self) -> Json:
+        """What the server knows of its agent; its machine and its runtime are seen by its own `sos doctor` alone."""
+        findings = readiness.findings(self._connection.answers(_HERE))
+        made = [{"rung": "identity", "agent": self._connection.slug, **each.fields(), "mendable": False} for each in findings]
+        place = "the server, which sees neither machine nor runtime: sos doctor there"
+        return {"place": place, "well": not made, "findings": made}
 
     def queue(self, draft: Draft, *, broadcast: bool, squad: str | None, error: StoreUnreachable) -> Json:
         """Nothing is kept here: the agent's own process does, where it has one."""

@@ -124,6 +124,16 @@ def _note(connection: Connection, given: Json, face: Face) -> Done:
     return Done(value={"agent": connection.slug, **kept})
 
 
+def _doctor(face: Face) -> Done:
+    found = face.examine()
+    lines = [
+        f"{each['severity']} on rung {each['rung']}: {each['what']} ({each['code']}). {each['why']} Next: {each['next_step']}"
+        for each in found["findings"]
+    ]
+    lines.append(f"Looked at from {found['place']}: {'all is well' if found['well'] else 'not well'}.")
+    return Done(value=found, text="\n".join(lines))
+
+
 def _skills(connection: Connection, given: Json, face: Face) -> Done:
     me = connection.myself().agent
     wanted = {"word": given.get("find", ""), "tag": given.get("label", ""), "role": given.get("role", "")}
@@ -336,5 +346,20 @@ TOOLS: tuple[Tool, ...] = (
         reads_only=True,
         operations=("trace",),
         run=_trace,
+    ),
+    Tool(
+        name="doctor",
+        title="Find out what is broken",
+        description="Find out why no messages come: machine, runtime, inbox, identity and tokens. "
+        "Each finding says what mends it. Works without bus and token.",
+        arguments={},
+        result={
+            "place": string("where it was looked at from"),
+            "well": flag("nothing is wrong"),
+            "findings": objects("rung, code, severity, what, why, next_step, since"),
+        },
+        reads_only=True,
+        operations=("answers",),
+        alone=_doctor,
     ),
 )

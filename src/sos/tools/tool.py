@@ -34,6 +34,10 @@ if TYPE_CHECKING:
             """The path of the agent's installed guide, if it can be read."""
             ...
 
+        def examine(self) -> Json:
+            """What is wrong with the agent, as far as it is seen from here: `place`, `well` and `findings`."""
+            ...
+
         def queue(self, draft: Draft, *, broadcast: bool, squad: str | None, error: StoreUnreachable) -> Json:
             """Keep what no store took, and say so; raises the error again where it cannot be kept."""
             ...
@@ -47,6 +51,10 @@ class Done(Record):
     text: str | None = None
     #: What is to be done once the answer was written and flushed: nothing is marked as shown before.
     after: Callable[[], None] | None = None
+
+
+def _needs_nothing(connection: Connection, given: Json, face: Face) -> Done:
+    raise NotImplementedError  # `alone` stands in its place
 
 
 class Tool(Record):
@@ -63,7 +71,15 @@ class Tool(Record):
     #: What it does, by the names of model/rights.py: a token that may not all of it does not see the tool.
     operations: tuple[str, ...]
     reads_only: bool = False
-    run: Run
+    run: Run = _needs_nothing
+    #: What a tool does instead that works where there is no connection.
+    alone: Callable[[Face], Done] | None = None
+
+    def call(self, connect: Callable[[], Connection], given: Json, face: Face) -> Done:
+        """Run it, with a connection where it needs one."""
+        if self.alone is not None:
+            return self.alone(face)
+        return self.run(connect(), given, face)
 
     def described(self) -> Json:
         """As `tools/list` has it."""
