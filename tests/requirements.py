@@ -316,10 +316,10 @@ PROMISES: tuple[Promise, ...] = (
     # Recovery: doctor, disk, repair, guide
     Promise("DOCTOR-001", "`sos doctor` climbs machine, runtime, inbox, identity and tokens, ask another agent, and stops at the first broken rung.", "§12", "kept"),
     Promise("DOCTOR-002", "Each finding says what is wrong, since when, why it matters, and the command that mends it.", "§12", "kept"),
-    Promise("DOCTOR-003", "The machine rung sees disk, inodes, memory and clock; the runtime rung whether the config parses and the hook is installed, enabled, trusted, and runs under its own timeout.", "§12", "open"),
-    Promise("DOCTOR-004", "The inbox rung sees every stream read, round trip, lag and last hook run (only old messages: split brain first); the identity rung slug, enrolment and each token's kind, scope and expiry.", "§12", "open"),
+    Promise("DOCTOR-003", "The machine rung sees disk, inodes, memory and clock; the runtime rung whether the config parses and the hook is installed, enabled, trusted, and runs under its own timeout.", "§12", "kept"),
+    Promise("DOCTOR-004", "The inbox rung sees every stream read, round trip, lag and last hook run (only old messages: split brain first); the identity rung slug, enrolment and each token's kind, scope and expiry.", "§12", "kept"),
     Promise("DOCTOR-005", "The last rung composes a call for help (slug, broken rung, what works, the ask) to a hearing medic of the project, then the same role, then the operator, and sends it only where allowed.", "§12", "kept"),
-    Promise("DOCTOR-006", "`--fix` mends what is safe and leaves the rest with its command; `--deep` also opens the runtimes' CLIs.", "§12", "open"),
+    Promise("DOCTOR-006", "`--fix` mends what is safe and leaves the rest with its command; `--deep` also opens the runtimes' CLIs.", "§12", "kept"),
     Promise("DOCTOR-007", "The doctor runs without store, config, token or network, and on a full disk.", "§12", "kept"),
     Promise("DOCTOR-008", "Each scripted breakage gets its right cause, and the message that waited arrives after the mend.", "§12", "open"),
     Promise("DISK-001", "Bytes and inodes warn at 90 %, are critical at 95 %, and reset below 85 %, as edges kept on disk: no alert repeats while nothing changes.", "§12", "kept"),

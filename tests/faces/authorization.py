@@ -187,6 +187,7 @@ def arguments(name: str, me: str, target: Target) -> Json:
         "peers": dict,
         "canary": lambda: {"identifier": target.message},
         "canary_came_back": lambda: {"identifier": target.message},
+        "streams": dict,
         "note": dict,
         "leave_note": lambda: {"text": "x"},
         "attend": lambda: {"attention": {}, "bodies": "fenced"},

@@ -187,3 +187,18 @@ def test_an_agent_of_the_sdk_handles_each_entry_of_all_its_streams_once(deployme
         each.send_signal(signal.SIGTERM)
         assert each.wait(20) == 0
     assert handled() == sorted(wanted)
+
+
+@pytest.mark.promise("DOCTOR-004", "ADDRESS-006")
+def test_the_doctor_finds_where_others_write_and_the_agent_does_not_read(deployment: Deployment) -> None:
+    def found() -> list[tuple[str, str]]:
+        ran = deployment.bb.run("doctor", "--deep", "--json", "--as", "bb")
+        (inbox,) = [rung for rung in ran.json["rungs"] if rung["rung"] == "inbox"]
+        return [(each["severity"], each["what"]) for each in inbox["findings"] if each["code"].startswith("split")]
+
+    before = found()
+    assert not [each for each in before if each[0] == "critical"]
+    deployment.xadd("sos:stream:project:other:agent:bb", "to the wrong project")
+    deployment.xadd("sos:stream:project:other:agent:cc", "of another agent")
+    fresh = [each for each in found() if each not in before]
+    assert fresh == [("critical", "Messages stand in sos:stream:project:other:agent:bb, and no agent reads it.")]

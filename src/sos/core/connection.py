@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining, Peer
     from sos.model.attention import Attention
     from sos.model.deliveries import Delivery, Entry, Story, View
-    from sos.model.findings import Answer
+    from sos.model.findings import Answer, Finding
     from sos.model.ids import MessageId
     from sos.model.messages import Message
     from sos.model.skills import Skill
@@ -282,6 +282,18 @@ class LocalConnection(Working):
         if entry is None:
             raise UnknownMessage(f"no test message {identifier}")
         canary.came_back(self.store, self.me, entry, self.clock.now())
+
+    def streams(self) -> list[Finding]:
+        """See `ports.Connection.streams`."""
+        from sos.core import splitbrain
+
+        self._allow("streams")
+        reader = self.store.reader
+        if reader is None:
+            return []
+        if ADMIN in self.scopes:
+            return splitbrain.look(self.store, reader, self._conventions)
+        return splitbrain.own(reader, self.myself().agent, self._conventions)
 
     def attend(self, attention: Attention, bodies: Bodies) -> Agent:
         """Set who may wake this agent and what a hook may put into its context."""

@@ -32,6 +32,13 @@ def look(store: Store, reader: StreamReader, conventions: Sequence[Convention] =
     return check(agents, reader.written(sorted(configured), pages), conventions)
 
 
+def own(reader: StreamReader, me: Agent, conventions: Sequence[Convention] = (), pages: int = PAGES) -> list[Finding]:
+    """What the check finds of one agent: streams that carry its name, and no other's. Raises StoreUnreachable."""
+    written = reader.written(sorted(configured_addresses(me, conventions)), pages)
+    here = {address: at for address, at in written.since.items() if (name := _name_in(address)) and _slug(name) == me.slug}
+    return check([me], written.replace(since=here), conventions)
+
+
 def check(agents: Iterable[Agent], written: Written, conventions: Sequence[Convention] = ()) -> list[Finding]:
     """Findings, the gravest first. What was not found written counts as unwritten only where all streams were looked at."""
     agents = list(agents)

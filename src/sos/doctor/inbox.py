@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sos.doctor.trouble import Looked, found, raised
+from sos.doctor.trouble import Looked, Trouble, found, raised
 from sos.homes import outbox, processes, quiet, resolver
 from sos.model.errors import BusMismatch, Forbidden, HomeError, SosError, Unauthenticated
 from sos.model.record import Record
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sos.doctor.patient import Patient
-    from sos.doctor.trouble import Trouble
     from sos.model.agents import Body
     from sos.model.deliveries import Entry
     from sos.model.findings import Severity
@@ -60,7 +59,7 @@ def look(patient: Patient, watching: Watching, now: Millis, *, deep: bool) -> Lo
         troubles += _shown(patient, watching, waiting, bodies, now)
     troubles += [*_quiet(patient, waiting, bodies), *_left_behind(patient)]
     if deep:
-        troubles += _canary(patient, well)
+        troubles += [*_streams(patient), *_canary(patient, well)]
     return made.replace(well=tuple(well), troubles=tuple(troubles))
 
 
@@ -241,6 +240,17 @@ def _left_behind(patient: Patient) -> Iterator[Trouble]:
             "They were tried five times.",
             f"sos dead list --as {patient.slug}",
         )
+
+
+def _streams(patient: Patient) -> Iterator[Trouble]:
+    """Where older clients write to it and it does not read, or the other way round."""
+    try:
+        findings = patient.connection().streams()
+    except SosError as error:
+        yield raised(error, "Whether others write where it does not read is not known.", severity="warning")
+        return
+    for finding in findings:
+        yield Trouble(finding=finding)
 
 
 # --- the whole way ----------------------------------------------------------------------------------------------------

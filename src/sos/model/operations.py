@@ -103,6 +103,8 @@ OPERATIONS: tuple[Operation, ...] = (
     _post("/v1/canary/back", "bus", "canary_came_back", "The test message was read back whole.", "None", identifier="MessageId"),
     _post("/v1/attention", "registry", "attend", "Who may wake this agent, and what a hook may show it.", "Agent",
           attention="Attention", bodies="Bodies"),
+    _get("/v1/streams", "bus", "streams", "Streams that carry the agent's name and are not read, or are read and never written.",
+         "list[Finding]"),
     _get("/v1/note", "bus", "note", "What this agent left for its next self.", "Note | None"),
     _post("/v1/note", "bus", "leave_note", "Leave a note for the next self in place of the last one; an empty one takes it away.",
           "None", text="str"),

@@ -9,7 +9,7 @@ from sos.model.agents import Agent, Body, Enrolment, Joining, Myself, Note, Peer
 from sos.model.attention import Attention
 from sos.model.deliveries import ARRIVALS, FACTS, VIEWS, Delivery, Entry, Fact, Story
 from sos.model.errors import InvalidInput
-from sos.model.findings import Answer, Notice
+from sos.model.findings import Answer, Finding, Notice
 from sos.model.messages import ASSURANCES, KINDS, Draft, Message, Receipt
 from sos.model.record import Record
 from sos.model.skills import STATUSES, Skill
@@ -31,7 +31,7 @@ RECORDS: dict[str, type[Record]] = {
     record.__name__: record
     for record in (
         Agent, Body, Note, Peer, Myself, Joining, Enrolment, Draft, Message, Receipt, Delivery, Fact, Entry, Story, Skill, Answer,
-        KnownToken, TokenRecord, Attention, Notice, Look, Mark, NewTask, Task, TaskChange, Sending,
+        Finding, KnownToken, TokenRecord, Attention, Notice, Look, Mark, NewTask, Task, TaskChange, Sending,
     )
 }  # fmt: skip
 """What crosses a wire. No token in hand is among them."""
@@ -56,6 +56,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "Service": tuple(SERVICES),
     "Status": ("open", "closed"),
     "Presence": ("working", "idle", "closed", "unknown", "stale", "gone"),
+    "Severity": ("note", "warning", "critical"),
     "Bodies": ("fenced", "headers"),
     "Wakers": ("peers", "requests", "operator", "nobody"),
 }

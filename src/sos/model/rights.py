@@ -42,6 +42,7 @@ RIGHTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "answers": (),
     "peers": _PEERS,
     "squad": _PEERS,
+    "streams": _INBOX,
     "note": _INBOX,
     "leave_note": _INBOX,
     "attend": _SELF,

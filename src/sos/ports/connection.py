@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sos.model.agents import Agent, Bodies, Body, Enrolment, Myself, Note, Peer
     from sos.model.attention import Attention
     from sos.model.deliveries import Delivery, Entry, Story, View
-    from sos.model.findings import Answer
+    from sos.model.findings import Answer, Finding
     from sos.model.ids import MessageId
     from sos.model.messages import Draft, Message, Receipt
     from sos.model.names import Slug
@@ -210,6 +210,13 @@ class Connection(Protocol):
 
     def canary_came_back(self, identifier: MessageId) -> None:
         """The test message was read back whole: acknowledge it, and write down that this inbox is tested."""
+        ...
+
+    def streams(self) -> list[Finding]:
+        """The split-brain check of the streams that carry the agent's name; of all of them for the operator.
+
+        None where the store has no streams of others. It goes through the server's keys, which may take some seconds.
+        """
         ...
 
     def attend(self, attention: Attention, bodies: Bodies) -> Agent:

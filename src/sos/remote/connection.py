@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sos.model import errors, wire
-from sos.model.errors import Conflict, InvalidInput, SosError, StoreError, StoreUnreachable, TokenRefused
+from sos.model import wire
+from sos.model.errors import Conflict, InvalidInput, StoreUnreachable, TokenRefused
 from sos.model.names import Slug
 from sos.model.operations import AGENT_HEADER, EXPIRES_HEADER, MAX_WAIT, NO_SESSION, OPERATIONS, SESSION_HEADER
 from sos.model.plain import made, plain
@@ -11,6 +11,7 @@ from sos.model.tasks import LEASE
 from sos.model.times import Millis
 from sos.model.tokens import parse_token, require_kind
 from sos.remote.http import Server, quoted
+from sos.remote.refusals import refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from sos.model.agents import Agent, Bodies, Body, Enrolment, Joining, Myself, Note, Peer
     from sos.model.attention import Attention
     from sos.model.deliveries import Delivery, Entry, Story, View
-    from sos.model.findings import Answer
+    from sos.model.findings import Answer, Finding
     from sos.model.ids import MessageId
     from sos.model.messages import Draft, Message, Receipt
     from sos.model.operations import Operation
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 CALL_SECONDS = 5.0
 """How long one call may take, waiting apart."""
-MARGIN = 5.0
-"""Seconds that the answer to a wait may be late."""
+MARGIN, STREAMS_SECONDS = 5.0, 30.0
+"""Seconds that the answer to a wait may be late, and that looking through a server's streams may take longer."""
 _EXPIRES = EXPIRES_HEADER.lower()
 _TABLE = {operation.name: operation for operation in OPERATIONS}
 
@@ -102,7 +103,7 @@ class HttpConnection:
         answer = server.request(operation.verb, target, headers, body, self._seconds + seconds)
         self._note(answer.headers.get(_EXPIRES, ""))
         if answer.status != 200:
-            raise _refusal(server.url, answer.status, answer.body)
+            raise refusal(server.url, answer.status, answer.body)
         return _understood(operation, server.url, answer.body)
 
     def _note(self, expires: str) -> None:
@@ -288,6 +289,10 @@ class HttpConnection:
         """See `ports.Connection.canary_came_back`."""
         self._ask("canary_came_back", identifier=identifier)
 
+    def streams(self) -> list[Finding]:
+        """See `ports.Connection.streams`."""
+        return self._ask("streams", STREAMS_SECONDS)  # type: ignore[no-any-return]
+
     def attend(self, attention: Attention, bodies: Bodies) -> Agent:
         """See `ports.Connection.attend`."""
         return self._ask("attend", attention=attention, bodies=bodies)  # type: ignore[no-any-return]
@@ -370,28 +375,3 @@ def _understood(operation: Operation, url: str, body: bytes) -> Any:
         return made(operation.result, wire.loads(body), operation.name)
     except InvalidInput as error:
         raise StoreUnreachable(f"the answer of {url} cannot be understood: {error.message}") from error
-
-
-def _refusal(url: str, status: int, body: bytes) -> SosError:
-    """The error that a problem document (RFC 9457) of ours stands for; what is none of ours is a server that cannot serve."""
-    try:
-        problem = wire.loads(body)
-        code, said, step = (str(problem[field]) for field in ("code", "detail", "next"))
-    except (InvalidInput, KeyError, TypeError):
-        return StoreUnreachable(f"{url} answered with status {status}, and not as SOS does")
-    known = _CODES.get(code)
-    if known is None:
-        return (
-            StoreUnreachable(f"{url}: {said}", next_step=step) if status >= 500 else StoreError(f"{url}: {said}", next_step=step)
-        )
-    return known(said, next_step=step)
-
-
-def _codes(error: type[SosError]) -> dict[str, type[SosError]]:
-    found = {error.code: error}
-    for each in error.__subclasses__():
-        found |= _codes(each)
-    return found
-
-
-_CODES = _codes(errors.SosError)
