@@ -121,7 +121,9 @@ say_what_is_kept() {
 install_tools() {
   lacking=
   command -v strace >/dev/null 2>&1 || lacking=strace
-  command -v tmux >/dev/null 2>&1 || lacking="$lacking tmux"
+  for tool in busybox dash shellcheck tmux; do
+    command -v "$tool" >/dev/null 2>&1 || lacking="$lacking $tool"
+  done
   command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || command -v clang >/dev/null 2>&1 || lacking="$lacking gcc libc6-dev"
   command -v systemd-analyze >/dev/null 2>&1 || [ "$(uname)" != Linux ] || lacking="$lacking systemd"
   if [ -n "$lacking" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

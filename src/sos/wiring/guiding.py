@@ -1,17 +1,28 @@
-"""The recovery guide as it can be given at any time: filled with what is known without any service."""
+"""The recovery guide: installed in an agent's home, and given at any time, filled with what is known without any service."""
 
 from __future__ import annotations
 
 from sos.homes import home as homes
 from sos.model.errors import GuideTampered, SosError
-from sos.recovery import guide
-from sos.wiring.local import store_path, who_am_i
+from sos.recovery import guide, rescue
+from sos.wiring.local import facts, store_path, who_am_i
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sos.model.agents import Agent
     from sos.settings import Settings
+
+
+def install(settings: Settings, agent: Agent) -> str:
+    """Write the guide into an agent's home, and the rescue program beside the launchers; the guide's path.
+
+    Raises GuideTampered, StorageFull, StoreUnreachable, HomeDamaged, HomeNotPrivate.
+    """
+    path = guide.install(homes.path_of(settings.home, agent.slug), facts(settings, agent))
+    rescue.install(settings.home)
+    return path
 
 
 def text(load: Callable[[], Settings], named: str | None) -> tuple[str, str, list[str]]:
@@ -33,7 +44,7 @@ def _facts(load: Callable[[], Settings], named: str | None) -> tuple[dict[str, s
     remarks = []
     try:
         settings = load()
-        known["store"] = settings.url or store_path(settings)
+        known |= {"store": settings.url or store_path(settings), "rescue": rescue.path_of(settings.home)}
         who = who_am_i(settings, named)
         home = homes.load(settings.home, who.slug)
         if home is not None:

@@ -34,10 +34,9 @@ from sos.model.record import Record
 from sos.model.roles import UNKNOWN, role_of
 from sos.model.skills import declared
 from sos.model.tokens import AGENT_SERVICES, SERVICES, mint, parse_token
-from sos.recovery import guide
 from sos.runtimes.claude import plugin
-from sos.wiring import canary
-from sos.wiring.local import SystemClock, connection_of, facts, guide_path, make_operator, open_store, store_path
+from sos.wiring import canary, guiding
+from sos.wiring.local import SystemClock, connection_of, guide_path, make_operator, open_store, store_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -298,7 +297,7 @@ class _Join:
 
     def _guide(self) -> None:
         try:
-            path = guide.install(self._home, facts(self._settings, self._agent))
+            path = guiding.install(self._settings, self._agent)
         except SosError as error:
             self._leave("home", error)
             return

@@ -34,11 +34,13 @@ def freshen(settings: Settings, *, connected: bool = False) -> list[str]:
         text = (files.read(path) or b"").decode("utf-8", "replace")
         if (not text and not connected) or _is_ours(path, text):
             return []
+        from sos.recovery import rescue
         from sos.runtimes.claude import plugin  # 1 ms, which a command pays only here
 
         if plugin.is_ephemeral(sys.executable) or _works_elsewhere(text):
             return []
         written = plugin.launchers(settings.home)
+        rescue.install(settings.home)
         os.utime(path)  # also where it was as it should be: this installation has looked
         compile_hook()
         return written

@@ -76,6 +76,8 @@ def open_store(settings: Settings, path: str | None = None, *, lock_seconds: flo
 
 def facts(settings: Settings, agent: Agent) -> dict[str, str]:
     """What the guide of an agent is filled with."""
+    from sos.recovery import rescue
+
     home = homes.load(settings.home, agent.slug)
     return {
         "slug": agent.slug,
@@ -83,6 +85,7 @@ def facts(settings: Settings, agent: Agent) -> dict[str, str]:
         "project": agent.project,
         "home": homes.path_of(settings.home, agent.slug),
         "store": store_path(settings) if home is None else home.store,
+        "rescue": rescue.path_of(settings.home),
     }
 
 
@@ -284,8 +287,7 @@ def token_places(settings: Settings, home: str, service: Service) -> list[tuple[
 
 def make_operator(settings: Settings) -> None:
     """Enrol the operator, once, with its own inbox, home and tokens."""
-    from sos.recovery import guide
-    from sos.wiring import canary
+    from sos.wiring import canary, guiding
     from sos.wiring.joining import settle_home
 
     try:
@@ -298,7 +300,7 @@ def make_operator(settings: Settings) -> None:
     enrolment = store.agents.enrol(joining, SystemClock().now())
     settle_home(settings, store, enrolment.agent)
     try:
-        guide.install(homes.path_of(settings.home, OPERATOR), facts(settings, enrolment.agent))
+        guiding.install(settings, enrolment.agent)
         canary.came_back(settings, connection_of(settings, store, enrolment.agent))
     except SosError:
         pass  # its `whoami` says what is missing and how to mend it; whoever types the first command wants that command

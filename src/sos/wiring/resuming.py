@@ -51,10 +51,9 @@ def _done(settings: Settings, connection: Connection, home: str, step: Undone) -
         if step.step == "skills":
             connection.put_skills([declared(name, connection.me.slug, connection.me.project) for name in step.values])
         else:
-            from sos.recovery import guide
-            from sos.wiring.local import facts
+            from sos.wiring import guiding
 
-            guide.install(home, facts(settings, connection.me))
+            guiding.install(settings, connection.me)
     except SosError:
         return False
     return True
