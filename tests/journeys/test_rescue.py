@@ -194,6 +194,17 @@ def test_a_disk_is_full_where_the_watchdog_says_so(
     assert disk.worst(ranks[line[0]] for line in lines) == disk.judge(seen).level  # type: ignore[misc]
 
 
+@pytest.mark.parametrize(("name", "rung"), [(".claude", 2), (".sos/agents", 4)])
+def test_what_cannot_be_looked_into_is_not_taken_for_empty(bare: Box, name: str, rung: int) -> None:
+    bare.interpreter = [*tools.without_privileges(), *bare.interpreter]
+    (bare.home / name).chmod(0)
+    ran = bare.run("check")
+    (bare.home / name).chmod(0o700)
+    assert ran.code == 1
+    assert f"{bare.home / name} cannot be looked into" in broken(ran)
+    assert f"The first broken rung is {rung}, " in ran.out
+
+
 def test_the_real_df_is_understood(bare: Box) -> None:
     (bare.programs / "df").unlink()
     (bare.programs / "df").symlink_to(tools.find("busybox") if "alone" in str(bare) else "/bin/df")

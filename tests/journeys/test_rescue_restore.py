@@ -145,10 +145,12 @@ def test_what_is_not_claude_codes_is_left_alone(bare: Box, name: str) -> None:
     if name not in {"nowhere/.claude.json", ".claude"}:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"// mine\n{}")
-    ran = bare.run("restore", name, "--yes")
+    ran = bare.run("restore", name, "--yes", "--from", ".claude/backups/.claude.json.backup.999")
     assert ran.code == 1
-    assert ran.err.startswith("sos-rescue: ")
-    assert "\nnext: " in ran.err
+    said = (
+        "the directory of nowhere/.claude.json is not there" if "nowhere" in name else f"{path} is no config file of Claude Code"
+    )
+    assert ran.err.startswith(f"sos-rescue: {said}\nnext: ")
     assert not path.is_file() or path.read_bytes() == b"// mine\n{}"
 
 

@@ -20,6 +20,7 @@ LOOKS: dict[str, Callable[[], object]] = {
     "Valkey 9": lambda: servers.program("valkey"),
     "coreutils": lambda: tools.find("coreutils", "od"),
     "dash": lambda: tools.find("dash"),
+    "setpriv": lambda: tools.find("setpriv"),
     "shellcheck": lambda: tools.find("shellcheck"),
     "strace": strace,
     "systemd-analyze": lambda: tools.find("systemd-analyze"),
