@@ -112,12 +112,15 @@ def read(path: str, limit: int = 1 << 20) -> bytes | None:
     """The bytes of a small private file, or None where there is none. Raises HomeNotPrivate, HomeDamaged."""
     try:
         check_private(path)
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        # A pipe would be waited for until somebody writes into it.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise translated(error, path) from error
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise HomeDamaged(f"{path} is no regular file", next_step=f"move {path} away, then try again")
         data = os.read(descriptor, limit + 1)
     except OSError as error:
         raise translated(error, path) from error
@@ -159,6 +162,18 @@ def _archive(path: str) -> str:
     while not os.path.isfile(path):
         path = os.path.dirname(path)
     return path
+
+
+def peek(path: str, limit: int) -> bytes:
+    """The first `limit` bytes of a regular file of anybody's, without waiting for who may write into a pipe. Raises OSError."""
+    with open(path, "rb", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "no regular file", path)
+        return file.read(limit)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def remove(path: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -251,3 +252,26 @@ def test_where_the_bus_is_closed_the_call_is_for_its_users_eyes(patient: Patient
     assert (call["to"], call["command"]) == ("operator", "")
     assert call["sent"].startswith("not sent: ")
     assert "to tell its user: I am bb. Broken: identity and tokens (rung 4, " in patient.shell.run("doctor", "--as", "bb").out
+
+
+# --- mean files -------------------------------------------------------------------------------------------------------
+
+PIPES = (
+    ".claude.json", ".claude/settings.json", ".claude/skills/sos/hooks/hooks.json", ".sos/agents/bb/RECOVERY.md",
+    ".sos/agents/bb/agent.toml", ".sos/agents/bb/token.bus", ".sos/agents/bb/watch.json", ".sos/bin/sos-hook", ".sos/bindings.json",
+    ".sos/run/disk.json",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PIPES)
+def test_a_pipe_in_the_place_of_a_file_holds_it_up_no_longer_than_a_file(patient: Patient, name: str) -> None:
+    path = patient.home / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path, 0o600)
+    for words in (["doctor", "--all"], ["doctor", "--fix"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "sos", *words],
+            env=patient.shell.environment, cwd=patient.home, capture_output=True, check=False, timeout=25,
+        )  # fmt: skip
+        assert done.returncode in {0, 1}, done.stderr.decode()

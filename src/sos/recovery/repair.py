@@ -10,7 +10,6 @@ import glob
 import os
 import re
 import shlex
-import stat
 from contextlib import ExitStack
 
 from sos import files
@@ -151,12 +150,7 @@ def _shown(data: bytes) -> str:
 
 def _bytes(target: str, path: str) -> bytes:
     try:
-        # Not to wait for a writer, where the file is a pipe.
-        descriptor = os.open(target, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise RuntimeConfigError(f"{path} is no regular file", next_step="sos repair FILE")
-            data = file.read(LARGEST + 1)
+        data = files.peek(target, LARGEST + 1)
     except FileNotFoundError as error:
         raise NotFound(f"{path} is not there", next_step="sos repair   (all files that are known)") from error
     except OSError as error:

@@ -33,7 +33,6 @@ def install(root: str) -> str:
 
 def _is_there(path: str, data: bytes) -> bool:
     try:
-        with open(path, "rb") as file:
-            return file.read() == data and os.access(path, os.X_OK)
+        return files.peek(path, len(data) + 1) == data and os.access(path, os.X_OK)
     except OSError:
         return False  # gone or in another form: it is written anew

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from sos import files
 from sos.model import wire
 from sos.model.errors import UnreadableJson
 from sos.model.findings import Finding
@@ -89,14 +90,14 @@ def _launcher(home: str) -> Iterator[Finding]:
 
 
 def _settings(claude_home: str, places: Sequence[str]) -> Iterator[Finding]:
-    files = [os.path.join(claude_home, "settings.json")]
+    given_by_users = [os.path.join(claude_home, "settings.json")]
     for place in places:
-        files += [os.path.join(place, ".claude", name) for name in ("settings.json", "settings.local.json")]
+        given_by_users += [os.path.join(place, ".claude", name) for name in ("settings.json", "settings.local.json")]
     managed = [os.path.join(MANAGED, "managed-settings.json")]
     folder = os.path.join(MANAGED, "managed-settings.d")
     if os.path.isdir(folder):
         managed += [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".json")]
-    for path in dict.fromkeys((*files, *managed)):
+    for path in dict.fromkeys((*given_by_users, *managed)):
         given = _object(path)
         if given.get("disableAllHooks") is True:
             yield _disabled(path, "disableAllHooks")
@@ -142,8 +143,7 @@ def _trust(claude_home: str, user_home: str, places: Sequence[str]) -> Iterator[
 
 def _bytes(path: str) -> bytes | None:
     try:
-        with open(path, "rb") as file:
-            return file.read(_MOST)
+        return files.peek(path, _MOST)
     except OSError:
         return None
 

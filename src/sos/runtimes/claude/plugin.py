@@ -15,6 +15,7 @@ from sos.model.errors import EphemeralInterpreter, RuntimeConfigError, SosError
 EVENTS: dict[str, int] = {"SessionStart": 10, "UserPromptSubmit": 5, "PostToolBatch": 5, "Stop": 10, "SessionEnd": 2}
 """Hook events and their timeouts in seconds. Ours end within 400 ms; the rest is for a machine under load."""
 OWNED = ".sos-owned"
+_MOST = 1 << 20
 _EPHEMERAL = ("/uv/archive-v", "/.cache/uv/", "/pipx/.cache/", "pip-build-env-", "/builds-v0/")
 
 _LAUNCHER = """#!/bin/sh
@@ -152,8 +153,7 @@ def installed_command(claude_home: str, event: str) -> str:
     """The hook line that stands in the installed plugin. Raises RuntimeConfigError where there is none that can be read."""
     path = os.path.join(directory(claude_home), "hooks", "hooks.json")
     try:
-        with open(path, "rb") as file:
-            return str(wire.loads(file.read())["hooks"][event][0]["hooks"][0]["command"])
+        return str(wire.loads(files.peek(path, _MOST))["hooks"][event][0]["hooks"][0]["command"])
     except (OSError, SosError, KeyError, IndexError, TypeError) as error:
         raise RuntimeConfigError(f"{path} cannot be read ({error})", next_step="sos connect claude") from error
 
