@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests import tools
 from tests.breakages.patient import SESSION, Patient
 from tests.shell import Shell
 
@@ -258,8 +259,8 @@ def test_where_the_bus_is_closed_the_call_is_for_its_users_eyes(patient: Patient
 
 PIPES = (
     ".claude.json", ".claude/settings.json", ".claude/skills/sos/hooks/hooks.json", ".sos/agents/bb/RECOVERY.md",
-    ".sos/agents/bb/agent.toml", ".sos/agents/bb/token.bus", ".sos/agents/bb/watch.json", ".sos/bin/sos-hook", ".sos/bindings.json",
-    ".sos/run/disk.json",
+    ".sos/agents/bb/agent.toml", ".sos/agents/bb/token.bus", ".sos/agents/bb/watch.json", ".sos/bin/sos-hook",
+    ".sos/bindings.json", ".sos/run/disk.json",
 )  # fmt: skip
 
 
@@ -275,3 +276,17 @@ def test_a_pipe_in_the_place_of_a_file_holds_it_up_no_longer_than_a_file(patient
             env=patient.shell.environment, cwd=patient.home, capture_output=True, check=False, timeout=25,
         )  # fmt: skip
         assert done.returncode in {0, 1}, done.stderr.decode()
+
+
+def test_homes_that_cannot_be_looked_into_are_a_finding_and_the_machine_is_looked_at_all_the_same(patient: Patient) -> None:
+    (patient.root / "agents").chmod(0)
+    done = subprocess.run(
+        [*tools.without_privileges(), sys.executable, "-m", "sos", "doctor", "--json"],
+        env=patient.shell.environment, cwd=patient.home, capture_output=True, check=False,
+    )  # fmt: skip
+    (patient.root / "agents").chmod(0o700)
+    assert done.returncode == 1, done.stderr.decode()
+    examined = json.loads(done.stdout)
+    assert states(examined) == [("machine", "broken")]
+    assert f"{patient.root}/agents: Permission denied" in [each["what"] for each in examined["rungs"][0]["findings"]]
+    assert any("can be written" in each for each in examined["rungs"][0]["well"])

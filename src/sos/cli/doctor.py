@@ -8,7 +8,7 @@ and sent with --send alone.
 from __future__ import annotations
 
 from sos.homes import home as homes
-from sos.model.errors import NobodyHere
+from sos.model.errors import NobodyHere, SosError
 from sos.model.names import address_name
 from sos.model.times import iso
 from sos.recovery.ladder import LADDER
@@ -85,7 +85,7 @@ def _patients(settings: Settings, named: str | None, remark: Callable[[str], Non
     from sos.doctor.patient import Patient
     from sos.wiring.local import who_am_i
 
-    slugs = homes.slugs(settings.home)
+    slugs = _here(settings.home)
     if named is not None:
         slugs = [address_name(named)]
     elif settings.session is not None:
@@ -94,6 +94,14 @@ def _patients(settings: Settings, named: str | None, remark: Callable[[str], Non
         except NobodyHere as error:
             remark(f"sos: {error.message}: looking at all of them")
     return [Patient(settings, slug) for slug in slugs]
+
+
+def _here(root: str) -> list[str]:
+    """The agents here; none where that cannot be seen, which is a finding on the machine's rung and keeps nothing from being told."""
+    try:
+        return homes.slugs(root)
+    except SosError:
+        return []
 
 
 def _climb(settings: Settings, patients: Sequence[Patient], *, everything: bool, deep: bool) -> list[Looked]:
@@ -107,13 +115,12 @@ def _climb(settings: Settings, patients: Sequence[Patient], *, everything: bool,
 def _watching(root: str) -> Watching:
     """How `sos watch` stands here. A rule that cannot be read is trouble of its agent's, as the watch itself has it."""
     from sos.doctor.inbox import Watching
-    from sos.model.errors import SosError
     from sos.watch import rules, state
 
     running = state.runs(root)
     ways: dict[str, str] = {}
     troubles: dict[str, tuple[str, Millis | None]] = {}
-    for slug in homes.slugs(root):
+    for slug in _here(root):
         try:
             rule = rules.load(root, slug)
             if rule is not None:
