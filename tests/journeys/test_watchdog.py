@@ -131,3 +131,26 @@ def test_what_the_unit_runs_is_a_look(shell: Shell) -> None:
     assert done.returncode in {0, 1}
     assert b"Traceback" not in done.stderr
     assert (shell.root / "run" / "disk.json").exists()
+
+
+@pytest.mark.parametrize("at", [10**23, -(10**23), 1 << 62])
+def test_a_memory_with_a_time_that_cannot_be_is_none_and_is_written_anew(shell: Shell, at: int) -> None:
+    shell.run("watchdog", "--once")
+    path = shell.root / "run" / "disk.json"
+    memory = json.loads(path.read_text())
+    path.write_text(json.dumps({**memory, "at": at}))
+    ran = shell.run("watchdog", "status")
+    assert (ran.code, "is no memory of the watchdog" in ran.err) == (1, True), ran
+    assert shell.run("doctor").code in {0, 1}
+    assert "begins anew" in shell.run("watchdog", "--once").err
+    assert shell.run("watchdog", "status").code in {0, 1}
+
+
+def test_a_memory_of_a_disk_that_counts_no_inodes_is_one(shell: Shell) -> None:
+    shell.run("watchdog", "--once")
+    path = shell.root / "run" / "disk.json"
+    memory = json.loads(path.read_text())
+    for system in memory["systems"]:
+        system |= {"inodes": None, "samples": [[at, free, -1] for at, free, _ in system["samples"]]}
+    path.write_text(json.dumps(memory))
+    assert "is no memory" not in shell.run("watchdog", "status").err

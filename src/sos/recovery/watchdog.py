@@ -32,6 +32,8 @@ SAMPLES = 96
 APART = 5 * MINUTE
 """Milliseconds between two samples at least: looks by hand and after failures must not push a day's history out."""
 LOCK_SECONDS = 5.0
+_BEYOND = 1 << 62
+"""No time, and no number of bytes or inodes: what is larger has no form as a date, or as a fraction."""
 
 
 class Watched(Record):
@@ -231,7 +233,7 @@ def _amount(given: Any) -> Amount | None:
 
 
 def _number(given: Any) -> Millis:
-    if type(given) is not int:
+    if type(given) is not int or not -1 <= given < _BEYOND:
         raise ValueError("no number")
     return Millis(given)
 
