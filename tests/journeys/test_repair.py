@@ -271,3 +271,37 @@ def test_a_full_disk_is_said_and_nothing_is_changed(terminal: Shell, tmp_path: P
     assert (json.loads(answer)["error"], code) == ("storage_full", "75")
     assert "nothing was written" in json.loads(answer)["message"]
     assert set(names) <= {"backups", "filler", "settings.json", "sos"}
+
+
+@pytest.mark.promise("REPAIR-003")
+def test_a_directory_that_cannot_be_looked_into_is_said_and_not_taken_for_empty(terminal: Shell) -> None:
+    (terminal.home / ".claude.json").write_bytes(STATE.data)
+    (terminal.home / ".claude" / "settings.json").write_bytes(b"{")
+    (terminal.home / ".claude").chmod(0)
+    done = subprocess.run(
+        [*tools.without_privileges(), sys.executable, "-m", "sos", "repair", "--check", "--json"],
+        env=terminal.environment, cwd=terminal.home, capture_output=True, check=False,
+    )  # fmt: skip
+    (terminal.home / ".claude").chmod(0o700)
+    assert done.returncode == 1, done
+    states = {entry["path"]: entry["state"] for entry in json.loads(done.stdout)["files"]}
+    assert states[f"{terminal.home}/.claude.json"] == "sound"
+    assert states[f"{terminal.home}/.claude/settings.json"] == "refused"
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "large"])
+def test_what_cannot_be_read_is_not_sent_round_in_a_circle(terminal: Shell, kind: str) -> None:
+    path = terminal.home / ".claude" / "settings.json"
+    if kind == "link":
+        path.symlink_to("gone")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        with path.open("wb") as file:
+            file.truncate((64 << 20) + 1)
+    ran = terminal.run("repair", str(path))
+    assert ran.code == 1
+    assert "next: sos repair" not in ran.err
+    assert str(path) in ran.err.partition("next: ")[2]
+    if kind == "link":
+        assert f"{path} is a link to {path.parent}/gone, which is not there" in ran.err

@@ -152,11 +152,15 @@ def _bytes(target: str, path: str) -> bytes:
     try:
         data = files.peek(target, LARGEST + 1)
     except FileNotFoundError as error:
+        if os.path.islink(path):
+            step = f"ls -la {shlex.quote(path)}; put a file there, or remove the link"
+            raise NotFound(f"{path} is a link to {target}, which is not there", next_step=step) from error
         raise NotFound(f"{path} is not there", next_step="sos repair   (all files that are known)") from error
     except OSError as error:
         raise RuntimeConfigError(f"{path}: {error.strerror}", next_step=f"ls -la {shlex.quote(path)}") from error
     if len(data) > LARGEST:
-        raise RuntimeConfigError(f"{path} is larger than {LARGEST >> 20} MiB", next_step="sos repair FILE")
+        step = f"look at it, and move it away: mv {shlex.quote(path)} {shlex.quote(path + '.large')}"
+        raise RuntimeConfigError(f"{path} is larger than {LARGEST >> 20} MiB", next_step=step)
     return data
 
 

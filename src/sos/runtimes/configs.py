@@ -25,14 +25,28 @@ _BY_ENDING: dict[str, Dialect] = {".json": "json", ".jsonc": "jsonc", ".toml": "
 
 
 def known(places: Places, runtime: str | None = None) -> list[Config]:
-    """The config files that are there, of one runtime or of all; each file once."""
+    """The config files that are there, or that may be in a directory that cannot be looked into; each file once.
+
+    `runtime`: those of one; None: of all.
+    """
     found: dict[str, Config] = {}
     for name, configs in RUNTIMES.items():
         if runtime in {None, name}:
             for config in configs(places):
-                if os.path.lexists(config.path):
+                if _may_be_there(config.path):
                     found.setdefault(os.path.realpath(config.path), config)
     return list(found.values())
+
+
+def _may_be_there(path: str) -> bool:
+    """Whether there is a file, or that cannot be seen: what cannot be looked into is not empty."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def named(path: str, places: Places) -> Config | None:
