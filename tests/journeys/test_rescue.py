@@ -140,6 +140,11 @@ WAYS: dict[str, tuple[Callable[[Box], object], int, str]] = {
     "no store": (away(".sos/sos.db"), 3, "sos.db is gone"),
     "an empty store": (holds(".sos/sos.db", b""), 3, "sos.db is empty; do not open it"),
     "no database": (holds(".sos/sos.db", b"SQLite format 2\0" * 9), 3, "sos.db is no database"),
+    "a file for all agents": (
+        lambda box: ((box.root / "agents").rename(box.home / "away"), (box.root / "agents").touch()),
+        4,
+        "agents is no directory",
+    ),
     "no identity": (away(".sos/agents/aa/agent.toml"), 4, "aa/agent.toml is not there"),
     "another's identity": (
         lambda box: (box.root / "agents/aa/agent.toml").write_bytes((box.root / "agents/bb/agent.toml").read_bytes()),
@@ -361,6 +366,14 @@ def test_of_a_large_file_the_ends_are_looked_at_and_it_says_so(bare: Box) -> Non
     for spoilt in (large[:-9], large.replace(b"x", b"\x00", 1)):
         path.write_bytes(spoilt)
         assert any(f"{path} looks broken" in line for line in broken(bare.run("check")))
+
+
+def test_of_a_deep_file_the_ends_are_looked_at_and_it_says_so(dash: Box) -> None:
+    path = dash.home / ".claude.json"
+    for data, sound in ((b"[" * 100_000 + b"]" * 100_000, True), (b"[" * 100_000, False)):
+        path.write_bytes(data)
+        ran = dash.run("check")
+        assert (ran.code, f"{path} looks {'whole' if sound else 'broken'}" in ran.out) == (int(not sound), True)
 
 
 # --- the guide --------------------------------------------------------------------------------------------------------
