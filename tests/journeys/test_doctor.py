@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -290,3 +291,15 @@ def test_homes_that_cannot_be_looked_into_are_a_finding_and_the_machine_is_looke
     assert states(examined) == [("machine", "broken")]
     assert f"{patient.root}/agents: Permission denied" in [each["what"] for each in examined["rungs"][0]["findings"]]
     assert any("can be written" in each for each in examined["rungs"][0]["well"])
+
+
+def test_a_runtime_that_hangs_is_ended_with_all_that_it_started(patient: Patient) -> None:
+    programs = patient.home / "programs"
+    programs.mkdir()
+    held = patient.home / "held"
+    (programs / "claude").write_text(f'#!/bin/sh\nexec 9>"{held}"\nflock 9\nsleep 600\n')
+    (programs / "claude").chmod(0o755)
+    environment = {"PATH": f"{programs}:{os.environ['PATH']}"}
+    assert "runtime_closed" in codes(patient.doctor("--deep", environment=environment))
+    with held.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises BlockingIOError while the sleep holds it

@@ -97,7 +97,7 @@ def _patients(settings: Settings, named: str | None, remark: Callable[[str], Non
 
 
 def _here(root: str) -> list[str]:
-    """The agents here; none where that cannot be seen, which is a finding on the machine's rung and keeps nothing from being told."""
+    """The agents here; none where that cannot be seen, which is a finding of the machine, and ends no climb."""
     try:
         return homes.slugs(root)
     except SosError:

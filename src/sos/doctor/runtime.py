@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 
 from sos.core.readiness import shell_word
@@ -139,13 +140,7 @@ def _program(patient: Patient, well: list[str]) -> Iterator[Trouble]:
         )
         return
     try:
-        ran = subprocess.run(
-            [program, "plugin", "list", "--json"],
-            capture_output=True,
-            timeout=OPENS_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        ran = _ran([program, "plugin", "list", "--json"])
     except (OSError, subprocess.TimeoutExpired) as error:
         yield found("critical", "runtime_closed", f"{program} does not open: {error}", health.DEAF, "claude doctor")
         return
@@ -168,3 +163,17 @@ def _program(patient: Patient, well: list[str]) -> Iterator[Trouble]:
         )
     else:
         well.append(f"Claude Code opens, and knows {health.PLUGIN}")
+
+
+def _ran(command: list[str]) -> subprocess.CompletedProcess[bytes]:
+    """Run it to its end, or for OPENS_SECONDS: then it is ended with all that it started. Raises OSError, TimeoutExpired."""
+    running = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        out, err = running.communicate(timeout=OPENS_SECONDS)
+    except BaseException:  # also where somebody types Ctrl-C: a runtime that hangs would stay behind
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
+        raise
+    return subprocess.CompletedProcess(command, running.returncode, out, err)
