@@ -46,6 +46,7 @@ WELL = [
     ["token", "grant", "aa"],
     ["note", "x"],
     ["doctor", "--as", "aa"],
+    ["probe", "aa"],
     ["guide"],
     ["repair"],
     ["repair", "--check", "--runtime", "codex"],
@@ -93,6 +94,8 @@ TROUBLE = [
     (["repair", "x.toml", "--runtime", "codex"], 2, "invalid_input"),
     (["repair", "nowhere.json"], 1, "not_found"),
     (["backup", "--to", "/nowhere/x"], 2, "invalid_input"),
+    (["probe", "nobody"], 1, "unknown_agent"),
+    (["probe", "a/b"], 2, "bad_name"),
     (["frobnicate"], 2, "invalid_input"),
 ]
 

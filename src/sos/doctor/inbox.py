@@ -266,8 +266,8 @@ def _canary(patient: Patient, well: list[str]) -> Iterator[Trouble]:
     well.append(f"a test message came back {said}")
     if not plugin.installed(patient.settings.claude_home) or not _bound(patient):
         return
-    shown, said = probing.shows(patient.settings, patient.slug, known.id, known.nonce)
-    if shown:
-        well.append(said)
+    shown = probing.shows(patient.settings, patient.slug, known.id, known.nonce)
+    if not shown.broken:
+        well.append(f"{shown.said}, {shown.took:.0f} ms")
     else:
-        yield found("critical", "hook_deaf", said, DEAF, f"sos connect claude --as {patient.slug}")
+        yield found("critical", "hook_deaf", shown.said, DEAF, f"sos connect claude --as {patient.slug}")

@@ -333,11 +333,11 @@ class _Join:
         if os.path.join(self._settings.home, "bin") not in line:
             return  # it serves another SOS_HOME
         freshen(self._settings, connected=True)
-        ok, said = probing.shows(self._settings, self._agent.slug, sent.id, sent.nonce)
-        if ok:
-            self._say("hook", said)
+        shown = probing.shows(self._settings, self._agent.slug, sent.id, sent.nonce)
+        if shown.broken:
+            self._leave("hook", RuntimeConfigError(shown.said, next_step="sos connect claude"))
         else:
-            self._leave("hook", RuntimeConfigError(said, next_step="sos connect claude"))
+            self._say("hook", f"{shown.said}, {shown.took:.0f} ms")
 
 
 def _values(before: dict[str, Undone], step: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 
@@ -10,36 +11,69 @@ from sos.homes import resolver
 from sos.homes.resolver import Who
 from sos.model import wire
 from sos.model.errors import RuntimeConfigError, SosError
+from sos.model.record import Record
 from sos.model.times import Millis
 from sos.runtimes.claude import plugin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Literal
+
     from sos.model.ids import MessageId
     from sos.settings import Settings
 
 EVENT = "UserPromptSubmit"
 
 
-def shows(settings: Settings, slug: str, canary: MessageId, nonce: str) -> tuple[bool, str]:
-    """Run the installed hook for this canary: whether its text came out as the runtime's JSON, and in words."""
+class Shown(Record):
+    """How the installed hook took a canary."""
+
+    #: Where it broke: `hook` (it did not run, end well, or say anything), `context` (what it said is not the canary's JSON).
+    broken: Literal["", "hook", "context"] = ""
+    said: str
+    #: Milliseconds that the hook ran.
+    took: float = 0.0
+
+
+def shows(settings: Settings, slug: str, canary: MessageId, nonce: str) -> Shown:
+    """Run the installed hook for this canary: whether its text came out as the runtime's JSON. Raises StorageFull."""
     session = f"sos-probe-{canary}"
     resolver.record_session(settings.home, session, Who(slug=slug, why="a probe"), Millis(time.time_ns() // 1_000_000))
     begun = time.monotonic()
     try:
-        printed = _run(plugin.installed_command(settings.claude_home, EVENT), session, settings)
-    except (OSError, SosError, subprocess.TimeoutExpired) as error:
-        return False, f"the hook did not run: {error}"
+        ran = _run(plugin.installed_command(settings.claude_home, EVENT), session, settings)
+    except subprocess.TimeoutExpired:
+        return Shown(broken="hook", said=f"the hook did not end within {plugin.EVENTS[EVENT]} s", took=since(begun))
+    except (OSError, SosError) as error:
+        return Shown(broken="hook", said=f"the hook did not run: {error}", took=since(begun))
     finally:
         resolver.forget_session(settings.home, session)
-    took = round((time.monotonic() - begun) * 1000)
+    return _judged(ran, nonce).replace(took=since(begun))
+
+
+def since(begun: float) -> float:
+    """Milliseconds since a monotonic time."""
+    return round((time.monotonic() - begun) * 1000, 1)
+
+
+def _judged(ran: Ran, nonce: str) -> Shown:
+    if ran.code:
+        return Shown(broken="hook", said=f"the hook ended with {ran.code}{_quoted(ran.err)}; with 2 it blocks the prompt")
+    if not ran.out:
+        return Shown(broken="hook", said=f"the hook printed nothing{_quoted(ran.err)}")
     try:
-        text = str(wire.loads(printed)["hookSpecificOutput"]["additionalContext"])
+        made = wire.loads(ran.out)["hookSpecificOutput"]
+        event, text = made["hookEventName"], str(made["additionalContext"])
     except (SosError, KeyError, TypeError):
-        return False, f"the hook printed no answer of ours: {ascii(printed.decode('utf-8', 'replace'))[:200]}"
-    if nonce not in text:
-        return False, f"the hook answered without the canary: {text[:200]}"
-    return True, f"the installed hook showed the canary, {took} ms"
+        return Shown(broken="context", said=f"what the hook printed is no answer of ours{_quoted(ran.out)}")
+    if event != EVENT or nonce not in text:
+        return Shown(broken="context", said=f"the hook answered without the canary{_quoted(text.encode())}")
+    return Shown(said="the installed hook showed the canary")
+
+
+def _quoted(data: bytes) -> str:
+    text = ascii(data.decode("utf-8", "replace").strip())[1:-1][:200]
+    return f": {text}" if text else ""
 
 
 def starts(settings: Settings) -> int:
@@ -50,7 +84,7 @@ def starts(settings: Settings) -> int:
     again = "sos connect claude"
     begun = time.monotonic()
     try:
-        printed = _run(plugin.installed_command(settings.claude_home, EVENT), f"sos-doctor-{os.getpid()}", settings)
+        printed = _run(plugin.installed_command(settings.claude_home, EVENT), f"sos-doctor-{os.getpid()}", settings).out
     except subprocess.TimeoutExpired:
         raise RuntimeConfigError(f"the hook did not end within {plugin.EVENTS[EVENT]} s", next_step=again) from None
     except OSError as error:
@@ -61,13 +95,28 @@ def starts(settings: Settings) -> int:
     return round((time.monotonic() - begun) * 1000)
 
 
-def _run(command: str, session: str, settings: Settings) -> bytes:
+class Ran(Record):
+    """A hook's process that has ended."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+
+def _run(command: str, session: str, settings: Settings) -> Ran:
+    """Run a hook line as the runtime does. Raises OSError; TimeoutExpired, and then it and what it started are ended."""
     event = {"session_id": session, "hook_event_name": EVENT, "cwd": settings.home, "transcript_path": ""}
-    ran = subprocess.run(
+    process = subprocess.Popen(
         ["/bin/sh", "-c", f"CLAUDE_CODE_SESSION_ID={session}; export CLAUDE_CODE_SESSION_ID; {command}"],
-        input=wire.dumps(event).encode(),
-        capture_output=True,
-        timeout=plugin.EVENTS[EVENT],
-        check=False,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
-    return ran.stdout
+    try:
+        out, err = process.communicate(wire.dumps(event).encode(), timeout=plugin.EVENTS[EVENT])
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
+    return Ran(code=process.returncode, out=out, err=err)
