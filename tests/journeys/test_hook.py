@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 import sos.hook
+from sos.hook.session import begin, parse_event
+from sos.settings import load
 from sos.stores.sqlite.store import SqliteStore
 from tests.shell import Shell
 
@@ -431,3 +433,37 @@ def test_each_run_leaves_its_mark(shell: Shell) -> None:
     before = int(time.time() * 1000)
     shell.event("UserPromptSubmit", S1)
     assert mark() == ("UserPromptSubmit", "shown", True)
+
+
+@pytest.mark.promise("HOOK-012", "SENTINEL-001")
+def test_runs_that_mail_waits_for_and_that_show_none_of_it_are_counted(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def outcome(name: str, *, blind: bool = False) -> str:
+        """Of one run in this process; `blind`: what is due is asked for where nothing is."""
+        settings = load({**shell.environment, "CLAUDE_CODE_SESSION_ID": S1})
+        told = {"session_id": S1, "hook_event_name": name, "cwd": str(shell.home)}
+        turn = begin(settings, parse_event(name, json.dumps(told).encode()))
+        assert turn is not None
+        store = turn._store
+        entries = store.mail.entries
+        with monkeypatch.context() as patched:
+            if blind:
+                patched.setattr(store.mail, "entries", lambda *words, **more: [] if "due" in words else entries(*words, **more))
+            turn.settle(printed=bool(turn.text()))
+        body = store.agents.body(S1)
+        store.close()
+        assert body is not None
+        return body.hook_outcome
+
+    start(shell)
+    assert outcome("UserPromptSubmit", blind=True) == "nothing new"
+    send(shell, "hello")
+    assert outcome("UserPromptSubmit", blind=True) == "passed over"
+    assert outcome("Stop", blind=True) == "passed over"  # it was no opportunity
+    assert outcome("UserPromptSubmit", blind=True) == "passed over again"
+    assert outcome("PostToolBatch", blind=True) == "passed over again"
+    assert outcome("PostToolBatch") == "shown"
+    assert outcome("UserPromptSubmit") == "nothing new"
+    send(shell, "x" * 9000)
+    send(shell, "y" * 9000)
+    assert outcome("UserPromptSubmit") == "shown"
+    assert outcome("PostToolBatch") == "nothing new"  # what the turn's budget holds back was not missed

@@ -318,7 +318,7 @@ def test_a_message_of_another_is_not_found_by_any_command(shell: Shell) -> None:
     assert [fact["kind"] for fact in facts(shell, identifier)] == ["accepted", "stored"]
 
 
-@pytest.mark.promise("CLI-007")
+@pytest.mark.promise("CLI-007", "SENTINEL-005")
 def test_peers_and_a_receipt_say_how_an_agent_is(shell: Shell) -> None:
     shell.json("skill", "add", "--as", "bb", "review")
 
@@ -332,9 +332,22 @@ def test_peers_and_a_receipt_say_how_an_agent_is(shell: Shell) -> None:
     shell.event("UserPromptSubmit", S1)
     assert peer()[1] == "working"
     assert shell.json("send", "--as", "aa", "bb", "x")["hearing"] == {"bb": "hearing"}
+    mark(shell, "passed over again")
+    assert peer()[2] == "deaf"
+    assert shell.json("send", "--as", "aa", "bb", "y")["hearing"] == {"bb": "deaf"}
+    assert "bb: deaf (mail waits" in shell.run("send", "--as", "aa", "bb", "z").out
+    assert "| x" in (shell.event("UserPromptSubmit", S1) or "")
+    assert peer()[2] == "hearing"
     shell.event("SessionEnd", S1)
     assert peer()[1:3] == ("closed", "unknown")
     assert "review" in shell.run("peers", "--as", "aa").out
+
+
+def mark(shell: Shell, outcome: str) -> None:
+    """As if the last hook runs had ended so."""
+    with sqlite3.connect(shell.root / "sos.db") as connection:
+        assert connection.execute("UPDATE body SET hook_outcome = ?", (outcome,)).rowcount == 1
+    connection.close()
 
 
 @pytest.mark.promise("PRESENCE-003")

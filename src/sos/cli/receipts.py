@@ -45,7 +45,9 @@ def said(receipt: Receipt) -> str:
     if receipt.duplicate:
         lines[0] += " (already sent: the same receipt)"
     for slug, state in receipt.hearing.items():
-        if state != "hearing":
+        if state == "deaf":
+            lines.append(f"  {slug}: deaf (mail waits, and no hook of its shows it); why: sos doctor --as {slug}")
+        elif state != "hearing":
             lines.append(f"  {slug}: {state} (no hook run of it lately; it will be shown at its next turn)")
     if receipt.deadline is not None:
         span = left(receipt.deadline - time.time_ns() // 1_000_000)

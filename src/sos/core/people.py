@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sos.core.sending import hearing
+from sos.core import listening
 from sos.model.agents import Peer, presence_of
 
 TYPE_CHECKING = False
@@ -22,5 +22,5 @@ def peers(store: Store, me: Agent, sees: Sees, now: Millis) -> list[Peer]:
         bodies = store.agents.bodies(agent.slug)
         presence = "closed" if agent.status == "closed" else presence_of(bodies[0], now) if bodies else "unknown"
         skills = tuple(skill.id for skill in store.skills.list(agent.project, agent.slug) if skill.status == "active")
-        found.append(Peer(agent=agent, presence=presence, hearing=hearing(store, agent.slug, now), skills=skills))
+        found.append(Peer(agent=agent, presence=presence, hearing=listening.brief(store, agent.slug, now), skills=skills))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sos.core import listening
 from sos.model.addresses import broadcast_address, inbox_address, squad_address
 from sos.model.errors import Forbidden, InvalidInput, NoRecipients, UnknownAgent, UnknownMessage
 from sos.model.messages import DEADLINES, FROM_PROJECT, Receipt, ack_for_in, checked, request_id_in
@@ -149,7 +150,7 @@ def receipt(store: Store, posted: Posted, now: Millis) -> Receipt:
         durability=store.durability,
         recipients=recipients,
         inbox_depth=posted.depth,
-        hearing={slug: hearing(store, slug, now) for slug in recipients[:20]},
+        hearing={slug: listening.brief(store, Slug(slug), now) for slug in recipients[:20]},
         deadline=message.deadline,
         told=None if message.deadline is None else _told(store, Slug(message.sender)),
     )
@@ -158,15 +159,6 @@ def receipt(store: Store, posted: Posted, now: Millis) -> Receipt:
 def _told(store: Store, sender: Slug) -> Told:
     """Who waits for the sender's mail watches its deadlines too, this new one included; else the next one to come does."""
     return "within a second" if store.nudge(sender) else "at the next command or hook"
-
-
-def hearing(store: Store, slug: str, now: Millis) -> str:
-    """What is known of whether an agent hears: its newest body ran its hook lately, long ago, or never."""
-    bodies = store.agents.bodies(slug)  # type: ignore[arg-type]  # a slug from the store
-    seen = [body.hook_at for body in bodies if body.hook_at is not None and body.presence != "closed"]
-    if not seen:
-        return "unknown"
-    return "hearing" if now - max(seen) < 15 * 60_000 else "late"
 
 
 def unknown(store: Store, name: str, *, left: bool = False, sees: Sees = lambda _: True) -> UnknownAgent:

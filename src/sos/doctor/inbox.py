@@ -7,6 +7,7 @@ import time
 
 from sos.doctor.trouble import Looked, Trouble, found, raised
 from sos.homes import outbox, processes, quiet, resolver
+from sos.model.agents import PASSED_OVER
 from sos.model.errors import BusMismatch, Forbidden, HomeError, SosError, Unauthenticated
 from sos.model.record import Record
 from sos.model.times import MINUTE, Millis, ago
@@ -26,6 +27,7 @@ PAGE = 64
 DEAF = "It runs, and hears nothing. Whoever wrote believes that it was heard."
 SILENT = 15 * MINUTE
 """Milliseconds without a hook run after which mail that waits is an alarm: half-hour tools are rare (3 % of turns)."""
+_SHOWED_NOTHING = ("nothing new", *PASSED_OVER)
 NO_BUS = "Nothing reaches the agent, and what it sends waits in its outbox."
 
 
@@ -152,7 +154,7 @@ def _shown(patient: Patient, watching: Watching, waiting: list[Entry], bodies: l
         working = any(body.presence == "working" for body in lives)
         step = "look at its terminal: it may wait for a permission" if working else "type a prompt there: a hook runs then"
         yield found("critical", "no_hook_runs", f"{count}, and no hook of its session has run since", DEAF, step, since=ran)
-    elif any(body.holder and body.hook_outcome == "nothing new" and _tried(body, oldest, now) for body in lives):
+    elif any(body.holder and body.hook_outcome in _SHOWED_NOTHING and _tried(body, oldest, now) for body in lives):
         yield found(
             "critical",
             "hook_shows_nothing",

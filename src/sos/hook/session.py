@@ -12,7 +12,7 @@ from sos.homes import home as homes
 from sos.homes import resolver
 from sos.homes.processes import is_alive
 from sos.model import wire
-from sos.model.agents import Body, is_program
+from sos.model.agents import PASSED_OVER, Body, is_program
 from sos.model.errors import HomeDamaged, UnreadableJson
 from sos.model.record import Record
 from sos.model.times import Millis, iso
@@ -323,12 +323,22 @@ class Turn:
                 self._store.agents.told(self.agent.slug, self._now)
             if self._lost:
                 self._store.mail.forget_lost(self.agent.slug)
-        self._body = self._body.replace(hook_outcome="shown" if printed else "nothing new", holder=self._body.holder)
+        self._body = self._body.replace(hook_outcome=self._outcome(printed=printed), holder=self._body.holder)
         quiet = self._store.mail.settle(self._body, self._turn, self._changes)
         if self._remote:
             _distrust(self._settings.home, self.agent.slug, quiet=quiet)
         if self._holds and not self._body.holder and self._event.name != "SessionEnd":
             self._store.agents.hold(self._event.session)
+
+    def _outcome(self, *, printed: bool) -> str:
+        """The mark of this run: by it the sentinel counts the runs that mail waited for, and that showed none of it."""
+        before = self._body.hook_outcome
+        if self._rendered is None:  # it could not have shown mail, and so takes no count back
+            return before if before in PASSED_OVER and not printed else "shown" if printed else "nothing new"
+        held_back = self._body.spent > 0  # the turn's budget is used up: the next one shows it
+        if self._rendered.numbers or held_back or not self._store.mail.count(self.agent.slug, "unread"):
+            return "shown" if printed else "nothing new"
+        return PASSED_OVER[before in PASSED_OVER]
 
     # --- one context holder -------------------------------------------------------------------------------------------
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 BEATING = frozenset(("sdk", "watch"))
 """Runtimes whose bodies promise heartbeats. A coding agent promises none: its human may be at lunch."""
+PASSED_OVER: tuple[str, ...] = ("passed over", "passed over again")
+"""Outcomes of a hook run that might have shown mail, and showed none although some waits: once, and two or more in succession."""
 STALE = 300 * SECOND
 GONE = 900 * SECOND
 
