@@ -335,10 +335,10 @@ PROMISES: tuple[Promise, ...] = (
     Promise("GUIDE-004", "Every command that the guide names exists and takes the options shown, and its order is the ladder's.", "§12", "kept"),
 
     # Recovery: sentinel, probe, rescue, amnesia
-    Promise("SENTINEL-001", "Deafness is judged per message by missed opportunities (2 or more, or no hook run while mail waits), never by silence alone; a canary on the agent's real path counts only with its own nonce.", "§12", "open"),
-    Promise("SENTINEL-002", "Each cause is told apart: hook gone, wrong stream, token expired, cursor ahead, terminal gone, config broken, disk full, frozen, dead, ignoring, waiting for permission.", "§12", "open"),
-    Promise("SENTINEL-003", "It tells the agent at its next turn, then a peer of the same role, then the operator, and repeats nothing.", "§12", "planned"),
-    Promise("SENTINEL-004", "When its own loop is late it accuses nobody; it never ends a process.", "§12", "open"),
+    Promise("SENTINEL-001", "Deafness is judged per message by missed opportunities (2 or more, or no hook run while mail waits), never by silence alone; a canary on the agent's real path counts only with its own nonce.", "§12", "kept"),
+    Promise("SENTINEL-002", "Each cause is told apart: hook gone, wrong stream, token expired, cursor ahead, terminal gone, config broken, disk full, frozen, dead, ignoring, waiting for permission.", "§12", "kept"),
+    Promise("SENTINEL-003", "It tells the agent at its next turn, then a peer of the same role, then the operator, and repeats nothing.", "§12", "kept"),
+    Promise("SENTINEL-004", "When its own loop is late it accuses nobody; it never ends a process.", "§12", "kept"),
     Promise("SENTINEL-005", "`sos peers` and the sender's receipt show the recipient's hearing: hearing, late, deaf or unknown.", "§4", "kept"),
     Promise("PROBE-001", "`sos probe AGENT` sends a canary over the agent's real path with the time of each hop; with any one hop broken, exit code and text name that hop.", "§12", "kept"),
     Promise("RESCUE-001", "`sos-rescue` runs under dash and busybox without Python, package, bus or network: it checks the first rungs, prints the guide, and restores a config from a parsing backup.", "§12", "kept"),

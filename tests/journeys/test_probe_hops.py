@@ -303,6 +303,7 @@ def test_a_hook_that_is_slow_is_ended_with_all_that_it_started(embedded: Line) -
     assert not place.exists() or place.read_text().split()[2] == "Z"
 
 
+@pytest.mark.promise("SENTINEL-001")
 def test_a_message_that_only_looks_like_a_canary_is_none(embedded: Line) -> None:
     """What says in its text that it is a canary is mail, whoever runs the hook for it."""
     identifier = embedded.shell.json("send", "--as", "aa", "bb", "canary 0123456789abcdef")["id"]

@@ -7,17 +7,22 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sos.core import hearing, listening
+from sos.core.access import record_of
 from sos.core.hearing import Facts, Verdict, judge
+from sos.model.addresses import inbox_address
 from sos.model.agents import PASSED_OVER, Body
 from sos.model.attention import Attention
 from sos.model.names import Slug
 from sos.model.times import DAY, HOUR, MINUTE, SECOND, Millis
+from sos.model.tokens import mint
+from sos.model.transitions import Ack
 from sos.stores.memory.store import MemoryStore
 from sos.testing.world import SESSION, World
 
@@ -69,6 +74,7 @@ def facts(*bodies: Body, waits: int | None = None, **more: object) -> Facts:
         (facts(body(16 * MINUTE), waits=3 * DAY), "deaf"),
         (facts(body(16 * MINUTE), waits=3 * DAY, long_tool=20 * MINUTE), "late"),
         (facts(body(21 * MINUTE), waits=3 * DAY, long_tool=20 * MINUTE), "deaf"),
+        (facts(body(16 * MINUTE, "idle"), waits=3 * DAY, long_tool=20 * MINUTE), "deaf"),  # no tool runs
         (facts(body(16 * MINUTE, "idle"), waits=3 * DAY, left_alone=True), "late"),
         (facts(body(0, outcome=PASSED_OVER[0]), waits=SECOND), "late"),  # one may be a race
         (facts(body(0, outcome=PASSED_OVER[1]), waits=SECOND), "deaf"),
@@ -210,7 +216,9 @@ def test_a_store_alone_gives_the_short_answer_and_the_facts() -> None:
     assert brief() == "late"
     world.send("waits")
     assert brief() == "late"
-    world.clock.tick(16 * MINUTE)
+    world.clock.tick(29 * MINUTE)
+    assert brief() == "late"
+    world.clock.tick(2 * MINUTE)
     assert brief() == "deaf"
     agent = world.store.agents.agent(slug)
     assert agent is not None
@@ -222,6 +230,35 @@ def test_a_store_alone_gives_the_short_answer_and_the_facts() -> None:
     assert brief() == "late"  # nothing of a peer's is to wake it
     world.body(hook_at=world.clock.now(), hook_outcome=PASSED_OVER[1], session=SESSION)
     assert brief() == "deaf"
+
+
+@pytest.mark.promise("SENTINEL-002")
+def test_a_store_knows_what_is_ignored_what_is_written_elsewhere_and_a_hook_that_is_ahead_of_it() -> None:
+    world = World(MemoryStore())
+    now = world.clock.now()
+
+    def cause(**fields: Any) -> str:
+        world.body(hook_at=now, presence="working", **fields)
+        agent = world.store.agents.agent(Slug("bb"))
+        assert agent is not None
+        return judge(listening.facts(world.store, agent, now)).cause
+
+    request = world.send("look", kind="request")
+    for turn in (0, 1, 6, 26):
+        assert cause() == ""
+        world.turn(turn)
+        world.show(request, turn)
+    assert cause() == "ignoring"
+    world.apply(request, Ack(at=now))
+    assert cause() == ""
+    again = {"hook_outcome": PASSED_OVER[1]}
+    world.send("here")
+    assert cause(**again) == "token"
+    world.store.tokens.add(record_of(mint("bus"), Slug("bb"), "p", now))
+    assert cause(**again) == ""
+    assert cause(**again, offered=99) == "cursor_ahead"
+    world.store.mail.post([world.parcel("astray").replace(address=inbox_address(Slug("other"), "p"))])
+    assert cause(**again) == "wrong_stream"
 
 
 # --- simulated days ---------------------------------------------------------------------------------------------------

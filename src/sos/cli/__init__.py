@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "task": "tasks: add, list, show, claim, renew, done, fail, block, open, cancel",
     "watchdog": "how full the disks are, and an alert where that changes: --once, status, install, uninstall",
     "probe": "send a test message over an agent's real path: each hop with its time, or which one is broken",
+    "sentinel": "find agents that hear nothing, and tell: --once, run",
     "doctor": "find out why an agent hears nothing, and mend what is safe",
     "guide": "what to do when stuck; works without anything else",
     "repair": "mend broken config files of runtimes",

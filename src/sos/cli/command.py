@@ -25,8 +25,9 @@ MAX_INPUT = 16 << 20
 """Bytes that are read of a standard input without end."""
 MAX_LIMIT = 100_000
 TOKENLESS = frozenset(
-    ("connect", "disconnect", "hook", "guide", "doctor", "completion", "demo", "token", "move", "watch", "watchdog", "repair")
-)
+    ("connect", "disconnect", "hook", "guide", "doctor", "completion", "demo", "token", "move", "watch", "watchdog", "repair",
+     "sentinel")
+)  # fmt: skip
 """Commands that show no token, or (`token`, `move`) say themselves what a token in a file is for."""
 
 

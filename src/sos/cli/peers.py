@@ -1,7 +1,7 @@
 """The other agents: who they are, what they can do, what they are doing, and whether they hear.
 
 hearing: a hook of its ran in the last 15 minutes; late: none did; deaf: mail waits, and two hook runs have shown none of it, or
-none has run for 15 minutes; unknown: no hook run of a session that has not ended is known.
+none has run for 15 minutes (30 at work); unknown: no hook run of a session that has not ended is known.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def brief(store: Store, slug: Slug, now: Millis) -> Hearing:
     """How an agent is, for its peers and for the receipt of a send: one read where it hears, three at most."""
     bodies = store.agents.bodies(slug)
     here = hearing.present(bodies)
-    facts = Facts(now=now, bodies=tuple(bodies))
+    facts = Facts(now=now, bodies=tuple(bodies), long_tool=hearing.LONG_TOOL)
     lately = any(body.hook_at is not None and now - body.hook_at <= hearing.SILENT for body in here)
     if not here or (lately and not hearing.opportunities(here)):
         return hearing.judge(facts).hearing  # what waits would change nothing

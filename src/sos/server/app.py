@@ -25,6 +25,7 @@ from sos.server.lots import Lots
 from sos.server.metrics import CONTENT_TYPE, Metrics
 from sos.server.problems import status_of
 from sos.server.resource import METADATA, PATH, McpResource
+from sos.server.sentinel import Sentinel
 from sos.server.watchdog import Watchdog
 
 TYPE_CHECKING = False
@@ -35,9 +36,11 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from sos.model.addresses import Convention, GlobalSpelling
+    from sos.model.times import Millis
     from sos.model.tokens import Service
     from sos.ports import Clock, Store
     from sos.recovery.watchdog import Look
+    from sos.wiring.sentinel import Round
 
 WORKERS = 64
 """Threads that are in the store at once, at most."""
@@ -46,7 +49,8 @@ WORKERS = 64
 class Services:
     """Registry, squad and bus, or some of them. `app` is the application; it begins and ends with its lifespan.
 
-    `look`: how the disk watchdog looks; without it nobody does.
+    `look`: how the disk watchdog looks; `judge`: a round of the sentinel (its lag, since when it is awake), which keeps its
+    memory in `root`. Without them nobody looks.
     """
 
     def __init__(
@@ -61,6 +65,8 @@ class Services:
         rate: int = 0,
         at_once: int = 1,
         look: Callable[[], Look] | None = None,
+        judge: Callable[[int, Millis], Round] | None = None,
+        root: str = "",
     ) -> None:
         self._store = store
         self._clock = clock
@@ -69,6 +75,7 @@ class Services:
         self._metrics = Metrics(lambda: self.hub.parked)
         self._clockwork = Clockwork(store, clock)
         self._watchdog = None if look is None else Watchdog(look, self._metrics)
+        self._sentinel = None if judge is None else Sentinel(root, judge, clock, self._metrics)
         self._gathering = Gathering(store, clock, self.hub, conventions)
         self._services = services
         callers = Callers(store, clock, spelling, conventions, rate)
@@ -111,6 +118,8 @@ class Services:
         self._clockwork.start()
         if self._watchdog is not None:
             self._watchdog.start()
+        if self._sentinel is not None:
+            self._sentinel.start()
         self._gathering.start()
         yield
         await self._mcp.close()
@@ -119,6 +128,8 @@ class Services:
         self._gathering.stop()
         if self._watchdog is not None:
             await asyncio.to_thread(self._watchdog.stop)
+        if self._sentinel is not None:
+            await asyncio.to_thread(self._sentinel.stop)
         await asyncio.to_thread(self.hub.join)
         await asyncio.to_thread(self._workers.shutdown)
 

@@ -39,6 +39,9 @@ class Metrics:
             ["mount", "what"],
             registry=self._registry,
         )
+        self._deaf = Gauge(
+            "sos_deaf_agents", "Agents that run and hear nothing, by the last round of the sentinel", registry=self._registry
+        )
         Gauge("sos_parked_clients", "Clients that wait for mail", registry=self._registry).set_function(parked)
 
     def count(self, operation: str, status: int) -> None:
@@ -54,6 +57,10 @@ class Metrics:
             for what, amount in (("space", system.space), ("inodes", system.inodes)):
                 if amount is not None:
                     self._percent.labels(system.mount, what).set(amount.percent)
+
+    def deaf(self, count: int) -> None:
+        """What the sentinel found."""
+        self._deaf.set(count)
 
     @contextmanager
     def timed(self, operation: str) -> Iterator[None]:

@@ -13,16 +13,18 @@ from sos.server import log, operating
 from sos.server.app import WORKERS, Services
 from sos.server.guard import LOOPBACK
 from sos.server.patience import Patience
-from sos.wiring import watchdog
+from sos.wiring import sentinel, watchdog
 from sos.wiring.local import SystemClock, open_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sos.model.times import Millis
     from sos.model.tokens import Service
     from sos.ports import Store
     from sos.settings import Settings
+    from sos.wiring.sentinel import Round
 
 DRAIN_SECONDS = 10
 """How long requests that run may take to their end once the server stops."""
@@ -37,10 +39,10 @@ def serve(settings: Settings, only: Sequence[Service], hosts: Sequence[str], rea
         signal.signal(number, lambda *_: None)
     store = _store(settings)
     try:
-        named = (*LOOPBACK, settings.host, *hosts)
+        named, clock = (*LOOPBACK, settings.host, *hosts), SystemClock()
         services = Services(
             store,
-            SystemClock(),
+            clock,
             services=only or AGENT_SERVICES,
             hosts=named,
             spelling=settings.global_stream,
@@ -48,6 +50,8 @@ def serve(settings: Settings, only: Sequence[Service], hosts: Sequence[str], rea
             rate=settings.rate,
             at_once=1 if settings.redis is None else WORKERS,
             look=lambda: watchdog.look(settings),
+            judge=lambda lag, awake: _judged(settings, store, clock.now(), lag, awake),
+            root=settings.home,
         )
         with _bound(settings.host, settings.port) as bound:
             serving = Serving(services, bound, ready)
@@ -56,6 +60,11 @@ def serve(settings: Settings, only: Sequence[Service], hosts: Sequence[str], rea
     finally:
         store.close()
     return 0
+
+
+def _judged(settings: Settings, store: Store, now: Millis, lag: int, awake: Millis) -> Round:
+    spelling, conventions = settings.global_stream, settings.conventions
+    return sentinel.look(settings.home, store, now, lag=lag, awake=awake, spelling=spelling, conventions=conventions)
 
 
 def _store(settings: Settings) -> Store:
