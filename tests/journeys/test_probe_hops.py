@@ -249,6 +249,8 @@ BREAKS = [
     Break("the launcher may not be run", "hook", "runtime_config", lambda line: line.launcher.chmod(0o600)),
     Break("the hook is slow", "hook", "runtime_config", lambda line: line.hook("sleep 300")),
     Break("the hook prints nothing", "hook", "runtime_config", lambda line: line.hook("exit 0")),
+    Break("the hook shows it and ends with 2", "hook", "runtime_config", lambda line: line.line(
+        f'"{line.launcher}" claude UserPromptSubmit; exit 2')),
     Break("the hook ends with 2", "hook", "runtime_config", lambda line: line.line("exit 2")),
     Break("the hook's line cannot be read", "hook", "runtime_config", lambda line: (
         line.shell.home / ".claude/skills/sos/hooks/hooks.json").write_text("{")),

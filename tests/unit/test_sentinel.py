@@ -240,6 +240,16 @@ def test_a_loop_that_was_held_up_or_slept_is_late_and_counts_no_silence_before_i
     assert pace.late() == 0
 
 
+def test_rounds_that_take_long_come_less_often() -> None:
+    clock = FakeClock()
+    pace = sentinel.Pace(clock, 30.0, share=0.01)
+    for took, rest in ((100, 30.0), (300, 30.0), (1_000, 100.0)):
+        assert pace.late() == 0
+        clock.tick(took)
+        assert pace.rest() == pytest.approx(rest)
+        clock.tick(round(rest * SECOND))
+
+
 @pytest.mark.promise("SENTINEL-004")
 def test_after_a_night_asleep_nobody_is_accused_until_it_is_silent_anew(watch: Watch) -> None:
     clock = watch.world.clock

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from sos.wiring.sentinel import Round
 
 
+SHARE = 0.01
+"""Of the time, what rounds may take at most: requests come first."""
+
+
 class Sentinel:
     """Begins with `start`, ends with `stop`. `look`: a round, by its lag and since when it is awake; `every`: seconds between.
 
@@ -51,7 +55,7 @@ class Sentinel:
         self._thread.join()
 
     def _run(self) -> None:
-        pace = sentinel.Pace(self._clock, self._every)
+        pace = sentinel.Pace(self._clock, self._every, SHARE)
         lock = None
         while not self._ended.is_set():
             late = pace.late()

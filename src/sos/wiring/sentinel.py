@@ -50,28 +50,35 @@ class Round(Record):
 
 
 class Pace:
-    """When the next round is to be, and how late it is: by both clocks, since a machine that slept lost no monotonic second."""
+    """When the next round is to be, and how late it is: by both clocks, since a machine that slept lost no monotonic second.
 
-    def __init__(self, clock: Clock, every: float) -> None:
+    `share`: of the time, which rounds may take at most. A store of very many agents is looked at less often, and not without end.
+    """
+
+    def __init__(self, clock: Clock, every: float, share: float = 1.0) -> None:
         self._clock = clock
         self._every = every
+        self._share = share
         self._wanted, self._at = clock.monotonic(), clock.now()
+        self._begun = self._wanted
         #: When it was late last: until then it may have slept.
         self.awake = Millis(0)
 
     def late(self) -> int:
         """By how many milliseconds the round that begins now is late."""
-        now = self._clock.now()
-        late = max(round((self._clock.monotonic() - self._wanted) * SECOND), now - self._at, 0)
+        now, self._begun = self._clock.now(), self._clock.monotonic()
+        late = max(round((self._begun - self._wanted) * SECOND), now - self._at, 0)
         if late > hearing.LATE_LOOP:
             self.awake = now
         return late
 
     def rest(self) -> float:
         """The round has ended: the seconds to rest."""
-        self._wanted = self._clock.monotonic() + self._every
-        self._at = Millis(self._clock.now() + round(self._every * SECOND))
-        return self._every
+        ended = self._clock.monotonic()
+        rest = max(self._every, (ended - self._begun) / self._share)
+        self._wanted = ended + rest
+        self._at = Millis(self._clock.now() + round(rest * SECOND))
+        return rest
 
 
 def lock(root: str) -> files.Lock:
