@@ -41,7 +41,7 @@ def _finished(settings: Settings, connection: Connection, home: str, step: Undon
             connecting.connect_claude(settings, connection.slug, place=step.values[1] or None)
             return True
         sent, _ = canary.came_back(settings, connection, anew=True)
-        return probing.shows(settings, connection.slug, sent.id, sent.nonce)[0]
+        return not probing.shows(settings, connection.slug, sent.id, sent.nonce).broken
     except SosError:
         return False
 
