@@ -141,7 +141,7 @@ WAYS: dict[str, tuple[Callable[[Box], object], int, str]] = {
     "an empty store": (holds(".sos/sos.db", b""), 3, "sos.db is empty; do not open it"),
     "no database": (holds(".sos/sos.db", b"SQLite format 2\0" * 9), 3, "sos.db is no database"),
     "a file for all agents": (
-        lambda box: ((box.root / "agents").rename(box.home / "away"), (box.root / "agents").touch()),
+        lambda box: (box.root / "agents").rename(box.home / "away").with_name(".sos").joinpath("agents").write_text(""),
         4,
         "agents is no directory",
     ),
