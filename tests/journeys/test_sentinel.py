@@ -16,7 +16,7 @@ import pytest
 from sos.model.times import MINUTE, SECOND
 from tests.breakages.patient import LATER, SESSION, TEXT, Patient
 from tests.serving import Serving
-from tests.shell import Json
+from tests.shell import Json, Shell
 from tests.watching import stop, until
 
 
@@ -37,6 +37,12 @@ def look(patient: Patient) -> Json:
 
 def told(found: Json) -> list[tuple[str, str]]:
     return [(each["way"], each["to"]) for each in found["told"]]
+
+
+def events(patient: Patient) -> list[str]:
+    """The canaries that peers have sent to it."""
+    found = patient.shell.json("inbox", "--as", "bb", "--view", "recent")["entries"]
+    return [entry["text"] for entry in found if entry["kind"] == "event"]
 
 
 def silence(patient: Patient, minutes: int = 40) -> None:
@@ -175,6 +181,28 @@ def test_it_runs_until_it_is_ended_and_one_at_a_time(patient: Patient) -> None:
     plain = patient.shell.run("sentinel", "--once")
     assert plain.code == 1
     assert plain.out.splitlines()[0].split()[:2] == ["bb", "deaf"]
+
+
+def test_where_the_agents_joined_a_server_it_is_the_servers_to_look_and_no_store_is_made(tmp_path: Path) -> None:
+    patient = Patient(tmp_path / "home", Serving(tmp_path / "server"))
+    try:
+        for extra in ({}, {"SOS_URL": patient.serving.url if patient.serving is not None else ""}):
+            ran = Shell(patient.home, {**patient.shell.extra, **extra}).run("sentinel", "--once", "--json")
+            assert (ran.code, ran.json["error"]) in {(1, "nobody_here"), (2, "invalid_input")}, ran
+        assert not (patient.root / "sos.db").exists()
+    finally:
+        patient.close()
+
+
+@pytest.mark.promise("SENTINEL-001")
+def test_a_program_that_takes_its_mail_by_itself_is_sent_no_canary(patient: Patient) -> None:
+    patient.send(before=40 * SECOND)
+    patient.sql("UPDATE body SET runtime = 'watch'")
+    look(patient)
+    assert events(patient) == []
+    patient.sql("UPDATE body SET runtime = 'claude'")
+    look(patient)
+    assert len(events(patient)) == 1
 
 
 def test_a_server_looks_after_its_agents_too(tmp_path: Path) -> None:

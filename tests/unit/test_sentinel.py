@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,22 +20,24 @@ from sos.model.errors import HomeDamaged, StorageFull, StoreUnreachable
 from sos.model.names import Slug
 from sos.model.times import HOUR, MINUTE, SECOND, Millis
 from sos.model.transitions import Ack
+from sos.ports import Store
 from sos.server.metrics import Metrics
 from sos.server.sentinel import Sentinel
 from sos.stores.memory.store import MemoryStore
+from sos.stores.redis.store import RedisStore
+from sos.stores.sqlite.store import SqliteStore
 from sos.testing.clock import FakeClock
 from sos.testing.world import World
 from sos.wiring import sentinel
-
-NAMES = ("aa", "bb")
+from tests import servers
 
 
 class Watch:
     """A store whose `bb` is at work and hears nothing: a message waits, and its hooks run no more."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, store: Store | None = None) -> None:
         self.root = str(root)
-        self.world = World(MemoryStore())
+        self.world = World(store or MemoryStore())
         self.message = self.world.send("waits")
         self.hear("bb")
         self.world.clock.tick(31 * MINUTE)
@@ -60,8 +63,23 @@ def watch(tmp_path: Path) -> Watch:
     return Watch(tmp_path)
 
 
+@pytest.fixture(params=["memory", "sqlite", *servers.KINDS])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param not in servers.KINDS:
+        made = MemoryStore() if request.param == "memory" else SqliteStore(f"{tmp_path}/sos.db", f"{tmp_path}/run", create=True)
+        yield made
+        made.close()
+        return
+    server = servers.RunningServer(request.param)
+    kept = RedisStore(server.url(0), create=True)
+    yield kept
+    kept.close()
+    server.remove()
+
+
 @pytest.mark.promise("SENTINEL-003")
-def test_it_tells_the_agent_then_a_peer_then_the_operator_and_repeats_nothing(watch: Watch) -> None:
+def test_it_tells_the_agent_then_a_peer_then_the_operator_and_repeats_nothing(store: Store, tmp_path: Path) -> None:
+    watch = Watch(tmp_path, store)
     told = [watch.round() for _ in range(20)]
     expected: list[list[tuple[str, str]]] = [[] for _ in range(20)]
     expected[0] = [("notice", "bb")]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from sos.cli.command import Command
-    from sos.stores.sqlite.store import SqliteStore
+    from sos.ports import Store
     from sos.wiring.sentinel import Round
 
 EXAMPLE = "sos sentinel --once"
@@ -39,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(command: Command) -> int:
     """Look; 1 where an agent is deaf."""
     from sos.wiring import sentinel
-    from sos.wiring.local import make_operator, open_store
+    from sos.wiring.local import connect_here
 
     given = command.arguments
     if given.once == (given.what is not None):
@@ -47,12 +47,12 @@ def run(command: Command) -> int:
     settings = command.settings
     if settings.url is not None:
         raise InvalidInput("SOS_URL names a server, whose own sentinel looks", next_step="unset SOS_URL, or see its log")
-    make_operator(settings)
+    store = connect_here(settings.replace(session=None, agent=None, token=None)).store
     lock = sentinel.lock(settings.home)
     if not lock.acquire():
         raise Conflict("a sentinel runs here already", next_step="see what it says: its own terminal, or the log of sos serve")
     try:
-        watch = _Watch(command, open_store(settings))
+        watch = _Watch(command, store)
         return watch.once() if given.once else watch.run()
     finally:
         lock.close()
@@ -61,7 +61,7 @@ def run(command: Command) -> int:
 class _Watch:
     """Rounds over the store of this machine."""
 
-    def __init__(self, command: Command, store: SqliteStore) -> None:
+    def __init__(self, command: Command, store: Store) -> None:
         from sos.doctor.hearing import Machine
         from sos.wiring.local import SystemClock
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
+from sos.core.hearing import present
 from sos.doctor import examining
 from sos.doctor.inbox import Watching
 from sos.doctor.patient import Patient
 from sos.homes import home as homes
+from sos.model.agents import BEATING
 from sos.model.errors import SosError
 from sos.model.times import MINUTE, SECOND, parse_iso
 from sos.wiring import hops
@@ -42,9 +44,10 @@ class Machine:
         if waits < PATIENCE or agent.slug not in homes.slugs(self._settings.home):
             return facts
         assert facts.oldest is not None
-        facts = facts.replace(
-            failed=self._failed(agent.slug, facts.oldest), broken=self._canary(agent.slug, facts.oldest, facts.now)
-        )
+        # A program that takes its mail by itself would be handed the canary, as work.
+        hooked = any(body.runtime not in BEATING for body in present(facts.bodies))
+        broken = self._canary(agent.slug, facts.oldest, facts.now) if hooked else ""
+        facts = facts.replace(failed=self._failed(agent.slug, facts.oldest), broken=broken)
         if not facts.broken and not facts.failed and waits < AGAIN:
             return facts
         return facts.replace(found=self._found(agent.slug, facts.now))
