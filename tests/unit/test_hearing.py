@@ -83,6 +83,8 @@ def facts(*bodies: Body, waits: int | None = None, **more: object) -> Facts:
         (facts(body(0, outcome=PASSED_OVER[1])), "hearing"),  # it was read by another way
         (facts(body(0), broken="hook"), "deaf"),
         (facts(body(3 * DAY), body(0), waits=3 * DAY), "hearing"),  # another session of it hears
+        (facts(body(HOUR, outcome=PASSED_OVER[1]), body(0), waits=SECOND), "hearing"),
+        (facts(body(0, outcome=PASSED_OVER[1]), body(HOUR), waits=SECOND), "deaf"),
     ],
 )
 def test_deaf_is_who_missed_two_opportunities_or_runs_no_hook_while_mail_waits(given_facts: Facts, expected: str) -> None:

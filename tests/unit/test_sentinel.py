@@ -155,9 +155,12 @@ def test_what_cannot_be_said_now_is_said_later(watch: Watch, monkeypatch: pytest
 
 
 def test_an_agent_whose_session_ends_is_a_case_no_longer(watch: Watch) -> None:
-    watch.round()
+    for _ in range(PATIENCE + 1):
+        watch.round()
     watch.world.body("bb", "of-bb", hook_at=watch.world.clock.now(), presence="closed")
-    watch.round()
+    assert watch.round() == [("message", "aa")]
+    assert watch.found.told[0].text == "bb runs no more: what waits for it, waits for its next session."
+    assert watch.round() == []
     assert not watch.found.cases
     assert "bb" not in watch.found.verdicts
 
@@ -220,6 +223,9 @@ def test_whatever_is_judged_nobody_hears_the_same_of_an_agent_twice_until_it_rec
             assert telling.to != telling.about or telling.way == "notice"
             if "hears again" in telling.text:
                 assert judged[telling.about].hearing == "hearing"
+                continue
+            if "runs no more" in telling.text:
+                assert judged[telling.about].hearing == "unknown"
                 continue
             assert judged[telling.about].alarm
             cause = judged[telling.about].cause if telling.way == "notice" else ""

@@ -143,8 +143,12 @@ def present(bodies: Iterable[Body]) -> list[Body]:
 
 
 def opportunities(bodies: Iterable[Body]) -> int:
-    """Hook runs in succession that mail waited for, and that showed none of it: counted to two by the mark of the last run."""
-    return max((PASSED_OVER.index(body.hook_outcome) + 1 for body in bodies if body.hook_outcome in PASSED_OVER), default=0)
+    """Hook runs in succession that mail waited for, and that showed none of it: counted to two by the mark of the last run.
+
+    That of the session whose hook ran last: what another saw before it says nothing of now.
+    """
+    last = max(bodies, key=lambda body: body.hook_at or 0, default=None)
+    return PASSED_OVER.index(last.hook_outcome) + 1 if last is not None and last.hook_outcome in PASSED_OVER else 0
 
 
 def _cause(facts: Facts, here: list[Body], missed: int) -> Cause:

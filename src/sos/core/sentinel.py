@@ -66,8 +66,8 @@ class Memory(Record):
 def step(memory: Memory, agents: Sequence[Agent], verdicts: dict[str, Verdict], now: Millis) -> Memory:
     """One round: the cases as they stand now; `pending` holds what is to be said.
 
-    An agent without a verdict has left, or has no session any more: its case is closed without a word. A round in which the
-    sentinel itself is late changes nothing.
+    An agent without a verdict has left, or has no session any more: its case is closed. A round in which the sentinel itself is
+    late changes nothing.
     """
     if any(verdict.cause == "watch_slow" for verdict in verdicts.values()):
         return memory
@@ -79,6 +79,7 @@ def step(memory: Memory, agents: Sequence[Agent], verdicts: dict[str, Verdict], 
         verdict, case = verdicts.get(agent.slug), known.get(agent.slug)
         if verdict is None or verdict.hearing == "unknown":
             continue
+        known.pop(agent.slug, None)
         if verdict.alarm:
             since = now if verdict.since is None else verdict.since
             case = case or Case(agent=agent.slug, cause=verdict.cause, since=since)
@@ -86,9 +87,11 @@ def step(memory: Memory, agents: Sequence[Agent], verdicts: dict[str, Verdict], 
             cases.append(case)
             pending += said
         elif case is not None and verdict.hearing == "hearing":
-            pending += [_recovery(case, to, now) for to in case.told]
+            pending += [_closing(case, to, f"hears again, after {ago(max(now - case.since, 0))}", now) for to in case.told]
         elif case is not None:
             cases.append(case)  # late: whether it hears again is not known yet
+    for case in known.values():
+        pending += [_closing(case, to, "runs no more: what waits for it, waits for its next session", now) for to in case.told]
     return Memory(cases=tuple(cases), spent=tuple(spent), pending=tuple(pending))
 
 
@@ -131,6 +134,5 @@ def _telling(way: Way, to: str, case: Case, now: Millis) -> Telling:
     return Telling(id=new_id(now), way=way, to=to, about=case.agent, at=now, text=text)
 
 
-def _recovery(case: Case, to: str, now: Millis) -> Telling:
-    text = f"{case.agent} hears again, after {ago(max(now - case.since, 0))}."
-    return Telling(id=new_id(now), way="message", to=to, about=case.agent, at=now, text=text)
+def _closing(case: Case, to: str, how: str, now: Millis) -> Telling:
+    return Telling(id=new_id(now), way="message", to=to, about=case.agent, at=now, text=f"{case.agent} {how}.")
