@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -241,3 +242,30 @@ def test_as_a_service_it_runs_again_and_installed_means_seen_to_run(embedded: Pl
     assert shell.run("watch", "install").code == 1
     program.write_text("#!/bin/sh\nexit 0\n")
     assert shell.json("watch", "uninstall")["installed"] is False
+
+
+STANDING = {"agent": "bb", "does": "x", "trouble": "y", "since": 1, "failed": "", "failed_at": None}
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["junk", "[]", "null", json.dumps({"standings": [{**STANDING, "since": "q"}]}),
+     json.dumps({"standings": [{**STANDING, "failed_at": 10**23}]}), json.dumps({"standings": [{**STANDING, "agent": []}]})],
+)  # fmt: skip
+def test_a_state_that_cannot_be_read_is_said_by_status_and_is_a_finding_of_the_doctor(embedded: Place, state: str) -> None:
+    shell = embedded.shell
+    shell.json("watch", "add", "bb", "--", "/bin/true")
+    run = shell.root / "run"
+    run.mkdir(mode=0o700, exist_ok=True)
+    with (run / "watch.lock").open("w") as lock:
+        (run / "watch.lock").chmod(0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        (run / "watch.json").write_text(state)
+        (run / "watch.json").chmod(0o600)
+        status = shell.run("watch", "status")
+        assert (status.code, "cannot be read" in status.err) == (1, True), status
+        examined = shell.run("doctor", "--all", "--json", "--as", "bb")
+    assert examined.code == 1, examined
+    findings = [finding for rung in examined.json["rungs"] for finding in rung["findings"]]
+    assert "watch_troubled" in [finding["code"] for finding in findings]
+    assert any("how it stands cannot be seen" in finding["what"] for finding in findings)

@@ -113,11 +113,19 @@ def _climb(settings: Settings, patients: Sequence[Patient], *, everything: bool,
 
 
 def _watching(root: str) -> Watching:
-    """How `sos watch` stands here. A rule that cannot be read is trouble of its agent's, as the watch itself has it."""
+    """How `sos watch` stands here. A rule that cannot be read is trouble of its agent's, as the watch itself has it.
+
+    Where the watch's own state cannot be read, that is the trouble of each agent that it is to serve.
+    """
     from sos.doctor.inbox import Watching
     from sos.watch import rules, state
 
-    running = state.runs(root)
+    running, standings, unknown = False, [], ""
+    try:
+        running = state.runs(root)
+        standings = state.load(root) if running else []
+    except SosError as error:
+        unknown = error.message
     ways: dict[str, str] = {}
     troubles: dict[str, tuple[str, Millis | None]] = {}
     for slug in _here(root):
@@ -127,8 +135,9 @@ def _watching(root: str) -> Watching:
                 ways[slug] = str(rules.checked(rule).way)
         except SosError as error:
             ways[slug], troubles[slug] = "handover", (error.message, None)
-    if running:
-        troubles |= {each.agent: (each.trouble, each.since) for each in state.load(root) if each.trouble}
+    troubles |= {each.agent: (each.trouble, each.since) for each in standings if each.trouble}
+    if unknown:
+        troubles |= {slug: (f"how it stands cannot be seen: {unknown}", None) for slug in ways if slug not in troubles}
     return Watching(running=running, ways=ways, troubles=troubles)
 
 

@@ -24,6 +24,8 @@ DAY = 24 * HOUR
 
 _UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": DAY}
 MAX_DURATION = 366 * DAY
+LATEST = 253_402_300_799_999
+"""The last millisecond of the year 9999: later ones have no RFC 3339 form. (For what is read from files that may be damaged.)"""
 
 
 def iso(at: Millis) -> str:

@@ -10,11 +10,12 @@ from sos import files
 from sos.model import wire
 from sos.model.errors import HomeDamaged, SosError, UnreadableJson
 from sos.model.record import Record
-from sos.model.times import Millis
+from sos.model.times import LATEST, Millis
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
 
 class Standing(Record):
@@ -122,9 +123,20 @@ def load(root: str) -> list[Standing]:
     if data is None:
         return []
     try:
-        return [Standing(**each) for each in wire.loads(data)["standings"]]
-    except (UnreadableJson, KeyError, TypeError) as error:
-        raise HomeDamaged(f"{path} cannot be read: {error}", next_step="sos watch run (writes it anew)") from error
+        return [_standing(each) for each in wire.loads(data)["standings"]]
+    except (UnreadableJson, KeyError, TypeError, ValueError) as error:
+        step = "end sos watch run, and start it again: it writes the file anew"
+        raise HomeDamaged(f"{path} cannot be read: {error}", next_step=step) from error
+
+
+def _standing(given: Any) -> Standing:
+    made = Standing(**given)
+    times = [at for at in (made.since, made.failed_at) if at is not None]
+    if not all(isinstance(text, str) for text in (made.agent, made.does, made.trouble, made.failed)):
+        raise ValueError("no text")
+    if not all(type(at) is int and 0 <= at <= LATEST for at in times):
+        raise ValueError("no time")
+    return made
 
 
 def _path(root: str) -> str:
