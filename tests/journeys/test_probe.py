@@ -65,4 +65,4 @@ def test_launchers_that_are_gone_are_written_anew_and_the_hook_of_another_home_i
     assert step(shell.join("bb"))["ok"] is True
     other = Shell(shell.home, {"SOS_HOME": str(shell.home / "other")})
     assert "hook" not in [each["name"] for each in other.join("bb")["steps"]]
-    assert not (shell.home / "other" / "bin" / "sos-hook").exists()
+    assert [path.name for path in (shell.home / "other" / "bin").iterdir()] == ["sos-rescue"]

@@ -118,6 +118,11 @@ def later(box: Box) -> None:
     os.utime(box.root / "sos.db", (time.time() + 86400,) * 2)
 
 
+def file_for_folder(box: Box) -> None:
+    (box.root / "agents").rename(box.home / "away")
+    (box.root / "agents").touch()
+
+
 WAYS: dict[str, tuple[Callable[[Box], object], int, str]] = {
     "a full disk": (lambda box: box.disk("d 100000000 97000000 3000000 97% /"), 1, "97 % of its space is used"),
     "no inodes": (lambda box: box.disk(ROOMY, "d 1000 990 10 99% /"), 1, "99 % of its inodes are used, 10 left"),
@@ -140,11 +145,7 @@ WAYS: dict[str, tuple[Callable[[Box], object], int, str]] = {
     "no store": (away(".sos/sos.db"), 3, "sos.db is gone"),
     "an empty store": (holds(".sos/sos.db", b""), 3, "sos.db is empty; do not open it"),
     "no database": (holds(".sos/sos.db", b"SQLite format 2\0" * 9), 3, "sos.db is no database"),
-    "a file for all agents": (
-        lambda box: (box.root / "agents").rename(box.home / "away").with_name(".sos").joinpath("agents").write_text(""),
-        4,
-        "agents is no directory",
-    ),
+    "a file for all agents": (file_for_folder, 4, "agents is no directory"),
     "no identity": (away(".sos/agents/aa/agent.toml"), 4, "aa/agent.toml is not there"),
     "another's identity": (
         lambda box: (box.root / "agents/aa/agent.toml").write_bytes((box.root / "agents/bb/agent.toml").read_bytes()),
