@@ -270,6 +270,20 @@ def test_what_was_moved_is_found_also_with_mean_names(bare: Box) -> None:
     assert bare.run("guide", "aa").out == (root / "agents/aa/RECOVERY.md").read_text()
 
 
+def test_a_copy_from_anywhere_goes_by_sos_home(bare: Box, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "agents").mkdir()
+    copy = tmp_path / "bin" / "sos-rescue"
+    copy.write_bytes(bare.script.read_bytes())
+    done = subprocess.run(
+        [*bare.interpreter, copy, "check"],
+        env={**bare.environment, "SOS_HOME": f"{bare.root}/"}, cwd="/", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"   well     {bare.root} (home) can be written\n" in done.stdout
+    assert "bb: identity and three tokens are there, and private" in done.stdout
+
+
 def test_a_bus_behind_a_server_is_said_and_not_missed(dash: Box) -> None:
     for path in [*dash.root.glob("agents/*/agent.toml"), dash.root / "operator/agent.toml"]:
         path.write_text(path.read_text().replace(str(dash.root / "sos.db"), "https://bus.example.org"))
