@@ -70,7 +70,7 @@ def translated(error: OSError, path: str) -> StorageFull | StoreUnreachable | Ho
         return StorageFull(f"no space left for {path}")
     if error.errno in {errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
         return StoreUnreachable(f"{path}: {error.strerror}", next_step="mend the disk or the limit, then try again")
-    if error.errno in {errno.EISDIR, errno.ENOTDIR, errno.ELOOP}:
+    if error.errno in {errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EINVAL}:  # the last where it is no regular file
         return HomeDamaged(f"{path}: {error.strerror}", next_step=f"move {path} away, then try again")
     return HomeDamaged(f"{path}: {error.strerror}")
 

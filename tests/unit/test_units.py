@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sos import settings as all_settings
-from sos.model.errors import Conflict, EphemeralInterpreter, RuntimeConfigError
+from sos.model.errors import Conflict, EphemeralInterpreter, HomeDamaged, RuntimeConfigError
 from sos.settings import Settings
 from sos.wiring import units
 from sos.wiring.units import Unit
@@ -223,6 +223,18 @@ def test_what_is_not_ours_or_for_another_home_stays(machine: Machine) -> None:
     with pytest.raises(Conflict):
         units.install(machine.settings, unit("/two"))
     assert "SOS_HOME=/one" in path.read_text()
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_in_its_place_is_refused_and_not_waited_for(machine: Machine) -> None:
+    machine.units.mkdir(parents=True)
+    path = machine.units / "sos-try.service"
+    os.mkfifo(path)
+    with pytest.raises(HomeDamaged, match="no regular file") as refused:
+        units.install(machine.settings, unit())
+    assert str(path) in refused.value.next_step
+    with pytest.raises(HomeDamaged, match="no regular file"):
+        units.uninstall(machine.settings, "sos-try")
 
 
 def test_a_temporary_python_is_refused(machine: Machine) -> None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 MARK = "# Written by SOS, which writes it anew; what is changed here is lost.\n"
 LABEL = "sos-lifeline."
 """How names begin in launchd, which has one room for the names of all programs."""
+_MOST = 1 << 20
+"""Bytes of a unit's file that are looked at."""
 SECONDS = 10
 """How long systemctl or launchctl may take: without a session they wait for what never comes."""
 
@@ -158,11 +160,8 @@ def write(settings: Settings, unit: Unit, kind: System) -> list[str]:
         made = {path: launchd(unit)}
     else:
         made = {os.path.join(folder, name): text.encode() for name, text in systemd(unit).items()}
-    if _ours(path, kind):
-        with open(path, "rb") as file:
-            before = file.read()
-        if not _is_for(unit, before, kind):
-            raise Conflict(f"{path} is for another SOS_HOME", next_step=f"remove it first: with that SOS_HOME, or rm {path}")
+    if _ours(path, kind) and not _is_for(unit, files.peek(path, _MOST), kind):
+        raise Conflict(f"{path} is for another SOS_HOME", next_step=f"remove it first: with that SOS_HOME, or rm {path}")
     try:
         files.make_directories(folder, 0o755)
     except OSError as error:
@@ -185,8 +184,7 @@ def remove(settings: Settings, name: str, kind: System) -> None:
 def _ours(path: str, kind: System) -> bool:
     """Whether the file is there. Raises Conflict where it is another's."""
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = files.peek(path, _MOST)
     except FileNotFoundError:
         return False
     except OSError as error:
