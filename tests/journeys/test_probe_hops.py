@@ -92,7 +92,7 @@ class Line:
             self.serving.stop(signal.SIGKILL)
 
 
-@pytest.fixture(params=["embedded", "server"])
+@pytest.fixture(params=["embedded", pytest.param("server", marks=pytest.mark.full)])
 def line(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Line]:
     made = Line(tmp_path / "home", Serving(tmp_path / "server") if request.param == "server" else None)
     yield made

@@ -28,7 +28,7 @@ GIB = 1 << 20
 SOUND = [each.data for each in CONFIGS if each.dialect == "json"]
 
 
-@pytest.fixture(params=SHELLS)
+@pytest.fixture(params=[pytest.param(each, marks=pytest.mark.full) if each == "busybox sh" else each for each in SHELLS])
 def bare(request: pytest.FixtureRequest, shell: Shell, tmp_path: Path) -> Box:
     """A box in the home of two agents, one of them connected."""
     return box(request.param, shell, tmp_path)
@@ -182,7 +182,7 @@ amounts = st.tuples(st.integers(0, 60 * GIB), st.integers(0, 60 * GIB)).filter(l
 @example(space=(95 * GIB, 5 * GIB), inodes=(94, 6), reserved=0)
 @example(space=(1900 * GIB, 51 * GIB), inodes=(1, 99), reserved=0)
 @example(space=(100, 60 << 10), inodes=(95, 5), reserved=1 << 10)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_disk_is_full_where_the_watchdog_says_so(
     dash: Box, space: tuple[int, int], inodes: tuple[int, int], reserved: int
 ) -> None:
@@ -355,7 +355,7 @@ def parses(data: bytes) -> bool:
 
 
 @given(texts)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_it_calls_broken_what_json_is_not(dash: Box, data: list[bytes]) -> None:
     assert read(dash, data) == [parses(each) for each in data]
 

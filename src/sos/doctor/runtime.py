@@ -74,20 +74,20 @@ def _configs(patient: Patient, places: list[str], well: list[str]) -> Iterator[T
         known |= {config.path: config for config in found_here}
     for path, config in known.items():
         try:
-            plan = repair.plan(config)
+            reason = repair.reason(config)
         except SosError as error:
             yield raised(error, "Whether the runtime can read it is not known.", severity="warning")
             continue
-        if plan.state == "sound":
+        if not reason:
             well.append(f"{path} parses")
             continue
         closed = config.broken == "closed"
         yield found(
             "critical" if closed else "warning",
             f"config_{config.broken}",
-            f"{path} is broken: {'; '.join(plan.problems[:3])}",
+            f"{path} is broken: {reason}",
             f"{config.title} does not open." if closed else f"{config.title} ignores all of it, hooks included, without a word.",
-            f"sos repair --yes {shell_word(path)}" if plan.state == "mendable" else f"sos repair {shell_word(path)}",
+            f"sos repair {shell_word(path)}   (shows what would be written, and asks; --yes writes it)",
         )
 
 

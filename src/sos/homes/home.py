@@ -7,7 +7,7 @@ import os
 from sos import files
 from sos.model import wire
 from sos.model.errors import HomeDamaged, SosError, TokenDamaged
-from sos.model.names import OPERATOR, Slug
+from sos.model.names import OPERATOR, Slug, is_slug
 from sos.model.record import Record
 from sos.model.tokens import parse_token
 
@@ -125,7 +125,8 @@ def slugs(root: str) -> list[str]:
         return []
     except OSError as error:
         raise files.translated(error, os.path.join(root, "agents")) from error
-    return sorted(name for name in found if os.path.lexists(os.path.join(root, "agents", name, "agent.toml")))
+    # Whatever else stands there is nobody's: no name with a line break in it is ever shown or asked for.
+    return sorted(name for name in found if is_slug(name) and os.path.lexists(os.path.join(root, "agents", name, "agent.toml")))
 
 
 def token_path(home: str, service: Service) -> str:

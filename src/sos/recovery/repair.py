@@ -61,6 +61,15 @@ class Plan(Record):
     diff: str = ""
 
 
+def reason(config: Config) -> str:
+    """Why a config does not parse as its runtime reads it; empty where it does. Raises NotFound, RuntimeConfigError."""
+    try:
+        dialects.strict(_bytes(os.path.realpath(config.path), config.path), config.dialect, bom=config.bom)
+    except dialects.Unreadable as error:
+        return str(error)
+    return ""
+
+
 def plan(config: Config) -> Plan:
     """Look at a config and plan its repair. Reads alone. Raises NotFound, RuntimeConfigError where it cannot be read."""
     target = os.path.realpath(config.path)

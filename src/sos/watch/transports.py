@@ -88,7 +88,8 @@ def _run(argv: tuple[str, ...] | list[str], *, given: str = "", directory: str =
     except subprocess.TimeoutExpired:
         raise NotTold(f"{program} took longer than {SECONDS:g} s") from None
     except OSError as error:
-        raise NotTold(f"{program} cannot be started: {error.strerror}") from error
+        step = "install it (on Debian, notify-send is in libnotify-bin), or: sos watch add AGENT --notice command -- PROGRAM"
+        raise NotTold(f"{program} cannot be started: {error.strerror}", next_step=step) from error
     if ran.returncode:
         said = ascii(ran.stderr.decode("utf-8", "replace").strip())[1:-1][:200]
         raise NotTold(f"{program} ended with {ran.returncode}{f': {said}' if said else ''}")
