@@ -267,7 +267,11 @@ BREAKS = [
 
 @pytest.mark.parametrize(
     ("line", "broken"),
-    [pytest.param(face, each, id=f"{each.name}, {face}") for each in BREAKS for face in each.faces],
+    [
+        pytest.param(face, each, id=f"{each.name}, {face}", marks=[pytest.mark.full] if face != each.faces[0] else [])
+        for each in BREAKS
+        for face in each.faces
+    ],
     indirect=["line"],
 )
 def test_the_broken_hop_is_named(line: Line, broken: Break) -> None:

@@ -56,6 +56,21 @@ def compile_hook() -> None:
     subprocess.run([sys.executable, "-I", "-S", program], capture_output=True, check=False, timeout=60)
 
 
+def is_compiled() -> bool:
+    """Whether the hook's one file is there and of these very sources, as hook/boot.py will judge it."""
+    import marshal
+
+    path = os.path.join(_PACKAGE, "hook", "__pycache__", f"hook.{sys.implementation.cache_tag}.bundle")
+    try:
+        with open(path, "rb") as file:
+            version, modules = marshal.loads(file.read())
+        if version != sys.version:
+            return False
+        return all((found := os.stat(place)).st_mtime_ns == at and found.st_size == size for _, place, at, size, _ in modules)
+    except (OSError, EOFError, ValueError, TypeError):
+        return False
+
+
 def _is_ours(path: str, text: str) -> bool:
     """Whether this installation wrote it since it was itself installed. (Of a file put in place by a link, only ctime tells.)"""
     named = f'p="{sys.executable}"\nf="{_PROGRAM}"\n' in text
