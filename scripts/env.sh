@@ -5,9 +5,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 # A virtual environment or module path of the caller must not leak into ours.
 unset PYTHONPATH PYTHONHOME
 
-# How many workers `pytest -n auto` starts: one more than there are processors, for tests also wait, for time and for processes.
+# How many workers `pytest -n auto` starts: two more than there are processors, for tests also wait, for time and for processes.
 processors=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
-export PYTEST_XDIST_AUTO_NUM_WORKERS="${PYTEST_XDIST_AUTO_NUM_WORKERS:-$((processors + 1))}"
+export PYTEST_XDIST_AUTO_NUM_WORKERS="${PYTEST_XDIST_AUTO_NUM_WORKERS:-$((processors + 2))}"
 
 # usage WORD: where WORD asks for help, print the head of the script that runs, and end.
 usage() {
