@@ -37,7 +37,7 @@ def main() -> None:
         for name, times, most in (("sos doctor, 10 agents", doctor, DOCTOR), ("sos watchdog --once", watchdog, WATCHDOG)):
             typical, base = quantile(times, 0.5), quantile(bare, 0.5)
             # The limit is of the design, in milliseconds; as a ratio it is the same limit in bare starts of this machine.
-            say(f"{name}, p50 {typical:.0f} ms of {most} ms", typical / base, "python3 -c pass", most / base)
+            say(f"{name}, p50 {typical:.0f} ms of {most} ms", typical / base, "python3 -c pass", round(most / base, 1))
 
 
 if __name__ == "__main__":
