@@ -15,6 +15,7 @@ from sos.stores.redis import keys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from redis.client import PubSub
 
@@ -74,7 +75,7 @@ class Ring:
                 self._thread = threading.Thread(target=self._run, name="sos-redis-ring", daemon=True)
                 self._thread.start()
             elif self._waiting[channel] == 1 and self._listening is not None:
-                self._tell(self._listening.subscribe, channel)
+                self._tell(self._listening, self._listening.subscribe, channel)
 
     def _leave(self, channel: str) -> None:
         with self._changed:
@@ -85,9 +86,13 @@ class Ring:
                 self._nudged.pop(channel, None)
                 self._heard.discard(channel)
                 if self._listening is not None:
-                    self._tell(self._listening.unsubscribe, channel)
+                    self._tell(self._listening, self._listening.unsubscribe, channel)
 
-    def _tell(self, command: Callable[[str], object], channel: str) -> None:
+    def _tell(self, listening: PubSub, command: Callable[[str], object], channel: str) -> None:
+        # On a broken one a command would connect anew, while the thread gives the same connection up: a socket stayed open.
+        connection: Any = listening.connection
+        if connection is None or not connection.is_connected:
+            return
         try:
             command(channel)
         except (redis.RedisError, OSError):
@@ -144,6 +149,6 @@ class Ring:
             self._changed.notify_all()
             listening, thread = self._listening, self._thread
             if listening is not None:
-                self._tell(listening.unsubscribe, keys.channel(self._server.epoch, "/"))
+                self._tell(listening, listening.unsubscribe, keys.channel(self._server.epoch, "/"))
         if thread is not None:
             thread.join(LISTEN_SECONDS + 1)
