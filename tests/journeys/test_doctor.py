@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from sos.model.times import MINUTE
 from tests import tools
 from tests.breakages.patient import SESSION, Patient
 from tests.shell import Shell
@@ -73,6 +74,17 @@ def test_in_words_a_finding_says_what_since_when_why_and_what_to_type(patient: P
     assert why.strip() == "What it was at stays open, and its inbox waits for the next session."
     assert step.strip().startswith(f"next: start the runtime again in {patient.work}")
     assert "sos doctor --fix mends 1 of it" in ran.out
+
+
+@pytest.mark.promise("DOCTOR-004")
+@pytest.mark.parametrize(("waits", "severity"), [(0, "note"), (16 * MINUTE, "warning")])
+def test_mail_without_any_reader_is_trouble_once_it_has_waited(patient: Patient, waits: int, severity: str) -> None:
+    patient.event("SessionEnd", SESSION)
+    patient.send(waits)
+    examined = patient.doctor()
+    (finding,) = examined["rungs"][2]["findings"]
+    assert (finding["code"], finding["severity"]) == ("nobody_reads", severity)
+    assert examined["well"] is (severity == "note")
 
 
 # --- mending ----------------------------------------------------------------------------------------------------------

@@ -191,7 +191,8 @@ def _call_lines(calls: Sequence[Call], sent: dict[str, str]) -> list[str]:
 def _lines(looked: Looked) -> list[str]:
     rung = next(rung for rung in LADDER if rung.name == looked.rung)
     of = f" of {looked.agent}" if looked.agent else ""
-    sign = "✘" if looked.broken else "·" if looked.skipped else "!" if looked.troubles else "✔"
+    warned = any(trouble.finding.severity == "warning" for trouble in looked.troubles)
+    sign = "✘" if looked.broken else "·" if looked.skipped else "!" if warned else "✔"
     head = f"{sign} {LADDER.index(rung) + 1}. {rung.title}{of}"
     if looked.skipped:
         return [f"{head}: {looked.skipped}"]

@@ -141,10 +141,10 @@ def _shown(patient: Patient, watching: Watching, waiting: list[Entry], bodies: l
         if watching.ways.get(patient.slug) != "handover":
             where = next((place for place in _bound(patient) if place != "*"), "its directory")
             yield found(
-                "warning",
+                "warning" if now - oldest > SILENT else "note",
                 "nobody_reads",
                 f"{count}, and no session or program of it runs here",
-                DEAF,
+                "Whoever wrote believes that it was heard.",
                 f"start the runtime in {where}, or: sos watch add {patient.slug} -- PROGRAM",
                 since=oldest,
             )

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 
+from sos import files
 from sos.core.readiness import shell_word
 from sos.doctor.trouble import Looked, Trouble, found, raised
 from sos.model.configs import Places
@@ -94,8 +95,13 @@ def _configs(patient: Patient, places: list[str], well: list[str]) -> Iterator[T
 def _files(patient: Patient, places: list[str]) -> Iterator[Trouble]:
     settings = patient.settings
     for finding in health.look(settings.home, settings.claude_home, settings.user_home, places):
-        finding = finding.replace(next_step=finding.next_step.replace("AGENT", patient.slug))
-        yield Trouble(finding=finding, mend=_connect(patient, places) if finding.code in health.BY_CONNECTING else None)
+        step, mend = finding.next_step.replace("AGENT", patient.slug), None
+        if finding.code in health.BY_CONNECTING:
+            if files.in_archive():
+                step = f"install sos-lifeline again, then: {step}"
+            else:
+                mend = _connect(patient, places)
+        yield Trouble(finding=finding.replace(next_step=step), mend=mend)
     for place in places:
         if not os.path.isdir(place):
             yield found(
