@@ -225,7 +225,9 @@ def test_the_call_goes_to_a_hearing_medic_then_to_the_same_role_then_to_the_oper
     patient.shell.json("join", "--name", "peer", "--role", "qa", "--project", "pp")
     patient.shell.json("join", "--name", "foreign-medic", "--role", "sre", "--project", "other")
     assert asked() == "operator"  # none of them hears
-    hear(patient, "foreign-medic")
+    patient.shell.json("join", "--name", "another-role", "--role", "builder", "--project", "pp")
+    for name in ("foreign-medic", "another-role"):
+        hear(patient, name)
     assert asked() == "operator"
     hear(patient, "peer")
     assert asked() == "peer"
