@@ -139,10 +139,12 @@ def _silent(patient: Patient) -> None:
 
 
 def _shows_nothing(patient: Patient) -> None:
-    """Hooks run and say that nothing is new, while a message waits for an hour."""
+    """Two hook runs in succession have passed over a message that waits."""
     now = int(time.time() * 1000)
     patient.sql(
-        "UPDATE body SET hook_at = ?, hook_event = 'PostToolBatch', hook_outcome = 'nothing new' WHERE session = ?", now, SESSION
+        "UPDATE body SET hook_at = ?, hook_event = 'PostToolBatch', hook_outcome = 'passed over again' WHERE session = ?",
+        now,
+        SESSION,
     )
 
 

@@ -20,6 +20,7 @@ from sos.hook.session import begin, parse_event
 from sos.settings import load
 from sos.stores.sqlite.store import SqliteStore
 from tests.shell import Shell
+from tests.watching import until
 
 S1, S2 = "5a12d4d5-0000-4000-8000-000000000001", "5a12d4d5-0000-4000-8000-000000000002"
 
@@ -267,6 +268,24 @@ agent.stop()
         program.stdout.read()
     send(shell, "after it has ended")
     assert "| after it has ended" in (shell.event("UserPromptSubmit", S1) or "")
+
+
+@pytest.mark.promise("WHO-011")
+def test_a_program_that_was_killed_gives_the_inbox_back_at_once(shell: Shell) -> None:
+    start(shell)
+    code = (
+        "import sys; from sos.sdk import Agent; a = Agent(name='bb'); a.run_in_background(); print('runs', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=shell.environment
+    ) as made:
+        assert made.stdout is not None
+        assert made.stdout.readline() == b"runs\n"
+        until(lambda: "A program of yours" in start(shell, S2))
+        made.kill()
+        made.wait()
+    send(shell, "nobody else reads")
+    assert "| nobody else reads" in (shell.event("UserPromptSubmit", S1) or "")
 
 
 @pytest.mark.promise("INBOX-012")

@@ -62,11 +62,11 @@ def _waiting(store: Store, agent: Agent, known: Facts, limit: int) -> tuple[Fact
     if not entries:
         return known, entries
     oldest = min(entry.message.sent_at for entry in entries)
-    alone = _left_alone(agent, hearing.present(known.bodies), entries, known.now)
+    alone = left_alone(agent, hearing.present(known.bodies), entries, known.now)
     return known.replace(unread=len(entries), oldest=oldest, left_alone=alone), entries
 
 
-def _left_alone(agent: Agent, here: list[Body], entries: list[Entry], now: Millis) -> bool:
+def left_alone(agent: Agent, here: list[Body], entries: list[Entry], now: Millis) -> bool:
     """Whether it is idle, and by its own rules nothing of what waits is to wake it now."""
     if any(body.presence == "working" for body in here):
         return False

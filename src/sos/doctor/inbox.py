@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 
+from sos.core import hearing, listening
+from sos.core.hearing import Facts
 from sos.doctor.trouble import Looked, Trouble, found, raised
 from sos.homes import outbox, processes, quiet, resolver
-from sos.model.agents import PASSED_OVER
 from sos.model.errors import BusMismatch, Forbidden, HomeError, SosError, Unauthenticated
 from sos.model.record import Record
-from sos.model.times import MINUTE, Millis, ago
+from sos.model.times import Millis, ago
 from sos.runtimes.claude import plugin
 from sos.wiring import canary, local, probing
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 PAGE = 64
 DEAF = "It runs, and hears nothing. Whoever wrote believes that it was heard."
-SILENT = 15 * MINUTE
-"""Milliseconds without a hook run after which mail that waits is an alarm: half-hour tools are rare (3 % of turns)."""
-_SHOWED_NOTHING = ("nothing new", *PASSED_OVER)
 NO_BUS = "Nothing reaches the agent, and what it sends waits in its outbox."
 
 
@@ -141,7 +139,7 @@ def _shown(patient: Patient, watching: Watching, waiting: list[Entry], bodies: l
         if watching.ways.get(patient.slug) != "handover":
             where = next((place for place in _bound(patient) if place != "*"), "its directory")
             yield found(
-                "warning" if now - oldest > SILENT else "note",
+                "warning" if now - oldest > hearing.SILENT else "note",
                 "nobody_reads",
                 f"{count}, and no session or program of it runs here",
                 "Whoever wrote believes that it was heard.",
@@ -149,26 +147,25 @@ def _shown(patient: Patient, watching: Watching, waiting: list[Entry], bodies: l
                 since=oldest,
             )
         return
-    ran = max((body.hook_at for body in lives if body.hook_at is not None), default=None)
-    if ran is None or (ran < oldest and now - max(ran, oldest) > SILENT):
-        working = any(body.presence == "working" for body in lives)
-        step = "look at its terminal: it may wait for a permission" if working else "type a prompt there: a hook runs then"
-        yield found("critical", "no_hook_runs", f"{count}, and no hook of its session has run since", DEAF, step, since=ran)
-    elif any(body.holder and body.hook_outcome in _SHOWED_NOTHING and _tried(body, oldest, now) for body in lives):
-        yield found(
-            "critical",
-            "hook_shows_nothing",
-            f"{count}; hooks have run since, and showed nothing",
-            DEAF,
-            f"sos trace --as {patient.slug} {waiting[0].message.id}",
-            since=oldest,
-        )
-
-
-def _tried(body: Body, oldest: Millis, now: Millis) -> bool:
-    """Whether a hook that shows mail ran well after this message was there."""
-    shows = body.hook_event in {"UserPromptSubmit", "PostToolBatch"}
-    return shows and body.hook_at is not None and body.hook_at > oldest + MINUTE and now >= body.hook_at
+    facts = Facts(
+        now=now,
+        bodies=tuple(lives),
+        unread=len(waiting),
+        oldest=oldest,
+        left_alone=listening.left_alone(patient.myself().agent, lives, waiting, now),
+        long_tool=hearing.LONG_TOOL,
+    )
+    verdict = hearing.judge(facts)  # as the sentinel, peers and receipts have it: one rule of who is deaf
+    if verdict.hearing != "deaf":
+        return
+    if hearing.opportunities(lives) >= hearing.OPPORTUNITIES:
+        what, step = "hooks have run since, and showed nothing", f"sos trace --as {patient.slug} {waiting[0].message.id}"
+        yield found("critical", "hook_shows_nothing", f"{count}; {what}", DEAF, step, since=verdict.since)
+        return
+    waits = verdict.cause == "waiting"
+    step = "look at its terminal: it may wait for a permission" if waits else "type a prompt there: a hook runs then"
+    what = f"{count}, and no hook of its session has run since"
+    yield found("critical", "no_hook_runs", what, DEAF, step, since=verdict.since)
 
 
 def _bound(patient: Patient) -> list[str]:

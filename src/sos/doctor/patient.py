@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from sos.homes import home as homes
 from sos.homes import processes, resolver
 from sos.model.agents import GONE
@@ -76,7 +74,7 @@ class Patient:
 
     def lives(self, body: Body) -> bool:
         """Whether a body's process is there, as far as that can be seen from here."""
-        return not body.pid or body.host != os.uname().nodename or processes.is_alive(body.pid)
+        return processes.is_here(body)
 
     def bound(self) -> list[str]:
         """The directories whose sessions are this agent's, `*` for all. Raises HomeDamaged."""

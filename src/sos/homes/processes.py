@@ -7,6 +7,10 @@ import os
 from sos.model.record import Record
 from sos.model.times import Millis
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sos.model.agents import Body
+
 MOST_ABOVE = 64
 """Processes above one that are looked at."""
 
@@ -20,6 +24,11 @@ def is_alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def is_here(body: Body) -> bool:
+    """Whether a body's process is there, as far as that can be seen from this machine."""
+    return not body.pid or body.host != os.uname().nodename or is_alive(body.pid)
 
 
 class Process(Record):

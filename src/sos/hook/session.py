@@ -346,7 +346,7 @@ class Turn:
         """Who else holds this inbox, if anybody: a program of the agent's that receives by itself, or another live session."""
         bodies = self._store.agents.bodies(self.agent.slug)
         for body in bodies:
-            if is_program(body, self._now):
+            if is_program(body, self._now) and _alive(body, self._now):
                 return body
         for body in bodies:
             if body.holder and body.session != self._event.session and _alive(body, self._now):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from sos.homes.processes import is_here
 from sos.model.agents import is_program
 from sos.model.errors import StoreUnreachable
 
@@ -81,7 +82,7 @@ class Notices:
 
 def _must_wait(myself: Myself, body: Body | None, now: Millis) -> bool:
     """Whether telling would disturb: the session works or does not hold the inbox, or a program of the agent's reads it."""
-    if any(is_program(each, now) for each in myself.bodies):
+    if any(is_program(each, now) and is_here(each) for each in myself.bodies):
         return True
     return body is not None and (not body.holder or body.presence == "working")
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from sos.homes import home as homes
 from sos.homes import resolver
-from sos.homes.processes import is_alive
+from sos.homes.processes import is_here
 from sos.wiring import local, renewing
 
 TYPE_CHECKING = False
@@ -41,4 +39,4 @@ class Sessions:
 
 
 def _lives(body: Body) -> bool:
-    return body.presence != "closed" and (not body.pid or body.host != os.uname().nodename or is_alive(body.pid))
+    return body.presence != "closed" and is_here(body)
