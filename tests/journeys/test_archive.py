@@ -35,7 +35,8 @@ def test_the_doctor_runs_where_the_environment_is_gone(shell: Shell) -> None:
     before = launcher.read_bytes()
     mended = json.loads(lone(shell, "doctor", "--json", "--fix", "--as", "bb").stdout)["mended"]
     assert mended == []  # what it wrote could not be started
-    assert launcher.read_bytes() == before
+    assert lone(shell, "inbox", "--as", "bb").returncode == 0
+    assert launcher.read_bytes() == before  # no other command writes what could not be started either
     assert lone(shell, "guide", "--as", "bb").stdout.startswith(b"# Recovery guide of bb")
 
 
