@@ -13,6 +13,7 @@ from sos.files import Lock
 from sos.hook import run, session
 from sos.hook.session import Event
 from sos.model.transitions import Surface
+from sos.runtimes.speech import speech_of
 from sos.settings import load
 from sos.stores.sqlite.database import Database
 from sos.stores.sqlite.store import SqliteStore
@@ -183,7 +184,7 @@ def test_a_real_hook_run_reads_prints_and_then_settles(home: Path, monkeypatch: 
     shell.connect("bb")
     shell.event("SessionStart", "s-1", source="startup")
     shell.run("send", "--as", "aa", "bb", "hello")
-    steps = recorded_hook(monkeypatch, Event(name="UserPromptSubmit", session="s-1", cwd=str(home)))
+    steps = recorded_hook(monkeypatch, Event(speech=speech_of("claude"), name="UserPromptSubmit", session="s-1", cwd=str(home)))
     assert steps.index("read") < steps.index("print") < steps.index("lock") < steps.index("mark") < steps.index("query")
     verdict = judged(("lock", "begin", "insert", "unlink", "commit", "unlock"), steps)
     assert (verdict.hidden, verdict.lost) == (0, 0)

@@ -26,7 +26,9 @@ from sos.model.messages import Draft
 from sos.model.names import Slug
 from sos.model.times import MINUTE, Millis
 from sos.model.transitions import Ack, Surface
-from sos.runtimes.claude import evidence
+from sos.runtimes import transcripts
+from sos.runtimes.claude.evidence import LINES
+from sos.runtimes.speech import speech_of
 from sos.settings import load
 from sos.stores.sqlite.ballast import Ballast
 from sos.stores.sqlite.database import Database
@@ -180,7 +182,7 @@ def printing(scene: Scene) -> set[str]:
     log.told("aa", "01a20b4a-b6d8-7455-aa1d-000000000001")
     scene.plant()
     for name in ("SessionStart", "UserPromptSubmit"):
-        event = Event(name=name, session=S1, cwd=str(scene.home), source="startup")
+        event = Event(speech=speech_of("claude"), name=name, session=S1, cwd=str(scene.home), source="startup")
         with pytest.MonkeyPatch.context() as lost:
             lost.setattr(run, "_print", lambda text: _broken_pipe())
             with pytest.raises(BrokenPipeError):
@@ -337,7 +339,7 @@ def proven(scene: Scene) -> set[str]:
     path = scene.home / "transcript.jsonl"
     path.write_text(json.dumps(line) + "\n")
     scene.plant()
-    return {"false evidence"} if evidence.look(str(path), 0, [shown[:14]]).arrived else set()
+    return {"false evidence"} if transcripts.look(LINES, str(path), 0, [shown[:14]]).arrived else set()
 
 
 def answered(scene: Scene) -> set[str]:

@@ -20,7 +20,7 @@ from sos.model.names import Slug
 from sos.model.parcels import Posted
 from sos.model.streams import order
 from sos.model.transitions import Ack, Answer, Lapse, Lease
-from sos.runtimes.claude import evidence
+from sos.runtimes import transcripts
 from sos.stores.sqlite import mail, posting, retention, ring, rows
 from sos.stores.sqlite.agents import SqliteDirectory
 from sos.stores.sqlite.ballast import Ballast
@@ -247,7 +247,7 @@ def errors_are_empty(patch: Patch) -> None:
 
 
 def own_output_is_evidence(patch: Patch) -> None:
-    wrap(patch, evidence, "_parsed", lambda real, line: {**real(line), "rendered": []})
+    wrap(patch, transcripts, "_parsed", lambda real, line: {**real(line), "rendered": []})
 
 
 def bodies_without_a_prefix(patch: Patch) -> None:

@@ -16,6 +16,7 @@ from sos.model.errors import SosError
 from sos.model.ids import parse_id
 from sos.model.names import Slug
 from sos.runtimes.claude import plugin
+from sos.runtimes.speech import speech_of
 from sos.settings import Settings, load
 from sos.stores.sqlite.store import SqliteStore
 from sos.wiring.joining import join
@@ -221,7 +222,7 @@ def _shown(settings: Settings) -> list[str]:
 
 def _hook(settings: Settings, session: str, name: str) -> str:
     settings = settings.replace(session_pid=int(GONE), agent="bb")
-    turn = begin(settings, Event(name=name, session=session, cwd=settings.home, source="resume"))
+    turn = begin(settings, Event(speech=speech_of("claude"), name=name, session=session, cwd=settings.home, source="resume"))
     assert turn is not None
     lock = turn.lock()
     assert lock is not None

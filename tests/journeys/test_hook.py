@@ -17,6 +17,7 @@ import pytest
 
 import sos.hook
 from sos.hook.session import begin, parse_event
+from sos.runtimes.speech import speech_of
 from sos.settings import load
 from sos.stores.sqlite.store import SqliteStore
 from tests.shell import Shell
@@ -460,7 +461,7 @@ def test_runs_that_mail_waits_for_and_that_show_none_of_it_are_counted(shell: Sh
         """Of one run in this process; `blind`: what is due is asked for where nothing is."""
         settings = load({**shell.environment, "CLAUDE_CODE_SESSION_ID": S1})
         told = {"session_id": S1, "hook_event_name": name, "cwd": str(shell.home)}
-        turn = begin(settings, parse_event(name, json.dumps(told).encode()))
+        turn = begin(settings, parse_event(speech_of("claude"), name, json.dumps(told).encode()))
         assert turn is not None
         store = turn._store
         entries = store.mail.entries

@@ -69,7 +69,7 @@ def test_a_bundle_that_is_not_as_it_should_be_is_not_believed(package: Path, cha
     (bundle,) = (package / "hook/__pycache__").glob("*.bundle")
     data = bundle.read_bytes()
     if changed == "a source":
-        source = package / "hook/answer.py"
+        source = package / "runtimes/claude/speech.py"
         source.write_text(source.read_text() + "\n")
     elif changed == "removed":
         bundle.unlink()

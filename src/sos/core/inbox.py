@@ -50,7 +50,9 @@ def verdicts(
     return actions
 
 
-def show(store: Store, agent: Agent, body: Body, now: Millis, nonce: str) -> tuple[Rendered, list[MessageId]]:
+def show(
+    store: Store, agent: Agent, body: Body, now: Millis, nonce: str, *, budget: int = rendering.BUDGET
+) -> tuple[Rendered, list[MessageId]]:
     """What this run prints, and the damaged messages that it ended. Whole bodies within what is left of the turn's budget.
 
     What is shown is not marked here: that comes after the flush. A damaged row is ended at once and its sender told, so that
@@ -63,7 +65,7 @@ def show(store: Store, agent: Agent, body: Body, now: Millis, nonce: str) -> tup
         store.mail.apply(agent.slug, [(message.seq, action) for message in damaged])
     sound = [entry for entry in entries if not entry.damaged]
     total = len(sound) if len(entries) < PAGE else store.mail.count(agent.slug, "due", agent.turn)
-    rendered = rendering.batch(sound, agent, now, nonce, total=total, spent=body.spent, bodies=agent.bodies)
+    rendered = rendering.batch(sound, agent, now, nonce, total=total, spent=body.spent, bodies=agent.bodies, budget=budget)
     return rendered, [message.id for message in damaged]
 
 

@@ -139,15 +139,16 @@ def batch(
     total: int,
     spent: int = 0,
     bodies: Bodies = "fenced",
+    budget: int = BUDGET,
 ) -> Rendered:
-    """As many entries as the budget holds, in their order; `total` is how many wait in all."""
+    """As many entries as the budget holds, in their order; `total` is how many wait in all, `budget` the bytes of a turn."""
     pieces: list[str] = []
     shown: list[MessageId] = []
     numbers: list[int] = []
     for entry in entries:
         piece = fenced(entry, reader, now, nonce) if bodies == "fenced" else listed(entry, reader, now, nonce)
-        size, left = _size(piece), BUDGET - spent
-        if size > BUDGET and left >= MIN_CUT:
+        size, left = _size(piece), budget - spent
+        if size > budget and left >= MIN_CUT:
             piece = fenced(entry, reader, now, nonce, limit=left // 2)
             size = _size(piece)
         if size > left:

@@ -64,7 +64,8 @@ def main() -> None:
     sys.path.append(os.path.dirname(os.path.dirname(HERE)))
     recorder = Recorder()
     sys.meta_path.insert(0, recorder)
-    import sos.hook.run  # noqa: F401  # with all that it needs
+    import sos.hook.run
+    import sos.runtimes.claude.speech  # noqa: F401  # with all that they need; other runtimes' are found one by one
 
     target = os.path.join(HERE, "__pycache__", f"hook.{sys.implementation.cache_tag}.bundle")
     os.makedirs(os.path.dirname(target), exist_ok=True)

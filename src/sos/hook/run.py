@@ -12,10 +12,10 @@ import time
 
 from sos.files import LACKING, translated
 from sos.homes.resolver import session_name
-from sos.hook import answer
 from sos.hook.session import Event, Turn, begin, parse_event
 from sos.model.errors import SosError
 from sos.model.times import Millis, iso
+from sos.runtimes.speech import speech_of
 from sos.settings import load
 
 TYPE_CHECKING = False
@@ -54,16 +54,16 @@ def _on_alarm(number: int, frame: object) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """`sos-hook claude EVENT`, the runtime's JSON on standard input. Prints that runtime's JSON, or nothing."""
+    """`sos-hook RUNTIME EVENT`, the runtime's JSON on standard input. Prints that runtime's JSON, or nothing."""
     _signal.signal(_signal.SIGALRM, _on_alarm)
     _signal.setitimer(_signal.ITIMER_REAL, DEADLINE, LAST)
-    event = Event(name=arguments[1] if len(arguments) > 1 else "")
+    event = Event(speech=speech_of(arguments[0]), name=arguments[1] if len(arguments) > 1 else "")
     settings: Settings | None = None
     late = "the runtime's input did not end in time"
     try:
         settings = load()
         event = event.replace(session=session_name(settings.session or "") or "")  # what is known before the input has ended
-        event = parse_event(event.name, _stdin())
+        event = parse_event(event.speech, event.name, _stdin())
         late = "the store did not answer in time"
         _run(settings, event)
     except Deadline:
@@ -93,12 +93,12 @@ def _stdin() -> bytes:
 
 
 def _run(settings: Settings, event: Event) -> None:
-    if event.subagent or not event.session:
+    if event.subagent or not event.session or event.moment is None:
         return
     if event.session.startswith("sos-probe-"):
         from sos.hook import probe  # once at a join, never in an agent's own session
 
-        probe.run(settings, event, lambda text: _print(answer.context(event.name, text)))
+        probe.run(settings, event, lambda text: _print(_answer(event, text)))
         return
     turn = begin(settings, event)
     if turn is None:
@@ -109,11 +109,16 @@ def _run(settings: Settings, event: Event) -> None:
     try:
         text = turn.text()
         if text:
-            _print(answer.context(event.name, text))
+            _print(_answer(event, text))
         turn.settle(printed=bool(text))
         _reachable(settings, turn)
     finally:
         lock.release()
+
+
+def _answer(event: Event, text: str) -> str:
+    assert event.moment is not None  # nothing is said at an event that is not known
+    return event.speech.answer(event.name, event.moment, text)
 
 
 def _print(text: str) -> None:
@@ -133,7 +138,7 @@ def _notice(settings: Settings | None, event: Event, why: str) -> None:
     """Say that the bus cannot be reached, in the runtime's own JSON: silence and emptiness must not look alike."""
     global _late, _last_words  # one process, one notice
     _late = True
-    if _printed or event.subagent or event.name not in answer.SPEAKING or not event.bound(settings):
+    if _printed or event.subagent or event.moment not in event.speech.SPEAKING or not event.bound(settings):
         return
     _last_words = _unreachable(event, iso(Millis(time.time_ns() // 1_000_000)), why).encode("ascii")
     try:
@@ -145,4 +150,4 @@ def _notice(settings: Settings | None, event: Event, why: str) -> None:
 
 def _unreachable(event: Event, since: str, why: str) -> str:
     text = f"[sos] bus unreachable since {since}: {why}. Messages may be waiting. The guide: sos guide"
-    return answer.context(event.name, text)
+    return _answer(event, text)

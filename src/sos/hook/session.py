@@ -16,7 +16,7 @@ from sos.model.agents import PASSED_OVER, Body, is_program
 from sos.model.errors import HomeDamaged, UnreadableJson
 from sos.model.record import Record
 from sos.model.times import Millis, iso
-from sos.runtimes.claude import evidence
+from sos.runtimes import transcripts
 from sos.wiring.local import SystemClock, admitted, guide_path, open_home_store
 
 TYPE_CHECKING = False
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sos.model.transitions import Action
     from sos.ports import Store
     from sos.ports.connection import Connection
+    from sos.runtimes.speech import Moment, Speech
     from sos.settings import Settings
 
 _READ = ("hook_event_name", "session_id", "source", "cwd", "transcript_path")
@@ -44,6 +45,8 @@ STALE_LOCK = 2.0
 class Event(Record):
     """What the runtime said."""
 
+    speech: Speech
+    #: The runtime's own name of it.
     name: str
     session: str = ""
     source: str = ""
@@ -51,6 +54,11 @@ class Event(Record):
     transcript: str = ""
     stop_active: bool = False
     subagent: bool = False
+
+    @property
+    def moment(self) -> Moment | None:
+        """Which of the moments it is that all runtimes have, if any."""
+        return self.speech.MOMENTS.get(self.name)
 
     @property
     def directory(self) -> str:
@@ -67,7 +75,7 @@ class Event(Record):
         """
         if settings is None or not self.session:
             return False
-        if self.name != "SessionStart" or resolver.recorded(settings.home, self.session):
+        if self.moment != "SessionStart" or resolver.recorded(settings.home, self.session):
             return resolver.recorded(settings.home, self.session)
         try:
             return resolver.bound(settings.home, agent=settings.agent, directory=self.directory) is not None
@@ -98,27 +106,31 @@ class Event(Record):
                 return
             from sos.homes import log  # on a bad day only
 
-            log.add(homes.path_of(settings.home, who.slug), Millis(time.time_ns() // 1_000_000), f"{self.name}: {text}")
+            log.add(
+                homes.path_of(settings.home, who.slug), Millis(time.time_ns() // 1_000_000), f"{self.moment or self.name}: {text}"
+            )
         except Exception:  # noqa: BLE001  # a broken home: the notice itself matters more than its log
             return
 
 
-def parse_event(name: str, data: bytes) -> Event:
+def parse_event(speech: Speech, name: str, data: bytes) -> Event:
     """Read a hook's standard input. Garbage or nothing gives an event without a session. Raises nothing."""
     try:
         made = wire.loads(data)
     except UnreadableJson:
         made = None
     if not isinstance(made, dict):
-        return Event(name=name)
-    text = {key: value for key in _READ if isinstance(value := made.get(key), str) and _plain(value)}
+        return Event(speech=speech, name=name)
+    own = speech.KEYS
+    text = {key: value for key in _READ if isinstance(value := made.get(own.get(key, key)), str) and _plain(value)}
     return Event(
+        speech=speech,
         name=text.get("hook_event_name", name),
         session=resolver.session_name(text.get("session_id", "")) or "",
         source=text.get("source", ""),
         cwd=text.get("cwd", ""),
         transcript=text.get("transcript_path", ""),
-        stop_active=made.get("stop_hook_active") is True,
+        stop_active=made.get(own.get("stop_hook_active", "stop_hook_active")) is True,
         subagent="agent_id" in made,
     )
 
@@ -136,10 +148,10 @@ def begin(settings: Settings, event: Event) -> Turn | None:
     try:
         who = resolver.recorded_agent(settings.home, event.session)
     except HomeDamaged:
-        if event.name != "SessionStart":
+        if event.moment != "SessionStart":
             raise
         who = None  # a new start says anew whose session it is
-    if who is None and event.name == "SessionStart":
+    if who is None and event.moment == "SessionStart":
         who = resolver.bound(settings.home, agent=settings.agent, directory=event.directory)
         resolver.record_session(settings.home, event.session, who, SystemClock().now())
     if who is None:
@@ -151,7 +163,7 @@ def begin(settings: Settings, event: Event) -> Turn | None:
     if home.remote:
         from sos.wiring import remote
 
-        begins = event.name in {"UserPromptSubmit", "Stop"}
+        begins = event.moment in {"UserPromptSubmit", "Stop"}
         store, agent, connect = remote.turn(settings, home, who, event.session, begins=begins)
     else:
         store = opened = open_home_store(settings, home, lock_seconds=LOCK_SECONDS)
@@ -164,7 +176,7 @@ def begin(settings: Settings, event: Event) -> Turn | None:
             spelling = settings.global_stream
             return LocalConnection(opened, agent, SystemClock(), event.session, scopes=scopes, spelling=spelling)
 
-    if event.name == "SessionStart":
+    if event.moment == "SessionStart":
         resolver.record_session(settings.home, event.session, who, SystemClock().now())
     return Turn(settings, event, store, agent, connect, home, resolver.original(who))
 
@@ -205,18 +217,18 @@ class Turn:
         event = self._event
         known = self._store.agents.body(event.session)
         body = known or Body(
-            session=event.session, agent=self.agent.slug, runtime="claude", started_at=self._now, seen_at=self._now
+            session=event.session, agent=self.agent.slug, runtime=event.speech.NAME, started_at=self._now, seen_at=self._now
         )
         if body.transcript != event.transcript and event.transcript:
             # A resumed session's file is old news; a fresh one does not exist yet.
-            body = body.replace(transcript=event.transcript, offset=evidence.size(event.transcript))
+            body = body.replace(transcript=event.transcript, offset=transcripts.size(event.transcript))
         return body.replace(
             agent=self.agent.slug,
             seen_at=self._now,
             host=os.uname().nodename,
             pid=self._settings.session_pid or body.pid,
             cwd=event.cwd or body.cwd,
-            hook_event=event.name,
+            hook_event=event.moment or event.name,
             hook_at=self._now,
         )
 
@@ -235,7 +247,7 @@ class Turn:
         self._store.mail.tick(self._now)
         self._drain_outbox()
         self._holds = self._become_holder()
-        match self._event.name:
+        match self._event.moment:
             case "SessionStart":
                 from sos.hook import resume  # the other events start without it
 
@@ -253,7 +265,7 @@ class Turn:
             case "SessionEnd":
                 self._body = self._body.replace(presence="closed", holder=False)
                 resolver.forget_session(self._settings.home, self._event.session)
-        if not self._holds or self._event.name not in {"UserPromptSubmit", "PostToolBatch"}:
+        if not self._holds or self._event.moment not in {"UserPromptSubmit", "PostToolBatch"}:
             self._judge()
             return ""
         return self._show()
@@ -288,7 +300,10 @@ class Turn:
     def _show(self) -> str:
         self._judge()
         lost = self._store.mail.lost(self.agent.slug)
-        self._rendered, damaged = inbox.show(self._store, self.agent, self._body, self._now, self._nonce)
+        speech = self._event.speech
+        agent = self.agent if speech.BODIES == "fenced" else self.agent.replace(bodies=speech.BODIES)
+        shown = inbox.show(self._store, agent, self._body, self._now, self._nonce, budget=speech.BUDGET)
+        self._rendered, damaged = shown
         self._body = self._body.replace(spent=self._rendered.spent, offered=self._head)
         lines = [self._rendered.text] if self._rendered.text else []
         notices = self._store.agents.notices(self.agent.slug)
@@ -304,7 +319,10 @@ class Turn:
         """Look for what was shown before in what is new of the transcript."""
         pending = self._store.mail.entries(self.agent.slug, "pending", 200)
         needles = {rendering.marker(entry.delivery.mark, entry.message.id): entry.message.id for entry in pending}
-        look = evidence.look(self._body.transcript, self._body.offset, list(needles))
+        lines = self._event.speech.LINES
+        if lines is None:
+            return
+        look = transcripts.look(lines, self._body.transcript, self._body.offset, list(needles))
         self._body = self._body.replace(offset=look.offset)
         arrived = {needles[needle]: where for needle, where in look.arrived.items()}
         found = inbox.Evidence(arrived=arrived, asked_at=look.asked_at, asked=look.asked)
@@ -316,9 +334,7 @@ class Turn:
         """After the flush: mark, write the run's mark, and set quiet to the truth, all in one step."""
         now = SystemClock().now()
         if self._rendered is not None:
-            self._changes += inbox.surfaced(
-                self._rendered, self._body, self._nonce, self._turn, now, provable=bool(self._body.transcript)
-            )
+            self._changes += inbox.surfaced(self._rendered, self._body, self._nonce, self._turn, now, provable=self._provable())
             if self._told:
                 self._store.agents.told(self.agent.slug, self._now)
             if self._lost:
@@ -327,8 +343,12 @@ class Turn:
         quiet = self._store.mail.settle(self._body, self._turn, self._changes)
         if self._remote:
             _distrust(self._settings.home, self.agent.slug, quiet=quiet)
-        if self._holds and not self._body.holder and self._event.name != "SessionEnd":
+        if self._holds and not self._body.holder and self._event.moment != "SessionEnd":
             self._store.agents.hold(self._event.session)
+
+    def _provable(self) -> bool:
+        """Whether the next runs can see that what is shown now has arrived."""
+        return bool(self._body.transcript) and self._event.speech.LINES is not None
 
     def _outcome(self, *, printed: bool) -> str:
         """The mark of this run: by it the sentinel counts the runs that mail waited for, and that showed none of it."""

@@ -1,0 +1,53 @@
+"""How the hooks of one runtime speak: what each runtime's `speech.py` has. Each is loaded alone: a hook serves one runtime."""
+
+from __future__ import annotations
+
+import sys
+
+from sos.model.errors import InvalidInput
+from sos.runtimes import NAMES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Literal, Protocol
+
+    from sos.model.agents import Bodies
+    from sos.runtimes.transcripts import Lines
+
+    #: When a hook runs, by the names that Claude Code gave and others took over: at a session's start (or after a compaction,
+    #: or with a cleared context), at a prompt, after the tools of one step, at the end of a turn, at the session's end.
+    Moment = Literal["SessionStart", "UserPromptSubmit", "PostToolBatch", "Stop", "SessionEnd"]
+
+    class Speech(Protocol):
+        """One runtime's."""
+
+        #: As `sos connect` names it, and as people do.
+        NAME: str
+        TITLE: str
+        #: Its own name of each event → the moment.
+        MOMENTS: Mapping[str, Moment]
+        #: Moments whose output reaches the model.
+        SPEAKING: frozenset[Moment]
+        #: The most that may stand in its context of what peers wrote.
+        BODIES: Bodies
+        #: Bytes that one turn gives to messages, at most `core.rendering.BUDGET`.
+        BUDGET: int
+        #: Its names of what a hook is told: ours → its own, where they differ.
+        KEYS: Mapping[str, str]
+        #: How its transcript is read; None where it keeps none that could be evidence.
+        LINES: Lines | None
+
+        def answer(self, event: str, moment: Moment, text: str) -> str:
+            """Its JSON that puts `text` into the context at an event of its own. At Stop it also continues the turn."""
+            ...
+
+
+def speech_of(name: str) -> Speech:
+    """The speech of a runtime by its name. Raises InvalidInput."""
+    if name not in NAMES:
+        raise InvalidInput(f"{name[:40]!a} is no runtime whose hooks are known", next_step=f"one of: {', '.join(NAMES)}")
+    module = f"sos.runtimes.{name}.speech"
+    __import__(module)
+    speech: Speech = sys.modules[module]  # type: ignore[assignment]  # each is held to it below by the tests
+    return speech
