@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sos.model.addresses import Convention, GlobalSpelling
+    from sos.model.configs import Places
     from sos.model.tokens import Service
 
 STORE_PREFIX = "sqlite://"
@@ -65,6 +66,14 @@ class Settings(Record):
     user_home: str = ""
     # Not of the environment: the bus token that was given to this command (`--token-file`).
     token: str | None = None
+
+    def places(self, project: str) -> Places:
+        """Where runtimes keep their files, for sessions in a directory."""
+        from sos.model.configs import Places
+
+        return Places(
+            user=self.user_home, claude=self.claude_home, codex=self.codex_home, config=self.config_home, project=project
+        )
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:

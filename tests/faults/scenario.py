@@ -15,7 +15,7 @@ from sos.hook.session import Event, begin
 from sos.model.errors import SosError
 from sos.model.ids import parse_id
 from sos.model.names import Slug
-from sos.runtimes.claude import plugin
+from sos.runtimes.claude import connector
 from sos.runtimes.speech import speech_of
 from sos.settings import Settings, load
 from sos.stores.sqlite.store import SqliteStore
@@ -180,11 +180,12 @@ def _connected(settings: Settings, agent: str) -> list[str]:
     if resolver.load_bindings(settings.home).get(os.path.dirname(settings.home)) != agent:
         return ["a binding was lost"]
     try:
-        commands = [plugin.installed_command(settings.claude_home, event) for event in plugin.EVENTS]
+        places = settings.places("")
+        commands = [connector.command(settings.home, places, event) for event in connector.EVENTS]
     except SosError as error:
         return [f"lost: the plugin: {error.message}"]
     launcher = os.path.join(settings.home, "bin", "sos-hook")
-    if not plugin.installed(settings.claude_home) or not os.access(launcher, os.X_OK):
+    if not connector.connected(settings.home, places) or not os.access(launcher, os.X_OK):
         return ["lost: what the hook starts"]
     return [f"lost: {launcher} in {line}" for line in commands if launcher not in line]
 

@@ -9,7 +9,8 @@ import pytest
 from sos.doctor import machine
 from sos.model.errors import RuntimeConfigError
 from sos.model.times import Millis
-from sos.runtimes.claude import health, plugin
+from sos.runtimes import launchers
+from sos.runtimes.claude import connector, health
 from sos.settings import load
 from sos.wiring import probing
 
@@ -36,22 +37,24 @@ def test_where_there_is_no_proc_nothing_is_said_of_memory(monkeypatch: pytest.Mo
 @pytest.mark.promise("DOCTOR-003")
 def test_a_hook_that_does_not_end_in_its_time_is_found(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     settings = load()
-    plugin.install(settings.home, settings.claude_home)
-    assert probing.starts(settings) >= 0
+    launchers.write(settings.home)
+    connector.connect(settings.home, settings.places(""), "")
+    assert probing.starts(settings, "claude") >= 0
     (Path(settings.home) / "bin" / "sos-hook").write_text("#!/bin/sh\nexec sleep 60\n")
-    monkeypatch.setitem(plugin.EVENTS, probing.EVENT, 1)
+    monkeypatch.setattr(connector, "EVENTS", {connector.PROMPT: 1})
     with pytest.raises(RuntimeConfigError, match="did not end within 1 s"):
-        probing.starts(settings)
+        probing.starts(settings, "claude")
 
 
 @pytest.mark.promise("DOCTOR-003")
 def test_a_managed_setting_that_switches_hooks_off_is_found(monkeypatch: pytest.MonkeyPatch, home: Path, tmp_path: Path) -> None:
     settings = load()
-    plugin.install(settings.home, settings.claude_home)
+    launchers.write(settings.home)
+    connector.connect(settings.home, settings.places(""), "")
     monkeypatch.setattr(health, "MANAGED", str(tmp_path))
 
     def codes() -> list[str]:
-        return [finding.code for finding in health.look(settings.home, settings.claude_home, settings.user_home, [])]
+        return [finding.code for finding in connector.look(settings.home, settings.places(""), [])]
 
     assert codes() == []
     (tmp_path / "managed-settings.json").write_text('{"allowManagedHooksOnly": true}')

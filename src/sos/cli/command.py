@@ -55,7 +55,7 @@ class Command:
 
     def connect(self) -> Connection:
         """The connection of whoever acts here."""
-        from sos.wiring.launchers import freshen
+        from sos.wiring.freshening import freshen
         from sos.wiring.local import connect, drain_outbox
 
         freshen(self.settings)

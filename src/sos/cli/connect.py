@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sos.runtimes import NAMES
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
@@ -13,7 +15,7 @@ EXAMPLE = "sos connect claude --as mumega-codecheck --dir ~/code/parser"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `sos connect`."""
-    parser.add_argument("runtime", choices=["claude"])
+    parser.add_argument("runtime", choices=NAMES)
     parser.add_argument("--dir", metavar="PATH", help="sessions in this directory are this agent (default: here)")
     parser.add_argument("--everywhere", action="store_true", help="every session that nothing else binds is this agent")
     parser.add_argument("--wake", metavar="WHO", help="who may wake it when idle: peers (default), requests, operator, nobody")
@@ -26,13 +28,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(command: Command) -> int:
     """Connect."""
     from sos.model.attention import Attention, attention_of
+    from sos.runtimes.connector import connector_of
     from sos.wiring import connecting
 
     given = command.arguments
     attention_of(Attention(), given.wake, given.every, given.quiet)  # a wrong rule is refused before anything is written
-    made = connecting.connect_claude(
-        command.settings, given.as_agent, place=given.dir, everywhere=given.everywhere, dry_run=given.dry_run
+    made = connecting.connect(
+        command.settings, given.runtime, given.as_agent, place=given.dir, everywhere=given.everywhere, dry_run=given.dry_run
     )
+    connector = connector_of(made.runtime)
     rules = None
     if not made.planned:
         rules = connecting.attend(
@@ -40,8 +44,17 @@ def run(command: Command) -> int:
         )
     where = "every session" if made.place == "*" else f"sessions in {made.place}"
     lines = [f"{'would write' if made.planned else 'wrote'} {path}" for path in made.written]
-    lines.append(f"{where}: {made.slug}. Start Claude Code there; sos disconnect claude takes it back")
-    value = {"id": made.slug, "place": made.place, "written": list(made.written), "planned": made.planned}
+    lines.append(f"{where}: {made.slug}. {connector.NEXT}; sos disconnect {made.runtime} takes it back")
+    lines.append(f"{connector.TITLE}: {connector.WAKES}")
+    value = {
+        "runtime": made.runtime,
+        "next": connector.NEXT,
+        "wakes": connector.WAKES,
+        "id": made.slug,
+        "place": made.place,
+        "written": list(made.written),
+        "planned": made.planned,
+    }
     if rules is not None:
         span = f"every {rules.wake_every // 1000} s at most, quiet: {rules.quiet}"
         lines.append(f"woken at idle by {rules.wake}, {span}; messages stand {rules.bodies} in its context")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sos.runtimes import NAMES
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
@@ -13,13 +15,14 @@ EXAMPLE = "sos disconnect claude"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `sos disconnect`."""
-    parser.add_argument("runtime", choices=["claude"])
+    parser.add_argument("runtime", choices=NAMES)
 
 
 def run(command: Command) -> int:
     """Disconnect."""
     from sos.wiring import connecting
 
-    removed = connecting.disconnect_claude(command.settings)
-    command.out("removed the plugin" if removed else "there was no plugin of ours", {"id": "claude", "removed": removed})
+    runtime = command.arguments.runtime
+    removed = connecting.disconnect(command.settings, runtime)
+    command.out("removed what connect wrote" if removed else "there was nothing of ours", {"id": runtime, "removed": removed})
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sos.cli import forms
 from sos.model.errors import InvalidInput
+from sos.runtimes import NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,13 +27,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--squad", action="append", default=[], help="a squad that it belongs to (may be repeated)")
     parser.add_argument("--url", help="the server whose bus it joins (default: SOS_URL, or the store on this machine)")
     parser.add_argument("--invite", metavar="PATH", help="the file with its invitation, which a server asks for; - reads it")
-    parser.add_argument("--runtime", choices=["claude"], help="connect this runtime as well")
+    parser.add_argument("--runtime", choices=NAMES, help="connect this runtime as well")
 
 
 def run(command: Command) -> int:
     """Join and say how each step went."""
+    from sos.wiring.freshening import freshen
     from sos.wiring.joining import join
-    from sos.wiring.launchers import freshen
 
     freshen(command.settings)
     given = command.arguments

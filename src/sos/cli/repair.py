@@ -11,7 +11,7 @@ import shlex
 import sys
 
 from sos.cli import output
-from sos.model.configs import DIALECTS, Config, Places
+from sos.model.configs import DIALECTS, Config
 from sos.model.errors import InvalidInput, SosError
 from sos.recovery import repair
 from sos.runtimes import configs
@@ -65,8 +65,7 @@ def run(command: Command) -> int:
 def _chosen(command: Command) -> list[Config]:
     given = command.arguments
     settings = command.settings
-    places = Places(user=settings.user_home, claude=settings.claude_home, codex=settings.codex_home, config=settings.config_home,
-                    project=os.getcwd())  # fmt: skip
+    places = settings.places(os.getcwd())
     if given.file is None:
         if given.dialect is not None:
             raise InvalidInput("--dialect is of one FILE", next_step="sos repair FILE --dialect jsonc")

@@ -12,8 +12,7 @@ from sos.homes import outbox, processes, quiet, resolver
 from sos.model.errors import BusMismatch, Forbidden, HomeError, SosError, Unauthenticated
 from sos.model.record import Record
 from sos.model.times import Millis, ago
-from sos.runtimes.claude import plugin
-from sos.wiring import canary, local, probing
+from sos.wiring import canary, connecting, local, probing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -263,10 +262,11 @@ def _canary(patient: Patient, well: list[str]) -> Iterator[Trouble]:
         yield raised(error, DEAF)
         return
     well.append(f"a test message came back {said}")
-    if not plugin.installed(patient.settings.claude_home) or not _bound(patient):
+    if not _bound(patient):
         return
-    shown = probing.shows(patient.settings, patient.slug, known.id, known.nonce)
-    if not shown.broken:
-        well.append(f"{shown.said}, {shown.took:.0f} ms")
-    else:
-        yield found("critical", "hook_deaf", shown.said, DEAF, f"sos connect claude --as {patient.slug}")
+    for runtime in connecting.runtimes(patient.settings, patient.slug):
+        shown = probing.shows(patient.settings, runtime, patient.slug, known.id, known.nonce)
+        if not shown.broken:
+            well.append(f"{shown.said}, {shown.took:.0f} ms")
+        else:
+            yield found("critical", "hook_deaf", shown.said, DEAF, f"sos connect {runtime} --as {patient.slug}")

@@ -1,4 +1,4 @@
-"""The second rung: whether the runtime of an agent's sessions opens, and whether it runs our hook."""
+"""The second rung: whether the runtimes of an agent's sessions open, and whether they run our hook."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import subprocess
 from sos import files
 from sos.core.readiness import shell_word
 from sos.doctor.trouble import Looked, Trouble, found, raised
-from sos.model.configs import Places
 from sos.model.errors import SosError
 from sos.recovery import repair
-from sos.runtimes import configs
-from sos.runtimes.claude import health
+from sos.runtimes import NAMES, configs
+from sos.runtimes.connector import connector_of
+from sos.runtimes.looking import BY_CONNECTING, deaf
 from sos.wiring import connecting, probing
 
 TYPE_CHECKING = False
@@ -22,57 +22,68 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sos.doctor.patient import Patient
+    from sos.model.agents import Body
     from sos.model.configs import Config
     from sos.model.times import Millis
 
-RUNTIME = "claude"
-"""The one that agents' sessions can be connected to so far."""
 OPENS_SECONDS = 5.0
 """That a runtime's program may take to answer."""
 
 
 def look(patient: Patient, now: Millis, *, deep: bool) -> Looked:
-    """Look at the runtime that an agent's sessions are in. One without any (a program, a watched one) has nothing to break."""
+    """Look at the runtimes that an agent's sessions are in. One without any (a program, a watched one) has nothing to break."""
     try:
         bound = patient.bound()
     except SosError:
         bound = []  # said of the machine's bindings
-    bodies = _cwds(patient, now)
+    bodies = _bodies(patient, now)
     if not bound and not bodies:
         return Looked(rung="runtime", agent=patient.slug, skipped="no runtime is connected to it")
     well: list[str] = []
-    places = [place for place in dict.fromkeys((*bound, *bodies)) if place != "*"]
-    troubles = [*_configs(patient, places, well), *_files(patient, places)]
-    if not any(trouble.finding.severity == "critical" for trouble in troubles):
-        troubles += _hook(patient, well)
-    if deep:
-        troubles += _program(patient, well)
+    cwds = [body.cwd for body in bodies if body.cwd]
+    places = [place for place in dict.fromkeys((*bound, *cwds)) if place != "*"]
+    troubles = [*_gone(patient, places)]
+    for runtime in _runtimes(patient, bodies):
+        seen = [*_configs(patient, runtime, places, well), *_files(patient, runtime, places)]
+        if not any(trouble.finding.severity == "critical" for trouble in seen):
+            seen += _hook(patient, runtime, well)
+        if deep:
+            seen += _program(patient, runtime, well)
+        troubles += seen
     return Looked(rung="runtime", agent=patient.slug, well=tuple(well), troubles=tuple(troubles))
 
 
-def _cwds(patient: Patient, now: Millis) -> list[str]:
+def _runtimes(patient: Patient, bodies: list[Body]) -> list[str]:
+    """The runtimes that serve it, and those that its sessions run in; Claude Code where none says so."""
+    seen = [body.runtime for body in bodies if body.runtime in NAMES]
+    return list(dict.fromkeys((*connecting.runtimes(patient.settings, patient.slug), *seen))) or ["claude"]
+
+
+def _bodies(patient: Patient, now: Millis) -> list[Body]:
     try:
-        return [body.cwd for body in patient.bodies(now) if body.cwd]
+        return patient.bodies(now)
     except SosError:
         return []  # the rungs below say why
 
 
-def _configs(patient: Patient, places: list[str], well: list[str]) -> Iterator[Trouble]:
-    """Whether the config files of the runtime parse, as it reads them itself."""
+def _gone(patient: Patient, places: list[str]) -> Iterator[Trouble]:
+    for place in places:
+        if not os.path.isdir(place):
+            yield found(
+                "warning",
+                "directory_gone",
+                f"the directory {place} is gone",
+                "No new session can start there.",
+                f"sos connect RUNTIME --as {patient.slug} --dir PATH",
+            )
+
+
+def _configs(patient: Patient, runtime: str, places: list[str], well: list[str]) -> Iterator[Trouble]:
+    """Whether the config files of a runtime parse, as it reads them itself."""
     settings = patient.settings
     known: dict[str, Config] = {}
     for project in (*places, settings.home):  # at least once, also where every session is this agent's
-        found_here = configs.known(
-            Places(
-                user=settings.user_home,
-                claude=settings.claude_home,
-                codex=settings.codex_home,
-                config=settings.config_home,
-                project=project,
-            ),
-            RUNTIME,
-        )
-        known |= {config.path: config for config in found_here}
+        known |= {config.path: config for config in configs.known(settings.places(project), runtime)}
     for path, config in known.items():
         try:
             reason = repair.reason(config)
@@ -92,63 +103,57 @@ def _configs(patient: Patient, places: list[str], well: list[str]) -> Iterator[T
         )
 
 
-def _files(patient: Patient, places: list[str]) -> Iterator[Trouble]:
+def _files(patient: Patient, runtime: str, places: list[str]) -> Iterator[Trouble]:
     settings = patient.settings
-    for finding in health.look(settings.home, settings.claude_home, settings.user_home, places):
+    for finding in connector_of(runtime).look(settings.home, settings.places(""), places):
         step, mend = finding.next_step.replace("AGENT", patient.slug), None
-        if finding.code in health.BY_CONNECTING:
+        if finding.code in BY_CONNECTING:
             if files.in_archive():
                 step = f"install sos-lifeline again, then: {step}"
             else:
-                mend = _connect(patient, places)
+                mend = _connect(patient, runtime, places)
         yield Trouble(finding=finding.replace(next_step=step), mend=mend)
-    for place in places:
-        if not os.path.isdir(place):
-            yield found(
-                "warning",
-                "directory_gone",
-                f"the directory {place} is gone",
-                "No new session can start there.",
-                f"sos connect claude --as {patient.slug} --dir PATH",
-            )
 
 
-def _connect(patient: Patient, places: list[str]) -> Callable[[], str]:
+def _connect(patient: Patient, runtime: str, places: list[str]) -> Callable[[], str]:
     def mend() -> str:
         place = next((place for place in places if os.path.isdir(place)), None)
-        everywhere = place is None
-        written = connecting.connect_claude(patient.settings, patient.slug, place=place, everywhere=everywhere).written
-        return f"connected Claude Code again: {len(written)} files"
+        made = connecting.connect(patient.settings, runtime, patient.slug, place=place, everywhere=place is None)
+        return f"connected {connector_of(runtime).TITLE} again: {len(made.written)} files"
 
     return mend
 
 
-def _hook(patient: Patient, well: list[str]) -> Iterator[Trouble]:
+def _hook(patient: Patient, runtime: str, well: list[str]) -> Iterator[Trouble]:
     """Start the installed hook, in a session that is nobody's: it has to end with nothing, in its own time."""
+    title = connector_of(runtime).TITLE
     try:
-        took = probing.starts(patient.settings)
+        took = probing.starts(patient.settings, runtime)
     except SosError as error:
-        yield raised(error, health.DEAF, mend=_connect(patient, patient.bound()))
+        yield raised(error, deaf(title), mend=_connect(patient, runtime, patient.bound()))
         return
-    well.append(f"Claude Code's hook is installed, and starts in {took} ms")
+    well.append(f"{title}'s hook is installed, and starts in {took} ms")
 
 
-def _program(patient: Patient, well: list[str]) -> Iterator[Trouble]:
-    """Whether Claude Code itself opens, and has our plugin."""
-    program = shutil.which("claude")
+def _program(patient: Patient, runtime: str, well: list[str]) -> Iterator[Trouble]:
+    """Whether the runtime itself opens, and has what we installed."""
+    connector = connector_of(runtime)
+    name, *words = connector.LISTS
+    program = shutil.which(name)
     if program is None:
         yield found(
             "warning",
             "runtime_missing",
-            "claude is not on this terminal's PATH",
+            f"{name} is not on this terminal's PATH",
             "Whether it opens was not tried.",
-            "type: claude --version, where your sessions run",
+            f"type: {name} --version, where your sessions run",
         )
         return
     try:
-        ran = _ran([program, "plugin", "list", "--json"])
+        ran = _ran([program, *words])
     except (OSError, subprocess.TimeoutExpired) as error:
-        yield found("critical", "runtime_closed", f"{program} does not open: {error}", health.DEAF, "claude doctor")
+        why = deaf(connector.TITLE)
+        yield found("critical", "runtime_closed", f"{program} does not open: {error}", why, f"{name} --version")
         return
     if ran.returncode:
         said = ascii(ran.stderr.decode("utf-8", "replace").strip())[1:-1][:300]
@@ -157,18 +162,18 @@ def _program(patient: Patient, well: list[str]) -> Iterator[Trouble]:
             "runtime_closed",
             f"{program} ends with {ran.returncode}: {said}",
             "A runtime that does not open cannot read its bus.",
-            "sos repair --runtime claude",
+            f"sos repair --runtime {runtime}",
         )
-    elif health.PLUGIN.encode() not in ran.stdout:
+    elif connector.LISTED.encode() not in ran.stdout:
         yield found(
             "critical",
             "plugin_unseen",
-            f"Claude Code opens, and does not know the plugin {health.PLUGIN}",
-            health.DEAF,
-            "claude plugin list; sos connect claude",
+            f"{connector.TITLE} opens, and does not know {connector.LISTED}",
+            deaf(connector.TITLE),
+            f"{' '.join(connector.LISTS)}; sos connect {runtime}",
         )
     else:
-        well.append(f"Claude Code opens, and knows {health.PLUGIN}")
+        well.append(f"{connector.TITLE} opens, and knows {connector.LISTED}")
 
 
 def _ran(command: list[str]) -> subprocess.CompletedProcess[bytes]:

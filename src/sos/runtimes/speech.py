@@ -49,5 +49,5 @@ def speech_of(name: str) -> Speech:
         raise InvalidInput(f"{name[:40]!a} is no runtime whose hooks are known", next_step=f"one of: {', '.join(NAMES)}")
     module = f"sos.runtimes.{name}.speech"
     __import__(module)
-    speech: Speech = sys.modules[module]  # type: ignore[assignment]  # each is held to it below by the tests
+    speech: Speech = sys.modules[module]  # the tests hold each to it
     return speech

@@ -1,18 +1,18 @@
-"""Connecting a runtime: its plugin, and which sessions of it are which agent."""
+"""Connecting a runtime: what it needs from us, and which sessions of it are which agent."""
 
 from __future__ import annotations
 
 import os
 
-from sos import files
+from sos.homes import connected, resolver
 from sos.homes import home as homes
-from sos.homes import resolver
 from sos.model.errors import GuideTampered, InvalidInput, UnknownAgent
 from sos.model.names import OPERATOR, address_name
 from sos.model.record import Record
 from sos.recovery import archive, guide, rescue
-from sos.runtimes.claude import plugin
-from sos.wiring.launchers import compile_hook, is_compiled
+from sos.runtimes import NAMES, launchers
+from sos.runtimes.connector import connector_of
+from sos.wiring.freshening import compile_hook, is_compiled
 from sos.wiring.local import store_path
 
 TYPE_CHECKING = False
@@ -25,37 +25,56 @@ class Connected(Record):
     """What connecting did."""
 
     slug: str
+    runtime: str
     place: str
     written: tuple[str, ...]
     planned: bool = False
 
 
-def connect_claude(
-    settings: Settings, name: str | None, *, place: str | None = None, everywhere: bool = False, dry_run: bool = False
+def connect(
+    settings: Settings,
+    runtime: str,
+    name: str | None,
+    *,
+    place: str | None = None,
+    everywhere: bool = False,
+    dry_run: bool = False,
 ) -> Connected:
-    """Write Claude Code's plugin and bind a directory (default: this one), or every session, to an agent."""
-    slug = _agent(settings, name)
-    bound = "*" if everywhere else os.path.realpath(place or here())
+    """Write what a runtime needs and bind a directory (default: this one), or every session, to an agent."""
+    connector = connector_of(runtime)
+    slug = _agent(settings, runtime, name)
+    bound = "*" if everywhere else os.path.realpath(place or here(runtime))
     if bound != "*" and not os.path.isdir(bound):
         raise InvalidInput(f"{bound} is not a directory", next_step="name the directory that the agent works in")
+    places = settings.places("" if bound == "*" else bound)
     if dry_run:
-        target = plugin.directory(settings.claude_home)
-        own = tuple(os.path.join(target, name) for name in (*plugin.contents(settings.home), plugin.GUIDE))
-        planned = (*own, rescue.path_of(settings.home), archive.path_of(settings.home))
-        return Connected(slug=slug, place=bound, written=planned, planned=True)
-    written = [*plugin.install(settings.home, settings.claude_home), _guide(settings), rescue.install(settings.home)]
+        own = (rescue.path_of(settings.home), archive.path_of(settings.home))
+        planned = (*connector.planned(settings.home, places), *own)
+        return Connected(slug=slug, runtime=runtime, place=bound, written=planned, planned=True)
+    launchers.check(settings.home)
+    written = launchers.write(settings.home)
+    written += connector.connect(settings.home, places, _guide(settings))
+    written.append(rescue.install(settings.home))
     _compile()
     written.append(archive.keep(settings.home))
     resolver.bind(settings.home, bound, slug)
-    return Connected(slug=slug, place=bound, written=tuple(written))
+    connected.add(settings.home, slug, runtime)
+    return Connected(slug=slug, runtime=runtime, place=bound, written=tuple(written))
 
 
-def here() -> str:
+def runtimes(settings: Settings, slug: str) -> list[str]:
+    """The runtimes that serve an agent here: those that it was connected in, else all that are connected."""
+    known = [each for each in connected.runtimes(settings.home, slug) if each in NAMES]
+    places = settings.places("")
+    return known or [each for each in NAMES if connector_of(each).connected(settings.home, places)]
+
+
+def here(runtime: str) -> str:
     """The working directory. Raises InvalidInput where it is gone."""
     try:
         return os.getcwd()
     except FileNotFoundError as error:
-        raise InvalidInput("the working directory is gone", next_step="sos connect claude --dir PATH") from error
+        raise InvalidInput("the working directory is gone", next_step=f"sos connect {runtime} --dir PATH") from error
 
 
 def attend(
@@ -78,12 +97,9 @@ def _guide(settings: Settings) -> str:
     facts = {"slug": "SLUG", "name": "see: sos whoami", "project": "see: sos whoami", "store": store_path(settings),
              "home": homes.path_of(settings.home, "SLUG"), "rescue": rescue.path_of(settings.home)}  # fmt: skip
     try:
-        text = guide.fill(facts)
+        return guide.fill(facts)
     except GuideTampered:
-        text = guide.SHORT
-    path = os.path.join(plugin.directory(settings.claude_home), plugin.GUIDE)
-    files.write(path, text.encode(), mode=0o644)
-    return path
+        return guide.SHORT
 
 
 def _compile() -> None:
@@ -96,24 +112,26 @@ def _compile() -> None:
     compile_hook()
 
 
-def _agent(settings: Settings, name: str | None) -> str:
+def _agent(settings: Settings, runtime: str, name: str | None) -> str:
     here = homes.slugs(settings.home)
     if name is None and len(here) == 1:
         return here[0]
     if name is None:
         raise UnknownAgent(
             f"which agent? Homes here: {', '.join(here) or 'none'}",
-            next_step="sos connect claude --as AGENT" if here else "sos join --name NAME --role ROLE",
+            next_step=f"sos connect {runtime} --as AGENT" if here else "sos join --name NAME --role ROLE",
         )
     slug = address_name(name)
     if slug == OPERATOR:
-        step = f"sos connect claude --as AGENT   (homes here: {', '.join(here) or 'none'})"
+        step = f"sos connect {runtime} --as AGENT   (homes here: {', '.join(here) or 'none'})"
         raise InvalidInput("a session is never the operator", next_step=step)
     if slug not in here:
         raise UnknownAgent(f"no agent {slug!r} has a home here", next_step=f"sos join --name {slug} --role ROLE")
     return slug
 
 
-def disconnect_claude(settings: Settings) -> bool:
-    """Remove the plugin; whether there was one. Bindings stay: they say who, not how."""
-    return plugin.uninstall(settings.claude_home)
+def disconnect(settings: Settings, runtime: str) -> bool:
+    """Take back what connecting wrote for a runtime; whether there was any. Bindings stay: they say who, not how."""
+    removed = connector_of(runtime).disconnect(settings.home, settings.places(""))
+    connected.drop(settings.home, runtime)
+    return removed

@@ -27,8 +27,7 @@ from sos.model.messages import Draft
 from sos.model.names import OPERATOR, address_name
 from sos.model.record import Record
 from sos.model.times import MINUTE
-from sos.runtimes.claude import plugin
-from sos.wiring import local, probing
+from sos.wiring import connecting, local, probing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -192,12 +191,18 @@ class _Path:
     def _hook(self) -> tuple[State, str]:
         if not self._expected():
             return "not connected", f"no runtime is connected to {self._slug}"
-        again = f"sos connect claude --as {self._slug}"
-        if not plugin.installed(self._settings.claude_home):
-            raise RuntimeConfigError(f"sessions of {self._slug} are expected here, and no hook is installed", next_step=again)
-        self._shown = probing.shows(self._settings, self._slug, self._id, self._nonce)
-        if self._shown.broken == "hook":
-            raise RuntimeConfigError(self._shown.said, next_step=again)
+        serving = connecting.runtimes(self._settings, self._slug)
+        if not serving:
+            raise RuntimeConfigError(
+                f"sessions of {self._slug} are expected here, and no hook is installed",
+                next_step=f"sos connect claude --as {self._slug}",
+            )
+        for runtime in serving:
+            self._shown = probing.shows(self._settings, runtime, self._slug, self._id, self._nonce)
+            if self._shown.broken == "hook":
+                raise RuntimeConfigError(self._shown.said, next_step=f"sos connect {runtime} --as {self._slug}")
+            if self._shown.broken:
+                break
         return "well", "the installed command ran"
 
     def _context(self) -> tuple[State, str]:

@@ -34,7 +34,7 @@ from sos.model.record import Record
 from sos.model.roles import UNKNOWN, role_of
 from sos.model.skills import declared
 from sos.model.tokens import AGENT_SERVICES, SERVICES, mint, parse_token
-from sos.runtimes.claude import plugin
+from sos.runtimes.connector import connector_of
 from sos.wiring import canary, guiding
 from sos.wiring.local import SystemClock, connection_of, guide_path, make_operator, open_store, store_path
 
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from sos.ports.connection import Connection
     from sos.settings import Settings
     from sos.stores.sqlite.store import SqliteStore
+    from sos.wiring.canary import Canary
     from sos.wiring.enrolling import OverServer
 
 
@@ -309,9 +310,9 @@ class _Join:
             return
         from sos.wiring import connecting
 
-        place = place or connecting.here()
+        place = place or connecting.here(name)
         try:
-            made = connecting.connect_claude(self._settings, self._agent.slug, place=place)
+            made = connecting.connect(self._settings, name, self._agent.slug, place=place)
         except SosError as error:
             self._leave("runtime", error, name, place)
             return
@@ -320,24 +321,32 @@ class _Join:
     def _canary(self) -> None:
         sent, said = canary.came_back(self._settings, self._connection)
         self._say("canary", said)
-        if self._agent.slug == names.OPERATOR or not plugin.installed(self._settings.claude_home):
+        if self._agent.slug == names.OPERATOR:
             return
-        from sos.wiring import probing
-        from sos.wiring.launchers import freshen
+        from sos.wiring import connecting
 
+        for name in connecting.runtimes(self._settings, self._agent.slug):
+            self._hook(name, sent)
+
+    def _hook(self, name: str, sent: Canary) -> None:
+        """Whether the hook that is installed in a runtime shows the canary."""
+        from sos.wiring import probing
+        from sos.wiring.freshening import freshen
+
+        connector = connector_of(name)
         try:
-            line = plugin.installed_command(self._settings.claude_home, probing.EVENT)
+            line = connector.command(self._settings.home, self._settings.places(""), connector.PROMPT)
         except RuntimeConfigError as error:
-            self._leave("hook", error)
+            self._leave("hook", error, name)
             return
         if os.path.join(self._settings.home, "bin") not in line:
             return  # it serves another SOS_HOME
         freshen(self._settings, connected=True)
-        shown = probing.shows(self._settings, self._agent.slug, sent.id, sent.nonce)
+        shown = probing.shows(self._settings, name, self._agent.slug, sent.id, sent.nonce)
         if shown.broken:
-            self._leave("hook", RuntimeConfigError(shown.said, next_step="sos connect claude"))
+            self._leave("hook", RuntimeConfigError(shown.said, next_step=f"sos connect {name}"), name)
         else:
-            self._say("hook", f"{shown.said}, {shown.took:.0f} ms")
+            self._say("hook", f"{connector.TITLE}: {shown.said}, {shown.took:.0f} ms")
 
 
 def _values(before: dict[str, Undone], step: str) -> tuple[str, ...]:

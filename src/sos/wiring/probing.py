@@ -13,16 +13,16 @@ from sos.model import wire
 from sos.model.errors import RuntimeConfigError, SosError
 from sos.model.record import Record
 from sos.model.times import Millis
-from sos.runtimes.claude import plugin
+from sos.runtimes.connector import connector_of
+from sos.runtimes.speech import speech_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
     from sos.model.ids import MessageId
+    from sos.runtimes.connector import Connector
     from sos.settings import Settings
-
-EVENT = "UserPromptSubmit"
 
 
 class Shown(Record):
@@ -35,20 +35,21 @@ class Shown(Record):
     took: float = 0.0
 
 
-def shows(settings: Settings, slug: str, canary: MessageId, nonce: str) -> Shown:
-    """Run the installed hook for this canary: whether its text came out as the runtime's JSON. Raises StorageFull."""
+def shows(settings: Settings, runtime: str, slug: str, canary: MessageId, nonce: str) -> Shown:
+    """Run the hook installed in a runtime for this canary: whether its text came out as that one's JSON. Raises StorageFull."""
+    connector = connector_of(runtime)
     session = f"sos-probe-{canary}"
     resolver.record_session(settings.home, session, Who(slug=slug, why="a probe"), Millis(time.time_ns() // 1_000_000))
     begun = time.monotonic()
     try:
-        ran = _run(plugin.installed_command(settings.claude_home, EVENT), session, settings)
+        ran = _run(settings, runtime, connector, session)
     except subprocess.TimeoutExpired:
-        return Shown(broken="hook", said=f"the hook did not end within {plugin.EVENTS[EVENT]} s", took=since(begun))
+        return Shown(broken="hook", said=f"the hook did not end within {connector.EVENTS[connector.PROMPT]} s", took=since(begun))
     except (OSError, SosError) as error:
         return Shown(broken="hook", said=f"the hook did not run: {error}", took=since(begun))
     finally:
         resolver.forget_session(settings.home, session)
-    return _judged(ran, nonce).replace(took=since(begun))
+    return _judged(connector, ran, nonce).replace(took=since(begun))
 
 
 def since(begun: float) -> float:
@@ -56,17 +57,15 @@ def since(begun: float) -> float:
     return round((time.monotonic() - begun) * 1000, 1)
 
 
-def _judged(ran: Ran, nonce: str) -> Shown:
+def _judged(connector: Connector, ran: Ran, nonce: str) -> Shown:
     if ran.code:
         return Shown(broken="hook", said=f"the hook ended with {ran.code}{_quoted(ran.err)}; with 2 it blocks the prompt")
     if not ran.out:
         return Shown(broken="hook", said=f"the hook printed nothing{_quoted(ran.err)}")
-    try:
-        made = wire.loads(ran.out)["hookSpecificOutput"]
-        event, text = made["hookEventName"], str(made["additionalContext"])
-    except (SosError, KeyError, TypeError):
-        return Shown(broken="context", said=f"what the hook printed is no answer of ours{_quoted(ran.out)}")
-    if event != EVENT or nonce not in text:
+    text = connector.heeded(connector.PROMPT, ran.out)
+    if not text:
+        return Shown(broken="context", said=f"what the hook printed is nothing that {connector.TITLE} takes{_quoted(ran.out)}")
+    if nonce not in text:
         return Shown(broken="context", said=f"the hook answered without the canary{_quoted(text.encode())}")
     return Shown(said="the installed hook showed the canary")
 
@@ -76,17 +75,19 @@ def _quoted(data: bytes) -> str:
     return f": {text}" if text else ""
 
 
-def starts(settings: Settings) -> int:
+def starts(settings: Settings, runtime: str) -> int:
     """Run the installed hook in a session that is nobody's: it prints nothing and ends in its time; its milliseconds.
 
     Raises RuntimeConfigError where there is no hook, it does not end, or it says anything.
     """
-    again = "sos connect claude"
+    connector = connector_of(runtime)
+    again = f"sos connect {runtime}"
     begun = time.monotonic()
     try:
-        printed = _run(plugin.installed_command(settings.claude_home, EVENT), f"sos-doctor-{os.getpid()}", settings).out
+        printed = _run(settings, runtime, connector, f"sos-doctor-{os.getpid()}").out
     except subprocess.TimeoutExpired:
-        raise RuntimeConfigError(f"the hook did not end within {plugin.EVENTS[EVENT]} s", next_step=again) from None
+        late = f"the hook did not end within {connector.EVENTS[connector.PROMPT]} s"
+        raise RuntimeConfigError(late, next_step=again) from None
     except OSError as error:
         raise RuntimeConfigError(f"the hook did not start: {error}", next_step=again) from error
     if printed:
@@ -103,9 +104,13 @@ class Ran(Record):
     err: bytes
 
 
-def _run(command: str, session: str, settings: Settings) -> Ran:
-    """Run a hook line as the runtime does. Raises OSError; TimeoutExpired, and then it and what it started are ended."""
-    event = {"session_id": session, "hook_event_name": EVENT, "cwd": settings.home, "transcript_path": ""}
+def _run(settings: Settings, runtime: str, connector: Connector, session: str) -> Ran:
+    """Run the installed hook of a prompt as the runtime does. Raises RuntimeConfigError; OSError; TimeoutExpired, and then it and
+    what it started are ended.
+    """
+    command = connector.command(settings.home, settings.places(""), connector.PROMPT)
+    told = {"session_id": session, "hook_event_name": connector.PROMPT, "cwd": settings.home, "transcript_path": ""}
+    own = speech_of(runtime).KEYS
     process = subprocess.Popen(
         ["/bin/sh", "-c", f"CLAUDE_CODE_SESSION_ID={session}; export CLAUDE_CODE_SESSION_ID; {command}"],
         stdin=subprocess.PIPE,
@@ -113,8 +118,9 @@ def _run(command: str, session: str, settings: Settings) -> Ran:
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
+    event = {own.get(key, key): value for key, value in told.items()}
     try:
-        out, err = process.communicate(wire.dumps(event).encode(), timeout=plugin.EVENTS[EVENT])
+        out, err = process.communicate(wire.dumps(event).encode(), timeout=connector.EVENTS[connector.PROMPT])
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

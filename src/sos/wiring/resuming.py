@@ -38,10 +38,11 @@ def _finished(settings: Settings, connection: Connection, home: str, step: Undon
 
     try:
         if step.step == "runtime":
-            connecting.connect_claude(settings, connection.slug, place=step.values[1] or None)
+            connecting.connect(settings, step.values[0], connection.slug, place=step.values[1] or None)
             return True
         sent, _ = canary.came_back(settings, connection, anew=True)
-        return not probing.shows(settings, connection.slug, sent.id, sent.nonce).broken
+        shown = [probing.shows(settings, each, connection.slug, sent.id, sent.nonce) for each in step.values]
+        return not any(each.broken for each in shown)
     except SosError:
         return False
 

@@ -15,7 +15,7 @@ from sos import files
 from sos.core.readiness import shell_word
 from sos.model.errors import Conflict, EphemeralInterpreter, RuntimeConfigError
 from sos.model.record import Record
-from sos.runtimes.claude.plugin import is_ephemeral
+from sos.runtimes.launchers import is_ephemeral
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_WRITER = os.path.join(_PACKAGE, "runtimes", "claude", "plugin.py")
+_WRITER = os.path.join(_PACKAGE, "runtimes", "launchers.py")
 _PROGRAM = os.path.join(_PACKAGE, "hook", "boot.py")
 
 
@@ -35,11 +35,11 @@ def freshen(settings: Settings, *, connected: bool = False) -> list[str]:
         if (not text and not connected) or _is_ours(path, text):
             return []
         from sos.recovery import rescue
-        from sos.runtimes.claude import plugin  # 1 ms, which a command pays only here
+        from sos.runtimes import launchers  # which a command pays only here
 
-        if plugin.is_ephemeral(sys.executable) or _works_elsewhere(text):
+        if launchers.is_ephemeral(sys.executable) or _works_elsewhere(text):
             return []
-        written = plugin.launchers(settings.home)
+        written = launchers.write(settings.home)
         rescue.install(settings.home)
         os.utime(path)  # also where it was as it should be: this installation has looked
         compile_hook()

@@ -1,0 +1,36 @@
+"""Which runtimes an agent's sessions were connected in: one name a line, in its home. `sos doctor` looks at each of them."""
+
+from __future__ import annotations
+
+import os
+
+from sos import files
+from sos.homes import home as homes
+
+_NAME = "runtimes"
+
+
+def runtimes(root: str, slug: str) -> list[str]:
+    """Their names, in the order in which they were connected. Raises HomeNotPrivate."""
+    path = os.path.join(homes.path_of(root, slug), _NAME)
+    data = files.read(path) if os.path.lexists(path) else None
+    return [] if data is None else [line for line in data.decode("ascii", "replace").split("\n") if line]
+
+
+def add(root: str, slug: str, runtime: str) -> None:
+    """It was connected."""
+    known = runtimes(root, slug)
+    if runtime not in known:
+        _write(root, slug, [*known, runtime])
+
+
+def drop(root: str, runtime: str) -> None:
+    """It was disconnected, for all agents here: what serves them is one set of files."""
+    for slug in homes.slugs(root):
+        known = runtimes(root, slug)
+        if runtime in known:
+            _write(root, slug, [each for each in known if each != runtime])
+
+
+def _write(root: str, slug: str, names: list[str]) -> None:
+    files.write(os.path.join(homes.path_of(root, slug), _NAME), "".join(f"{name}\n" for name in names).encode())
