@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sos.model.tokens import Service
 
 STORE_PREFIX = "sqlite://"
+SESSION_VARIABLES = ("CLAUDE_CODE_SESSION_ID", "CODEX_SESSION_ID", "COPILOT_AGENT_SESSION_ID", "SOS_SESSION")
+"""What runtimes name a session by, to whatever they start in it."""
 REDIS_PREFIXES = ("redis://", "rediss://", "unix://", "redis+")
 
 
@@ -37,8 +39,11 @@ class Settings(Record):
     port: int = 7690
     #: `SOS_AGENT`: the agent of a session that is being started.
     agent: str | None = None
-    #: The running runtime session, where there is one: `CLAUDE_CODE_SESSION_ID`.
+    #: The running runtime session, where there is one: `CLAUDE_CODE_SESSION_ID`, `CODEX_SESSION_ID`, `COPILOT_AGENT_SESSION_ID`,
+    #: `SOS_SESSION` (which our own plugin for OpenCode sets).
     session: str | None = None
+    #: Which of these variables are set, and to what: more than one where a runtime was started inside another.
+    sessions: dict[str, str] = {}  # a Record's default is never changed
     #: The process of that session: `CLAUDE_PID`.
     session_pid: int = 0
     #: `CLAUDE_CONFIG_DIR`, default `~/.claude`: where Claude Code keeps its files.
@@ -83,6 +88,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     if not os.path.isabs(home):
         raise InvalidInput(f"SOS_HOME={home!r} is not an absolute path", next_step="export SOS_HOME=/an/absolute/path")
     pid = environment.get("CLAUDE_PID") or "0"
+    sessions = {name: value for name in SESSION_VARIABLES if (value := environment.get(name))}
     return Settings(
         home=os.path.normpath(home),
         store=_store_path(environment.get("SOS_STORE")),
@@ -91,7 +97,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         host=environment.get("SOS_HOST") or "127.0.0.1",
         port=_port(environment.get("SOS_PORT") or "7690"),
         agent=environment.get("SOS_AGENT") or None,
-        session=environment.get("CLAUDE_CODE_SESSION_ID") or None,
+        session=next(iter(sessions.values()), None),
+        sessions=sessions,
         session_pid=int(pid) if pid.isdigit() and pid.isascii() else 0,
         claude_home=environment.get("CLAUDE_CONFIG_DIR") or os.path.join(user_home, ".claude"),
         temporary=environment.get("TMPDIR") or "/tmp",

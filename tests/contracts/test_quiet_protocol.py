@@ -11,7 +11,7 @@ import pytest
 
 from sos.files import Lock
 from sos.hook import run, session
-from sos.hook.session import Event
+from sos.hook.event import Event
 from sos.model.transitions import Surface
 from sos.runtimes.speech import speech_of
 from sos.settings import load

@@ -20,7 +20,7 @@ import pytest
 from sos.core import rendering
 from sos.homes import outbox
 from sos.hook import run
-from sos.hook.session import Event
+from sos.hook.event import Event
 from sos.model.errors import SosError, StaleFence, StorageFull, StoreUnreachable
 from sos.model.messages import Draft
 from sos.model.names import Slug

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sos.homes import outbox, resolver
-from sos.hook.session import Event, begin
+from sos.hook.event import Event
+from sos.hook.session import begin
 from sos.model.errors import SosError
 from sos.model.ids import parse_id
 from sos.model.names import Slug
@@ -19,6 +20,7 @@ from sos.runtimes.claude import connector
 from sos.runtimes.speech import speech_of
 from sos.settings import Settings, load
 from sos.stores.sqlite.store import SqliteStore
+from sos.wiring import installing
 from sos.wiring.joining import join
 from sos.wiring.local import connect_here, open_store
 from tests.faults.disk import MODES, Disk, Record
@@ -185,7 +187,7 @@ def _connected(settings: Settings, agent: str) -> list[str]:
     except SosError as error:
         return [f"lost: the plugin: {error.message}"]
     launcher = os.path.join(settings.home, "bin", "sos-hook")
-    if not connector.connected(settings.home, places) or not os.access(launcher, os.X_OK):
+    if not installing.installed(settings, "claude", places) or not os.access(launcher, os.X_OK):
         return ["lost: what the hook starts"]
     return [f"lost: {launcher} in {line}" for line in commands if launcher not in line]
 

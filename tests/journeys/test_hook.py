@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 import sos.hook
-from sos.hook.session import begin, parse_event
+from sos.hook.event import parse_event
+from sos.hook.session import begin
 from sos.runtimes.speech import speech_of
 from sos.settings import load
 from sos.stores.sqlite.store import SqliteStore

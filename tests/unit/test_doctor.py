@@ -9,10 +9,9 @@ import pytest
 from sos.doctor import machine
 from sos.model.errors import RuntimeConfigError
 from sos.model.times import Millis
-from sos.runtimes import launchers
 from sos.runtimes.claude import connector, health
 from sos.settings import load
-from sos.wiring import probing
+from sos.wiring import installing, probing
 
 NOW = Millis(1_795_000_000_000)
 
@@ -37,8 +36,7 @@ def test_where_there_is_no_proc_nothing_is_said_of_memory(monkeypatch: pytest.Mo
 @pytest.mark.promise("DOCTOR-003")
 def test_a_hook_that_does_not_end_in_its_time_is_found(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     settings = load()
-    launchers.write(settings.home)
-    connector.connect(settings.home, settings.places(""), "")
+    installing.install(settings, "claude", settings.places(""), "a guide")
     assert probing.starts(settings, "claude") >= 0
     (Path(settings.home) / "bin" / "sos-hook").write_text("#!/bin/sh\nexec sleep 60\n")
     monkeypatch.setattr(connector, "EVENTS", {connector.PROMPT: 1})
@@ -49,12 +47,11 @@ def test_a_hook_that_does_not_end_in_its_time_is_found(monkeypatch: pytest.Monke
 @pytest.mark.promise("DOCTOR-003")
 def test_a_managed_setting_that_switches_hooks_off_is_found(monkeypatch: pytest.MonkeyPatch, home: Path, tmp_path: Path) -> None:
     settings = load()
-    launchers.write(settings.home)
-    connector.connect(settings.home, settings.places(""), "")
+    installing.install(settings, "claude", settings.places(""), "a guide")
     monkeypatch.setattr(health, "MANAGED", str(tmp_path))
 
     def codes() -> list[str]:
-        return [finding.code for finding in connector.look(settings.home, settings.places(""), [])]
+        return [finding.code for finding in installing.look(settings, "claude", [])]
 
     assert codes() == []
     (tmp_path / "managed-settings.json").write_text('{"allowManagedHooksOnly": true}')

@@ -7,6 +7,7 @@ import sys
 
 from sos.cli import output
 from sos.cli.parsing import argparse
+from sos.homes import lineage
 from sos.model import wire
 from sos.model.errors import InvalidInput, NotFound, SosError, StoreUnreachable
 from sos.settings import Settings, load
@@ -45,8 +46,14 @@ class Command:
         """What the environment says, read when it is first asked for: a wrong value must not keep the guide closed."""
         if self._settings is None:
             place = getattr(self.arguments, "token_file", None)
-            self._settings = load() if place is None else load().replace(token=_token_in(place))
+            made = load()
+            made = made.replace(session=lineage.session_of(made.home, made.sessions))
+            self._settings = made if place is None else made.replace(token=_token_in(place))
         return self._settings
+
+    def settings_now(self) -> Settings:
+        """The same, with the session that the runtime is in now: one that was cleared goes on as another."""
+        return self.settings.replace(session=lineage.session_of(self.settings.home, self.settings.sessions))
 
     @property
     def json(self) -> bool:

@@ -21,7 +21,7 @@ def run(command: Command) -> int:
     """Serve until the input ends."""
     from sos.mcpstdio.loop import serve
 
-    return serve(lambda: command.settings, command.arguments.as_agent, _examine)
+    return serve(lambda: command.settings_now(), command.arguments.as_agent, _examine)
 
 
 def _examine(settings: Settings, named: str | None) -> dict[str, Any]:

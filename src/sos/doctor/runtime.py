@@ -15,7 +15,7 @@ from sos.recovery import repair
 from sos.runtimes import NAMES, configs
 from sos.runtimes.connector import connector_of
 from sos.runtimes.looking import BY_CONNECTING, deaf
-from sos.wiring import connecting, probing
+from sos.wiring import connecting, installing, probing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _configs(patient: Patient, runtime: str, places: list[str], well: list[str])
 
 def _files(patient: Patient, runtime: str, places: list[str]) -> Iterator[Trouble]:
     settings = patient.settings
-    for finding in connector_of(runtime).look(settings.home, settings.places(""), places):
+    for finding in installing.look(settings, runtime, places):
         step, mend = finding.next_step.replace("AGENT", patient.slug), None
         if finding.code in BY_CONNECTING:
             if files.in_archive():

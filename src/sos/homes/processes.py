@@ -76,6 +76,24 @@ def look(process: int) -> Process | None:
     )
 
 
+def name_of(process: int) -> str:
+    """The name of a process's program, at most 15 bytes; empty where it cannot be looked at."""
+    try:
+        with open(f"/proc/{process}/comm", "rb") as file:
+            return file.read().decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def command_of(process: int) -> str:
+    """The words of a process's command line, a space between each; empty where it cannot be looked at."""
+    try:
+        with open(f"/proc/{process}/cmdline", "rb") as file:
+            return file.read().decode("utf-8", "replace").replace("\0", " ").strip()
+    except OSError:
+        return ""
+
+
 def line_of(process: int) -> list[int]:
     """A process and those above it, up to the first one that cannot be looked at."""
     line: list[int] = []

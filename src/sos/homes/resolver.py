@@ -198,13 +198,14 @@ def forget_session(root: str, session: str) -> None:
     if name is not None:
         files.remove(os.path.join(root, "run", f"session-{name}"))
         files.remove(os.path.join(root, "run", f"q-{name}"))
+        files.remove(os.path.join(root, "run", f"due-{name}"))
 
 
 def _remove_old(run: str, now: Millis) -> None:
     try:
         for name in os.listdir(run):
             path = os.path.join(run, name)
-            if name.startswith(("session-", "q-")) and os.lstat(path).st_mtime < now / 1000 - SESSIONS_KEPT:
+            if name.startswith(("session-", "q-", "due-", "p-")) and os.lstat(path).st_mtime < now / 1000 - SESSIONS_KEPT:
                 files.remove(path)
     except (OSError, SosError):
         return  # another session removes it at the same time, or the disk refuses: no start waits for tidiness

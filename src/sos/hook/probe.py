@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sos.hook.session import Event
+    from sos.hook.event import Event
     from sos.settings import Settings
 
 PREFIX = "sos-probe-"

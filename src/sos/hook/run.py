@@ -12,7 +12,8 @@ import time
 
 from sos.files import LACKING, translated
 from sos.homes.resolver import session_name
-from sos.hook.session import Event, Turn, begin, parse_event
+from sos.hook.event import Event, parse_event
+from sos.hook.session import Turn, begin, of_runtime
 from sos.model.errors import SosError
 from sos.model.times import Millis, iso
 from sos.runtimes.speech import speech_of
@@ -61,7 +62,7 @@ def main(arguments: list[str]) -> int:
     settings: Settings | None = None
     late = "the runtime's input did not end in time"
     try:
-        settings = load()
+        settings = of_runtime(load(), event.speech)
         event = event.replace(session=session_name(settings.session or "") or "")  # what is known before the input has ended
         event = parse_event(event.speech, event.name, _stdin())
         late = "the store did not answer in time"

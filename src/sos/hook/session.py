@@ -9,12 +9,10 @@ from sos import files
 from sos.core import inbox, rendering
 from sos.core.access import allow
 from sos.homes import home as homes
-from sos.homes import resolver
+from sos.homes import lineage, processes, resolver
 from sos.homes.processes import is_alive
-from sos.model import wire
 from sos.model.agents import PASSED_OVER, Body, is_program
-from sos.model.errors import HomeDamaged, UnreadableJson
-from sos.model.record import Record
+from sos.model.errors import HomeDamaged
 from sos.model.times import Millis, iso
 from sos.runtimes import transcripts
 from sos.wiring.local import SystemClock, admitted, guide_path, open_home_store
@@ -25,16 +23,15 @@ if TYPE_CHECKING:
 
     from sos.files import Lock
     from sos.homes.home import Home
+    from sos.hook.event import Event
     from sos.model.agents import Agent
     from sos.model.ids import MessageId
     from sos.model.transitions import Action
     from sos.ports import Store
     from sos.ports.connection import Connection
-    from sos.runtimes.speech import Moment, Speech
+    from sos.runtimes.speech import Speech
     from sos.settings import Settings
 
-_READ = ("hook_event_name", "session_id", "source", "cwd", "transcript_path")
-MAX_FIELD = 4096
 LOCK_SECONDS = 0.2
 SEEN_LATELY = 15 * 60_000
 """Milliseconds after which a session is gone whose process cannot be looked at: on another machine, or unknown."""
@@ -42,109 +39,19 @@ STALE_LOCK = 2.0
 """Seconds after which another hook's lock is ignored: its own deadline is long over."""
 
 
-class Event(Record):
-    """What the runtime said."""
-
-    speech: Speech
-    #: The runtime's own name of it.
-    name: str
-    session: str = ""
-    source: str = ""
-    cwd: str = ""
-    transcript: str = ""
-    stop_active: bool = False
-    subagent: bool = False
-
-    @property
-    def moment(self) -> Moment | None:
-        """Which of the moments it is that all runtimes have, if any."""
-        return self.speech.MOMENTS.get(self.name)
-
-    @property
-    def directory(self) -> str:
-        """Where the session is; the root where that is gone: what is bound everywhere still counts."""
-        try:
-            return self.cwd or os.getcwd()
-        except OSError:
-            return "/"
-
-    def bound(self, settings: Settings | None) -> bool:
-        """Whether this session is an agent's: an unbound one is left in peace, even in trouble.
-
-        At a session's start, where it cannot be said who is bound, trouble is said: silence would look like an empty inbox.
-        """
-        if settings is None or not self.session:
-            return False
-        if self.moment != "SessionStart" or resolver.recorded(settings.home, self.session):
-            return resolver.recorded(settings.home, self.session)
-        try:
-            return resolver.bound(settings.home, agent=settings.agent, directory=self.directory) is not None
-        except Exception:  # noqa: BLE001  # asked while reporting another error, which is the one to tell
-            return True
-
-    def unreachable_since(self, settings: Settings | None) -> str:
-        """Since when the bus has not answered this agent: kept in a file until it answers again."""
-        now = Millis(time.time_ns() // 1_000_000)
-        known = None
-        try:
-            who = resolver.recorded_agent(settings.home, self.session) if settings is not None else None
-            if settings is None or who is None:
-                return iso(now)
-            path = os.path.join(settings.home, "run", f"unreachable-{who.slug}")
-            known = files.read(path)
-            if known is None:
-                files.write(path, iso(now).encode())
-        except Exception:  # noqa: BLE001  # a full disk or a broken home: the notice itself matters more than its age
-            return known.decode("ascii", "replace") if known else iso(now)
-        return known.decode("ascii", "replace") if known else iso(now)
-
-    def log(self, settings: Settings | None, text: str) -> None:
-        """Keep a notice in the log of this session's agent, where there is one."""
-        try:
-            who = resolver.recorded_agent(settings.home, self.session) if settings is not None else None
-            if settings is None or who is None:
-                return
-            from sos.homes import log  # on a bad day only
-
-            log.add(
-                homes.path_of(settings.home, who.slug), Millis(time.time_ns() // 1_000_000), f"{self.moment or self.name}: {text}"
-            )
-        except Exception:  # noqa: BLE001  # a broken home: the notice itself matters more than its log
-            return
-
-
-def parse_event(speech: Speech, name: str, data: bytes) -> Event:
-    """Read a hook's standard input. Garbage or nothing gives an event without a session. Raises nothing."""
-    try:
-        made = wire.loads(data)
-    except UnreadableJson:
-        made = None
-    if not isinstance(made, dict):
-        return Event(speech=speech, name=name)
-    own = speech.KEYS
-    text = {key: value for key in _READ if isinstance(value := made.get(own.get(key, key)), str) and _plain(value)}
-    return Event(
-        speech=speech,
-        name=text.get("hook_event_name", name),
-        session=resolver.session_name(text.get("session_id", "")) or "",
-        source=text.get("source", ""),
-        cwd=text.get("cwd", ""),
-        transcript=text.get("transcript_path", ""),
-        stop_active=made.get(own.get("stop_hook_active", "stop_hook_active")) is True,
-        subagent="agent_id" in made,
-    )
-
-
-def _plain(value: str) -> bool:
-    """Whether a text can be a path and a column: neither takes half of a surrogate pair, nor a path a NUL."""
-    try:
-        return len(value) <= MAX_FIELD and bool(value.encode()) and "\0" not in value
-    except UnicodeEncodeError:
-        return False
+def of_runtime(settings: Settings, speech: Speech) -> Settings:
+    """What the environment says that a hook of this runtime may believe: it may have been started inside another one."""
+    session = settings.sessions.get(speech.SESSION)
+    return settings.replace(session=session, session_pid=settings.session_pid if session else 0)
 
 
 def begin(settings: Settings, event: Event) -> Turn | None:
     """The turn of a bound session, or None: an unbound session is left in peace."""
+    process = settings.session_pid
+    if event.moment == "SessionStart" and not process:
+        process = lineage.runtime()
+        if event.speech.DAEMON and event.speech.DAEMON in processes.command_of(process):
+            settings = settings.replace(agent=None)
     try:
         who = resolver.recorded_agent(settings.home, event.session)
     except HomeDamaged:
@@ -178,6 +85,9 @@ def begin(settings: Settings, event: Event) -> Turn | None:
 
     if event.moment == "SessionStart":
         resolver.record_session(settings.home, event.session, who, SystemClock().now())
+        if event.speech.ALONE:
+            lineage.record(settings.home, process, event.session)
+        settings = settings.replace(session_pid=process)
     return Turn(settings, event, store, agent, connect, home, resolver.original(who))
 
 
@@ -249,17 +159,21 @@ class Turn:
         self._holds = self._become_holder()
         match self._event.moment:
             case "SessionStart":
-                from sos.hook import resume  # the other events start without it
-
                 self._body = self._body.replace(presence="idle", spent=0)
-                path = guide_path(self._settings, self.agent, keep=True)
-                left = resume.unfinished(self._settings, self._connect, self._home)
-                return resume.packet(self._store, self.agent, self._why, self._holder(), left, path)
+                if "SessionStart" in self._event.speech.SPEAKING:
+                    return self._packet()
+                self._owe()
+            case "PreCompact":
+                self._owe()
             case "UserPromptSubmit":
                 self._new_turn()
+                packet = self._packet() if self._owes() else ""
                 if self._holds:
-                    waiting = inbox.waiting(self._store, self.agent)
-                    return "\n".join(filter(None, (self._show(), rendering.waiting(waiting))))
+                    waiting = rendering.waiting(inbox.waiting(self._store, self.agent))
+                    return "\n".join(filter(None, (packet, self._show(), waiting)))
+                if packet:
+                    self._judge()
+                    return packet
             case "Stop":
                 return self._stop()
             case "SessionEnd":
@@ -269,6 +183,25 @@ class Turn:
             self._judge()
             return ""
         return self._show()
+
+    def _packet(self) -> str:
+        """What an agent must know at a session's start."""
+        from sos.hook import resume  # the other events start without it
+
+        path = guide_path(self._settings, self.agent, keep=True)
+        left = resume.unfinished(self._settings, self._connect, self._home)
+        return resume.packet(self._store, self.agent, self._why, self._holder(), left, path)
+
+    def _debt(self) -> str:
+        return os.path.join(self._settings.home, "run", f"due-{self._event.session}")
+
+    def _owe(self) -> None:
+        """The packet is due with the next prompt: at this event the runtime takes no text."""
+        if self._event.source != "auto":  # Gemini CLI says so before every request
+            files.write(self._debt(), b"")
+
+    def _owes(self) -> bool:
+        return "PreCompact" in self._event.speech.MOMENTS.values() and os.path.lexists(self._debt())
 
     def _drain_outbox(self) -> None:
         """What this agent could not send before goes now; what is refused for good stays listed by `sos outbox`."""
@@ -339,6 +272,8 @@ class Turn:
                 self._store.agents.told(self.agent.slug, self._now)
             if self._lost:
                 self._store.mail.forget_lost(self.agent.slug)
+        if printed and self._event.moment == "UserPromptSubmit" and self._owes():
+            files.remove(self._debt())
         self._body = self._body.replace(hook_outcome=self._outcome(printed=printed), holder=self._body.holder)
         quiet = self._store.mail.settle(self._body, self._turn, self._changes)
         if self._remote:

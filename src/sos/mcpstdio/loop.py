@@ -59,7 +59,9 @@ class Loop:
         write: Callable[[bytes], None],
         examine: Callable[[Settings, str | None], Json],
     ) -> None:
-        self._load = load
+        self._given = load
+        #: The session that a call named: Codex hands its servers no variable, and says it with each call.
+        self._session: str | None = None
         self._named = named
         self._write = write
         self._examine = examine
@@ -118,6 +120,11 @@ class Loop:
     def _say(self, document: Json) -> None:
         self._write(wire.dumps({"jsonrpc": "2.0", **document}).encode() + b"\n")
 
+    def _load(self) -> Settings:
+        """What the environment and the call say."""
+        settings = self._given()
+        return settings if self._session is None else settings.replace(session=self._session)
+
     # --- beginning ------------------------------------------------------------------------------------------------------
 
     def _initialize(self, params: Json) -> Json:
@@ -165,6 +172,7 @@ class Loop:
         tool = protocol.named(params.get("name"))
         if tool is None:
             raise Refused(INVALID_PARAMS, f"there is no tool {str(params.get('name'))[:60]!a}")
+        self._session = _session_of(params)
         try:
             done = self._run(tool, params.get("arguments", {}))
         except SosError as error:
@@ -216,6 +224,14 @@ class Loop:
         if uri == protocol.INBOX:
             return protocol.contents(uri, protocol.inbox(self._connect(), Terminal(self._load(), self._named, self._examine)))
         raise Refused(INVALID_PARAMS, f"there is no resource {str(uri)[:80]!a}", {"uri": str(uri)[:200]})
+
+
+def _session_of(params: Json) -> str | None:
+    """The session of Codex that a call comes from, as its `_meta` says (seen with 0.169.0); None where it says none."""
+    meta = params.get("_meta")
+    turn = meta.get("x-codex-turn-metadata") if isinstance(meta, dict) else None
+    session = turn.get("session_id") if isinstance(turn, dict) else None
+    return session if isinstance(session, str) else None
 
 
 class Terminal:

@@ -6,7 +6,7 @@ from sos.model.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
+    from typing import Any, Literal
 
     Dialect = Literal["json", "json-comments", "jsonc", "toml"]
     #: What a runtime does with a file that it cannot parse: it does not open, or it goes on as if the file were not there.
@@ -43,3 +43,31 @@ class Places(Record):
     #: Below which programs keep a directory each: `~/.config`.
     config: str
     project: str
+
+
+class Own(Record):
+    """A file that is ours as a whole, or a directory that is."""
+
+    path: str
+    #: Of a directory: path inside it → text. Of a file: one text, under the empty path.
+    contents: dict[str, str]
+    #: Beginnings of the paths without which no hook runs; empty where it holds no hook.
+    vital: tuple[str, ...] = ()
+    #: Whether other runtimes read it too: it stays as long as one of them is connected.
+    shared: bool = False
+
+
+class Put(Record):
+    """One thing of ours in a config of a runtime: the member at a place, or an element of the list that stands there."""
+
+    #: Keys, from the outside in.
+    steps: tuple[str, ...]
+    value: Any
+    element: bool = False
+
+
+class Merge(Record):
+    """What of ours stands in a config that is a runtime's own."""
+
+    config: Config
+    puts: tuple[Put, ...]

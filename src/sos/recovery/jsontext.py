@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 100
 """Levels of nesting that are looked into. Real configs have less than 20; Python's own parser ends at some hundred."""
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"""(?P<space>[ \t\r\n]+)
     |(?P<comment>//[^\n\x00]*|/\*.*?\*/)
     |(?P<string>"[^"\\\x00\n]*(?:\\[^\x00\n][^"\\\x00\n]*)*")
@@ -78,7 +78,7 @@ class _Reader:
             self.edit(0, 1, "fault", "it begins with a byte order mark")
         stop = end_of(self.text)
         while at < stop:
-            found = _TOKEN.match(self.text, at, stop)
+            found = TOKEN.match(self.text, at, stop)
             assert found is not None, "the last pattern takes any character"
             if not self.token(str(found.lastgroup), at, found.end(), stop):
                 break

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 
 from sos.model.configs import Config
-from sos.runtimes import codex, copilot, gemini, opencode
+from sos.runtimes import copilot, opencode
 from sos.runtimes.claude import configs as claude
+from sos.runtimes.codex import configs as codex
+from sos.runtimes.gemini import configs as gemini
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Protocol
 
-    from sos.model.configs import Places
+    from sos.model.configs import Merge, Own, Places
     from sos.model.findings import Finding
 
     class Connector(Protocol):
@@ -32,20 +32,12 @@ if TYPE_CHECKING:
         #: What wakes it at an idle prompt, or that nothing does.
         WAKES: str
 
-        def planned(self, home: str, places: Places) -> list[str]:
-            """What connecting would write or change."""
+        def owned(self, home: str, places: Places, guide: str) -> Sequence[Own]:
+            """What is ours as a whole. `guide`: the recovery guide, or nothing where only the paths matter."""
             ...
 
-        def connect(self, home: str, places: Places, guide: str) -> list[str]:
-            """Write it; the paths. `guide`: the recovery guide. Raises RuntimeConfigError, StorageFull."""
-            ...
-
-        def disconnect(self, home: str, places: Places) -> bool:
-            """Take back what connecting wrote; whether there was any."""
-            ...
-
-        def connected(self, home: str, places: Places) -> bool:
-            """Whether what connecting writes is there."""
+        def merges(self, home: str, places: Places) -> Sequence[Merge]:
+            """What of ours stands in files that are its own."""
             ...
 
         def command(self, home: str, places: Places, event: str) -> str:
@@ -53,7 +45,7 @@ if TYPE_CHECKING:
             ...
 
         def look(self, home: str, places: Places, projects: Sequence[str]) -> list[Finding]:
-            """What its files say that keeps our hooks from running in sessions in these directories. Nothing is started."""
+            """What else its files say that keeps our hooks from running in sessions in these directories. Nothing is started."""
             ...
 
         def heeded(self, event: str, printed: bytes) -> str:

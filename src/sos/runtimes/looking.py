@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from sos import files
 from sos.model import wire
@@ -12,10 +13,14 @@ from sos.runtimes import launchers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from typing import Any
 
+    from sos.model.configs import Own, Put
+
 _MOST = 16 << 20
+_COMMENT = re.compile(rb'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
+LESS = "The session has not all of what SOS brings: its skill, its tools or its monitor."
 BY_CONNECTING = frozenset(("hook_gone", "hook_changed", "launcher_gone", "python_gone", "skill_changed"))
 """Codes of what connecting again mends."""
 
@@ -30,30 +35,41 @@ def again(runtime: str) -> str:
     return f"sos connect {runtime} --as AGENT   (in the agent's directory; writes it anew)"
 
 
-def gone(path: str, runtime: str, title: str) -> Finding:
-    """What holds our hooks is not there."""
+def gone(own: Own, runtime: str, title: str) -> Finding:
+    """Something of ours is not there."""
     return Finding(
-        code="hook_gone",
-        severity="critical",
-        what=f"{path} is not there: {title} has no hook of ours",
-        why=deaf(title),
+        code="hook_gone" if own.vital else "skill_changed",
+        severity="critical" if own.vital else "warning",
+        what=f"{own.path} is not there" + (f": {title} has no hook of ours" if own.vital else ""),
+        why=deaf(title) if own.vital else LESS,
         next_step=again(runtime),
     )
 
 
-def directory(target: str, contents: Mapping[str, str], vital: tuple[str, ...], runtime: str, title: str) -> Iterator[Finding]:
-    """Whether each file of a directory of ours is as it was written. `vital`: beginnings of those without which nothing runs."""
-    for name, wanted in contents.items():
-        path = os.path.join(target, name)
+def taken_out(path: str, put: Put, runtime: str, title: str) -> Finding:
+    """Something of ours does not stand in a file of the runtime's."""
+    return Finding(
+        code="hook_gone" if put.element else "skill_changed",
+        severity="critical" if put.element else "warning",
+        what=f"{path} has not what sos connect put there, below {'.'.join(put.steps)}",
+        why=deaf(title) if put.element else LESS,
+        next_step=again(runtime),
+    )
+
+
+def contents(own: Own, runtime: str, title: str) -> Iterator[Finding]:
+    """Whether each file of ours is as it was written. The guide names where each agent's facts are: it may be any."""
+    for name, wanted in own.contents.items():
+        path = os.path.join(own.path, name) if name else own.path
         data = content(path)
-        if data == wanted.encode():
+        if data == wanted.encode() or (data and not wanted):
             continue
-        matters = name.startswith(vital)
+        matters = bool(own.vital) and (not name or name.startswith(own.vital))
         yield Finding(
             code="hook_changed" if matters else "skill_changed",
             severity="critical" if matters else "warning",
             what=f"{path} {'is gone' if data is None else 'is not what sos connect wrote'}",
-            why=deaf(title) if matters else "The session has not all of what SOS brings: its skill, its tools or its monitor.",
+            why=deaf(title) if matters else LESS,
             next_step=again(runtime),
         )
 
@@ -93,10 +109,30 @@ def content(path: str) -> bytes | None:
         return None
 
 
-def settings(path: str) -> dict[str, Any]:
+def settings(path: str, *, comments: bool = False) -> dict[str, Any]:
     """The object in a settings file; one that cannot be read has no keys for its runtime either, and is another finding."""
+    data = content(path) or b"{}"
+    if comments:
+        data = _COMMENT.sub(lambda found: found[1] or b"", data)
     try:
-        made = wire.loads(content(path) or b"{}")
+        made = wire.loads(data)
     except UnreadableJson:
         return {}
     return made if isinstance(made, dict) else {}
+
+
+def toml(path: str) -> dict[str, Any]:
+    """The same of a file in TOML."""
+    import tomllib
+
+    try:
+        return tomllib.loads((content(path) or b"").decode())
+    except ValueError:
+        return {}
+
+
+def listed(value: object, *steps: str) -> list[dict[str, Any]]:
+    """The objects in the list at a place; none where there is no list."""
+    for step in steps:
+        value = value.get(step) if isinstance(value, dict) else None
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

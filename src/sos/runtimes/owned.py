@@ -1,4 +1,4 @@
-"""A directory below a runtime's own files that is ours as a whole: written file by file, and removed as one."""
+"""Files below a runtime's own that are ours as a whole: a directory, written file by file and removed as one, or one file."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from sos.model.errors import RuntimeConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from sos.model.configs import Own
 
 MARK = ".sos-owned"
-"""The file that says so. It is written first and removed last: killed between, connecting or disconnecting goes on."""
+"""The file that says so of a directory. It is written first and removed last: killed between, it goes on."""
+_SAYS = b"sos connect"
+"""What every single file of ours says of itself, or what it starts does."""
+_MOST = 1 << 20
 
 
-def write(target: str, contents: Mapping[str, str], runtime: str) -> list[str]:
-    """Write every file (path inside → text); the paths. Raises RuntimeConfigError where it is not ours, StorageFull."""
-    if os.path.lexists(target) and not is_ours(target):
-        raise RuntimeConfigError(f"{target} exists and is not ours", next_step=f"move {target} away, then connect again")
-    mark = f"This directory belongs to `sos connect {runtime}`; `sos disconnect {runtime}` removes it.\n"
+def write(own: Own) -> list[str]:
+    """Write it; the paths. Raises RuntimeConfigError where something else stands there, StorageFull."""
+    if os.path.lexists(own.path) and not is_ours(own):
+        raise RuntimeConfigError(f"{own.path} exists and is not ours", next_step=f"move {own.path} away, then connect again")
+    mark = {} if _is_file(own) else {MARK: "This directory belongs to `sos connect`; `sos disconnect` removes it.\n"}
     written = []
-    for name, text in ((MARK, mark), *contents.items()):
-        path = os.path.join(target, name)
+    for name, text in {**mark, **own.contents}.items():
+        path = os.path.join(own.path, name) if name else own.path
         try:
             files.make_directories(os.path.dirname(path), 0o755)
         except OSError as error:
@@ -32,24 +35,42 @@ def write(target: str, contents: Mapping[str, str], runtime: str) -> list[str]:
     return written
 
 
-def is_ours(target: str) -> bool:
-    """Whether a directory is ours: it says so, or it holds nothing but what a killed beginning or end of ours leaves."""
-    if os.path.exists(os.path.join(target, MARK)):
+def paths(own: Own) -> list[str]:
+    """All files of it."""
+    return [os.path.join(own.path, name) if name else own.path for name in own.contents]
+
+
+def is_ours(own: Own) -> bool:
+    """Whether what stands there is ours: it says so, or it holds nothing but what a killed beginning or end of ours leaves."""
+    if _is_file(own):
+        try:
+            data = files.peek(own.path, _MOST)
+        except OSError:
+            return False
+        return _SAYS in data or own.contents[""].encode() == data or b"/bin/sos-" in data
+    if os.path.exists(os.path.join(own.path, MARK)):
         return True
-    return os.path.isdir(target) and all(name.startswith(MARK) for name in os.listdir(target))
+    return os.path.isdir(own.path) and all(name.startswith(MARK) for name in os.listdir(own.path))
 
 
-def exists(target: str) -> bool:
+def exists(own: Own) -> bool:
     """Whether it is there, and says that it is ours."""
-    return os.path.exists(os.path.join(target, MARK))
+    return is_ours(own) if _is_file(own) else os.path.exists(os.path.join(own.path, MARK))
 
 
-def remove(target: str) -> bool:
-    """Remove the directory, if it is ours; whether it was there."""
-    if not is_ours(target):
+def remove(own: Own) -> bool:
+    """Remove it, if it is ours; whether it was there."""
+    if not os.path.lexists(own.path) or not is_ours(own):
         return False
-    for folder, _, names in os.walk(target, topdown=False):
+    if _is_file(own):
+        files.remove(own.path)
+        return True
+    for folder, _, names in os.walk(own.path, topdown=False):
         for name in sorted(names, key=lambda name: name == MARK):
             files.remove(os.path.join(folder, name))
         os.rmdir(folder)
     return True
+
+
+def _is_file(own: Own) -> bool:
+    return "" in own.contents

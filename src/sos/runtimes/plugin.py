@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 
 VERSION = "0.1.0"
 DESCRIPTION = "The agent lifeline: identity, inbox, recovery"
-GUIDE = os.path.join("skills", "sos", "GUIDE.md")
+GUIDE = "skills/sos/GUIDE.md"
 """Where in it the recovery guide stands."""
 HOOKS = "hooks/hooks.json"
+VITAL = (".claude-plugin", "hooks/")
+"""Beginnings of the paths without which no hook runs."""
 _MOST = 1 << 20
 
 
-def contents(home: str, runtime: str, events: Mapping[str, int], quiet: Mapping[str, str]) -> dict[str, str]:
-    """Every file but the guide: path inside → text. `events`: event → seconds that the runtime gives its hook.
+def contents(home: str, runtime: str, events: Mapping[str, int], quiet: Mapping[str, str], guide: str) -> dict[str, str]:
+    """Every file: path inside → text. `events`: event → seconds that the runtime gives its hook.
 
     `quiet`: event → the variable that holds the session, where the shell itself may see that nothing waits.
     """
@@ -40,6 +42,7 @@ def contents(home: str, runtime: str, events: Mapping[str, int], quiet: Mapping[
         HOOKS: wire.dumps({"hooks": hooks}, indent=1),
         ".mcp.json": wire.dumps({"mcpServers": {"sos": {"command": launchers.path_of(home, "sos-mcp")}}}, indent=1),
         "skills/sos/SKILL.md": skill.text(guide=True),
+        GUIDE: guide,
     }
 
 

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
+from sos.model.configs import Own
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sos.model.configs import Places
+
 TEXT = """---
 name: sos
 description: Read your inbox, reply to other agents, and recover when stuck. Use when messages arrive or when config, disk, \
@@ -27,6 +35,12 @@ BEGIN, END = "<!-- sos: begin -->", "<!-- sos: end -->"
 def text(*, guide: bool) -> str:
     """The skill. `guide`: the recovery guide stands beside it, as GUIDE.md."""
     return TEXT.replace("{beside}", ", and stands beside this file: GUIDE.md" if guide else "")
+
+
+def own(places: Places, guide: str) -> Own:
+    """The skill where runtimes other than Claude Code look for one: `~/.agents/skills/sos`."""
+    path = os.path.join(places.user, ".agents", "skills", "sos")
+    return Own(path=path, contents={"SKILL.md": text(guide=True), "GUIDE.md": guide}, shared=True)
 
 
 def block() -> str:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from sos.runtimes.transcripts import Lines
 
     #: When a hook runs, by the names that Claude Code gave and others took over: at a session's start (or after a compaction,
-    #: or with a cleared context), at a prompt, after the tools of one step, at the end of a turn, at the session's end.
-    Moment = Literal["SessionStart", "UserPromptSubmit", "PostToolBatch", "Stop", "SessionEnd"]
+    #: or with a cleared context), at a prompt, after the tools of one step, at the end of a turn, before a compaction, at the
+    #: session's end. Where a start or a compaction can put nothing into the context, the next prompt brings the packet.
+    Moment = Literal["SessionStart", "UserPromptSubmit", "PostToolBatch", "Stop", "PreCompact", "SessionEnd"]
 
     class Speech(Protocol):
         """One runtime's."""
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
         BUDGET: int
         #: Its names of what a hook is told: ours → its own, where they differ.
         KEYS: Mapping[str, str]
+        #: The variable that names the session to its hooks, and beside which `CLAUDE_PID` names its process; empty: none does.
+        SESSION: str
+        #: Whether one process of it runs one session, so that what runs below that process is in this session.
+        ALONE: bool
+        #: What stands in the command line of a process of it whose hooks have somebody else's environment; empty: in none.
+        DAEMON: str
         #: How its transcript is read; None where it keeps none that could be evidence.
         LINES: Lines | None
 

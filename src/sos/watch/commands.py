@@ -10,6 +10,7 @@ import threading
 
 from sos.model import forms, wire
 from sos.model.errors import SosError
+from sos.settings import SESSION_VARIABLES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ MOST_REPLIED = 60 * 1024
 """Bytes of what a command prints that are sent as its answer; the rest is cut, and that is said in it."""
 ANSWERED = ("message", "request")
 """Kinds whose senders get what a command prints: an answer to a broadcast or to an answer would go round for ever."""
-SESSION_VARIABLES = frozenset(("CLAUDE_CODE_SESSION_ID", "CLAUDE_PID"))
+OF_SESSIONS = frozenset((*SESSION_VARIABLES, "CLAUDE_PID"))
 GRACE = 5.0
 """Seconds between asking a command to end and ending it."""
 
@@ -72,7 +73,7 @@ class Commands:
 
     def _start(self, given: IO[bytes], printed: IO[bytes] | None) -> subprocess.Popen[bytes]:
         # A watch that was started inside a session of a runtime is not that session: its agent would be the one that acts.
-        environment = {name: value for name, value in os.environ.items() if name not in SESSION_VARIABLES}
+        environment = {name: value for name, value in os.environ.items() if name not in OF_SESSIONS}
         environment["SOS_AGENT"] = self._rule.agent
         with self._lock:
             if self._ended:

@@ -10,8 +10,8 @@ from sos.model.errors import GuideTampered, InvalidInput, UnknownAgent
 from sos.model.names import OPERATOR, address_name
 from sos.model.record import Record
 from sos.recovery import archive, guide, rescue
-from sos.runtimes import NAMES, launchers
-from sos.runtimes.connector import connector_of
+from sos.runtimes import NAMES
+from sos.wiring import installing
 from sos.wiring.freshening import compile_hook, is_compiled
 from sos.wiring.local import store_path
 
@@ -28,6 +28,8 @@ class Connected(Record):
     runtime: str
     place: str
     written: tuple[str, ...]
+    #: What would change in files that are not ours, where it was only planned.
+    diff: str = ""
     planned: bool = False
 
 
@@ -41,19 +43,16 @@ def connect(
     dry_run: bool = False,
 ) -> Connected:
     """Write what a runtime needs and bind a directory (default: this one), or every session, to an agent."""
-    connector = connector_of(runtime)
     slug = _agent(settings, runtime, name)
     bound = "*" if everywhere else os.path.realpath(place or here(runtime))
     if bound != "*" and not os.path.isdir(bound):
         raise InvalidInput(f"{bound} is not a directory", next_step="name the directory that the agent works in")
     places = settings.places("" if bound == "*" else bound)
     if dry_run:
-        own = (rescue.path_of(settings.home), archive.path_of(settings.home))
-        planned = (*connector.planned(settings.home, places), *own)
-        return Connected(slug=slug, runtime=runtime, place=bound, written=planned, planned=True)
-    launchers.check(settings.home)
-    written = launchers.write(settings.home)
-    written += connector.connect(settings.home, places, _guide(settings))
+        paths, diff = installing.planned(settings, runtime, places)
+        planned = (*paths, rescue.path_of(settings.home), archive.path_of(settings.home))
+        return Connected(slug=slug, runtime=runtime, place=bound, written=planned, diff=diff, planned=True)
+    written = installing.install(settings, runtime, places, _guide(settings))
     written.append(rescue.install(settings.home))
     _compile()
     written.append(archive.keep(settings.home))
@@ -66,7 +65,7 @@ def runtimes(settings: Settings, slug: str) -> list[str]:
     """The runtimes that serve an agent here: those that it was connected in, else all that are connected."""
     known = [each for each in connected.runtimes(settings.home, slug) if each in NAMES]
     places = settings.places("")
-    return known or [each for each in NAMES if connector_of(each).connected(settings.home, places)]
+    return known or [each for each in NAMES if installing.installed(settings, each, places)]
 
 
 def here(runtime: str) -> str:
@@ -132,6 +131,6 @@ def _agent(settings: Settings, runtime: str, name: str | None) -> str:
 
 def disconnect(settings: Settings, runtime: str) -> bool:
     """Take back what connecting wrote for a runtime; whether there was any. Bindings stay: they say who, not how."""
-    removed = connector_of(runtime).disconnect(settings.home, settings.places(""))
+    removed = installing.uninstall(settings, runtime, settings.places(""))
     connected.drop(settings.home, runtime)
     return removed

@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 
 from sos.model import wire
-from sos.runtimes import launchers, looking, owned, plugin
+from sos.model.configs import Own
+from sos.runtimes import launchers, plugin
 from sos.runtimes.claude import health
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sos.model.configs import Places
+    from sos.model.configs import Merge, Places
     from sos.model.findings import Finding
 
 EVENTS: Mapping[str, int] = {"SessionStart": 10, "UserPromptSubmit": 5, "PostToolBatch": 5, "Stop": 10, "SessionEnd": 2}
@@ -31,32 +32,18 @@ def directory(places: Places) -> str:
     return os.path.join(places.claude, "skills", "sos")
 
 
-def contents(home: str) -> dict[str, str]:
-    """Every file of the plugin but the guide: path inside it → text. `home` is SOS_HOME, absolute."""
+def owned(home: str, places: Places, guide: str) -> Sequence[Own]:
+    """The plugin."""
     waiter = f'"{launchers.path_of(home, "sos-wait")}"'
     monitors = [{"name": "inbox", "command": waiter, "description": "SOS inbox", "when": "always"}]
-    made = plugin.contents(home, "claude", EVENTS, {"PostToolBatch": "CLAUDE_CODE_SESSION_ID"})
-    return {**made, "monitors/monitors.json": wire.dumps(monitors, indent=1)}
+    contents = plugin.contents(home, "claude", EVENTS, {"PostToolBatch": "CLAUDE_CODE_SESSION_ID"}, guide)
+    contents["monitors/monitors.json"] = wire.dumps(monitors, indent=1)
+    return (Own(path=directory(places), contents=contents, vital=plugin.VITAL),)
 
 
-def planned(home: str, places: Places) -> list[str]:
-    """What connecting would write."""
-    return [os.path.join(directory(places), name) for name in (*contents(home), plugin.GUIDE)]
-
-
-def connect(home: str, places: Places, guide: str) -> list[str]:
-    """Write the plugin; the paths written. Raises RuntimeConfigError, StorageFull."""
-    return owned.write(directory(places), {**contents(home), plugin.GUIDE: guide}, "claude")
-
-
-def disconnect(home: str, places: Places) -> bool:  # the same for every runtime
-    """Remove it; whether it was there."""
-    return owned.remove(directory(places))
-
-
-def connected(home: str, places: Places) -> bool:
-    """Whether the plugin directory is there and ours."""
-    return owned.exists(directory(places))
+def merges(home: str, places: Places) -> Sequence[Merge]:  # of no file of its own
+    """None."""
+    return ()
 
 
 def command(home: str, places: Places, event: str) -> str:
@@ -65,14 +52,8 @@ def command(home: str, places: Places, event: str) -> str:
 
 
 def look(home: str, places: Places, projects: Sequence[str]) -> list[Finding]:
-    """What keeps hooks from running in sessions in these directories."""
-    target = directory(places)
-    if not owned.exists(target):
-        found = [looking.gone(target, "claude", TITLE)]
-    else:
-        vital = (owned.MARK, ".claude-plugin", "hooks/")
-        found = [*looking.directory(target, contents(home), vital, "claude", TITLE)]
-    return [*found, *looking.launcher(home, "claude", TITLE), *health.look(places, projects)]
+    """See `sos.runtimes.connector.Connector`."""
+    return health.look(places, projects)
 
 
 def heeded(event: str, printed: bytes) -> str:

@@ -1,0 +1,56 @@
+"""How Codex's hooks speak (verified with 0.169.0), and what in its rollout is evidence.
+
+Hook text lands verbatim in a developer message: no peer-written body may stand there, only our headers with their ids. What a
+hook printed and Codex threw away leaves no line at all, so absence is never concluded.
+"""
+
+from __future__ import annotations
+
+from sos.model import wire
+from sos.runtimes.transcripts import Lines, text_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from sos.model.agents import Bodies
+    from sos.runtimes.speech import Moment
+
+NAME, TITLE = "codex", "Codex"
+MOMENTS: Mapping[str, Moment] = {
+    "SessionStart": "SessionStart",
+    "UserPromptSubmit": "UserPromptSubmit",
+    "PostToolUse": "PostToolBatch",
+    "Stop": "Stop",
+    "SessionEnd": "SessionEnd",
+}
+SPEAKING: frozenset[Moment] = frozenset(("SessionStart", "UserPromptSubmit", "PostToolBatch", "Stop"))
+BODIES: Bodies = "headers"
+BUDGET = 6 * 1024
+"""Codex spills a hook's output above 2,500 tokens into a file; headers have about three bytes a token."""
+KEYS: Mapping[str, str] = {}
+SESSION, ALONE, DAEMON = "", False, "app-server"
+"""Its terminals share one daemon, whose hooks have the environment of the first of them (seen with 0.169.0)."""
+
+
+def answer(event: str, moment: Moment, text: str) -> str:
+    """See `sos.runtimes.speech.Speech`. At Stop it is a user message, between tags that name it a hook's."""
+    if moment == "Stop":
+        return wire.dumps({"decision": "block", "reason": text})
+    return wire.dumps({"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}})
+
+
+def _context(made: dict[str, Any]) -> tuple[str, str]:
+    payload = made.get("payload")
+    if made.get("type") != "response_item" or not isinstance(payload, dict) or payload.get("type") != "message":
+        return "", ""
+    text = text_of(payload.get("content"))
+    if payload.get("role") == "developer":
+        return "response_item (developer)", text
+    if payload.get("role") == "user" and text.startswith("<hook_prompt "):
+        return "response_item (hook_prompt)", text
+    return "", ""
+
+
+LINES = Lines(asking=b"", asked=lambda _made: None, context=_context)
