@@ -40,6 +40,15 @@ def node_folder(modules: Path) -> Path:
     return modules / "node" / "bin"
 
 
+def require_version(program: Path, node: Path, expected: str) -> None:
+    """RuntimeUnavailable unless `program --version` prints `expected` as its first line."""
+    environment = {"PATH": f"{node}:{os.environ.get('PATH', os.defpath)}", "HOME": str(program.parent)}
+    asked = subprocess.run([program, "--version"], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    found = asked.stdout.split("\n")[0].strip()
+    if found != expected:
+        raise RuntimeUnavailable(f"{program.name} --version says {found!r}, expected {expected!r}")
+
+
 def _npm_install(folder: Path, *packages: str) -> None:
     npm = shutil.which("npm") or _install_npm()
     folder.mkdir(parents=True, exist_ok=True)
