@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable
@@ -201,6 +202,7 @@ def _request_class(endpoint: ModelEndpoint) -> type[BaseHTTPRequestHandler]:
             self.send_header("content-type", reply.content_type)
             self.send_header("content-length", str(len(reply.data)))
             self.end_headers()
-            self.wfile.write(reply.data)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the runtime was interrupted or killed
+                self.wfile.write(reply.data)
 
     return Request
