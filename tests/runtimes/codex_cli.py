@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +20,8 @@ from .terminal import Terminal
 Json = dict[str, Any]
 
 DUMMY_KEY = "sk-dummy-key-for-tests"
-PROMPT_MARK = "›"
+TURN_ENDED = "Worked for"
+PLACEHOLDER = "Ask Codex to do anything"
 BYPASS_TRUST = "--dangerously-bypass-hook-trust"
 CONFIGURATION = """\
 model = "gpt-5.2-codex"
@@ -25,6 +29,7 @@ model_provider = "loopback"
 approval_policy = "never"
 sandbox_mode = "danger-full-access"
 check_for_update_on_startup = false
+disable_paste_burst = true
 {extra}
 [model_providers.loopback]
 name = "loopback"
@@ -58,6 +63,11 @@ def read_rollout(path: Path) -> list[Json]:
     return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
+def _hooks(command: str, events: Sequence[str]) -> Json:
+    # SessionEnd and Interrupt are cut to 3 seconds, with a warning, so all have no more.
+    return {"hooks": {event: [{"hooks": [{"type": "command", "command": command, "timeout": 3}]}] for event in events}}
+
+
 class Codex:
     """One user's machine: `root/home` with seeded configuration and `root/home/project` as the working folder."""
 
@@ -70,19 +80,31 @@ class Codex:
         self.environment = self._environment()
         text = CONFIGURATION.format(url=endpoint_url, project=self.project, extra=extra)
         (self.configuration / "config.toml").write_text(text)
-        self._open: list[Terminal] = []
+        self._open: list[CodexTerminal] = []
 
     @property
     def configuration(self) -> Path:
         """CODEX_HOME."""
         return self.home / ".codex"
 
-    def write_hooks(self, command: str, events: Sequence[str], *, timeout: float = 10) -> Path:
+    def write_hooks(self, command: str, events: Sequence[str]) -> None:
         """`hooks.json` of the user: one command hook at each event. Nobody has trusted it yet."""
-        hooks = {event: [{"hooks": [{"type": "command", "command": command, "timeout": timeout}]}] for event in events}
-        path = self.configuration / "hooks.json"
-        path.write_text(json.dumps({"hooks": hooks}))
-        return path
+        (self.configuration / "hooks.json").write_text(json.dumps(_hooks(command, events)))
+
+    def add_plugin(self, marketplace: Path, name: str, command: str, events: Sequence[str]) -> None:
+        """Make a marketplace `sos` with one plugin that has these hooks, and install it."""
+        owner = {"name": "tests"}
+        listed = [{"name": name, "source": f"./{name}", "description": "Records hook calls"}]
+        files: dict[str, Json] = {
+            ".claude-plugin/marketplace.json": {"name": "sos", "owner": owner, "plugins": listed},
+            f"{name}/.claude-plugin/plugin.json": {"name": name, "version": "0.1.0", "description": "x", "author": owner},
+            f"{name}/hooks/hooks.json": _hooks(command, events),
+        }
+        for path, content in files.items():
+            (marketplace / path).parent.mkdir(parents=True, exist_ok=True)
+            (marketplace / path).write_text(json.dumps(content))
+        self.command("plugin", "marketplace", "add", str(marketplace))
+        self.command("plugin", "add", f"{name}@sos")
 
     def hooks(self) -> list[Json]:
         """What Codex itself says about each hook: key, command, currentHash, trustStatus and so on."""
@@ -151,17 +173,34 @@ class Codex:
             raise FileNotFoundError(f"no rollout of {thread_id}")
         return found[-1]
 
-    def interactive(self, *, extra_args: Sequence[str] = (), timeout: float = 60.0) -> Terminal:
-        """A session in a terminal, idle at its empty prompt."""
-        session = Terminal([str(self.binary.program), *extra_args], self.project, self.environment)
+    def interactive(self, *, daemon: bool = True, extra_args: Sequence[str] = (), timeout: float = 60.0) -> CodexTerminal:
+        """A session in a terminal, idle at its empty prompt. Its hooks must be trusted, or a dialog stands there."""
+        command = [str(self.binary.program), *([] if daemon else ["--no-daemon"]), *extra_args]
+        session = CodexTerminal(command, self.project, self.environment)
         self._open.append(session)
-        session.wait_screen(PROMPT_MARK, timeout)
+        session.wait_screen(PLACEHOLDER, timeout)
         return session
 
+    def is_loaded(self, thread_id: str) -> bool:
+        """Whether a living process has the thread loaded: it then holds the lock of the thread."""
+        try:
+            with (self.configuration / "thread-writer-locks" / f"{thread_id}.lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
     def close(self) -> None:
-        """End every terminal that is still open."""
+        """End every terminal that is still open, and the daemon that the first of them started."""
         for session in self._open:
             session.kill()
+        for name in ("daemon.pid", "daemon-updater.pid"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                pid = json.loads((self.configuration / "app-server-daemon" / name).read_text())["pid"]
+                if str(self.configuration) in Path(f"/proc/{pid}/cmdline").read_text():
+                    os.kill(pid, signal.SIGKILL)
 
     def __enter__(self) -> Self:
         return self
@@ -180,3 +219,21 @@ class Codex:
             "SHELL": "/bin/bash",
             "LOOPBACK_KEY": DUMMY_KEY,
         }
+
+
+class CodexTerminal(Terminal):
+    """A Codex session in a terminal."""
+
+    def submit(self, text: str) -> None:
+        """Type one short line, see it on the screen, press Enter."""
+        self.type(text)
+        self.wait_screen(text)
+        self.press("enter")
+
+    def wait_turns(self, ended: int, timeout: float = 30.0) -> None:
+        """Wait until so many turns, compactions too, have ended on this screen; before, a command such as `/compact` is refused.
+
+        A turn goes on for a moment after its Stop hook.
+        """
+        what = f"the end of turn {ended}"
+        self.wait_screen_for(lambda screen: screen.count(TURN_ENDED) >= ended and PLACEHOLDER in screen, what, timeout)
