@@ -12,11 +12,12 @@ from typing import Any, Self
 
 from .gemini_install import GeminiBinary
 from .terminal import Terminal
+from .waiting import wait_until
 
 Json = dict[str, Any]
 
 DUMMY_KEY = "dummy-key-for-tests"
-PROMPT_MARK = "Type your message"
+PLACEHOLDER = "Type your message"
 MODEL = "gemini-2.5-flash"
 SETTINGS: Json = {
     "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": True}},
@@ -30,15 +31,21 @@ SETTINGS: Json = {
 
 @dataclass(frozen=True, slots=True)
 class GeminiRun:
-    """A finished `gemini -p`: its answer, its session, its chat recording (the file may be missing), what it printed."""
+    """A finished `gemini -p`: its answer, its session, its chat recording, what it printed as a remark."""
 
     text: str
     session_id: str
+    chat: Path
     stderr: str
 
 
 class GeminiFailed(Exception):
     """Gemini CLI ended with an error; the message holds what it printed."""
+
+
+def read_chat(path: Path) -> list[Json]:
+    """The complete lines of a chat recording, parsed."""
+    return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
 class Gemini:
@@ -53,7 +60,7 @@ class Gemini:
         self.environment = self._environment(endpoint_url)
         self.settings(SETTINGS)
         (self.configuration / "trustedFolders.json").write_text(json.dumps({str(self.project): "TRUST_FOLDER"}))
-        self._open: list[Terminal] = []
+        self._open: list[GeminiTerminal] = []
 
     @property
     def configuration(self) -> Path:
@@ -64,13 +71,25 @@ class Gemini:
         """Replace `settings.json` of the user."""
         (self.configuration / "settings.json").write_text(json.dumps(value))
 
-    def extension(self, name: str, files: dict[str, Json | str]) -> Path:
-        """Drop an extension's folder in place, as a user without the `gemini extensions` command would."""
+    def add_extension(self, name: str, hook: str, events: Sequence[str], server: Sequence[str] = ()) -> None:
+        """Drop an extension's folder in place: one command hook at each event and, if given, an MCP server of the same name."""
         folder = self.configuration / "extensions" / name
+        entry = {"type": "command", "command": hook, "timeout": 10000, "name": name}
+        servers = {name: {"command": server[0], "args": list(server[1:])}} if server else {}
+        files: dict[str, Json] = {
+            "gemini-extension.json": {"name": name, "version": "0.1.0", "mcpServers": servers},
+            "hooks/hooks.json": {"hooks": {event: [{"hooks": [entry]}] for event in events}},
+        }
         for path, content in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(content if isinstance(content, str) else json.dumps(content))
-        return folder
+            (folder / path).write_text(json.dumps(content))
+
+    def allow_server(self, name: str) -> None:
+        """What the user must say once, so that the tools of an MCP server are offered headless and called without a question."""
+        rule = f'[[rule]]\ntoolName = "*"\nmcpName = "{name}"\ndecision = "allow"\npriority = 100\n'
+        policies = self.configuration / "policies"
+        policies.mkdir(exist_ok=True)
+        (policies / f"{name}.toml").write_text(rule)
 
     def command(self, *words: str, check: bool = True, timeout: float = 90.0) -> subprocess.CompletedProcess[str]:
         """Any `gemini` command, its standard input empty."""
@@ -92,17 +111,21 @@ class Gemini:
         """One `gemini -p` turn; GeminiFailed when it does not end well."""
         done = self.command("-m", MODEL, "-p", prompt, "--output-format", "json", *extra_args, timeout=timeout)
         result: Json = json.loads(done.stdout)
-        return GeminiRun(str(result.get("response")), str(result["session_id"]), done.stderr)
+        session = str(result["session_id"])
+        return GeminiRun(str(result.get("response")), session, self.chat(session), done.stderr)
 
-    def chats(self) -> list[Path]:
-        """The recordings of all sessions, oldest first."""
-        return sorted((self.configuration / "tmp").glob("*/chats/session-*.jsonl"), key=lambda path: path.stat().st_mtime)
+    def chat(self, session_id: str) -> Path:
+        """Where the recording of a session stands; FileNotFoundError when there is none."""
+        found = list((self.configuration / "tmp").glob(f"*/chats/session-*-{session_id[:8]}.jsonl"))
+        if not found:
+            raise FileNotFoundError(f"no recording of {session_id}")
+        return found[0]
 
-    def interactive(self, *, extra_args: Sequence[str] = (), timeout: float = 60.0) -> Terminal:
+    def interactive(self, *, extra_args: Sequence[str] = (), timeout: float = 60.0) -> GeminiTerminal:
         """A session in a terminal, idle at its empty prompt."""
-        session = Terminal([str(self.binary.program), "-m", MODEL, *extra_args], self.project, self.environment)
+        session = GeminiTerminal([str(self.binary.program), "-m", MODEL, *extra_args], self.project, self.environment)
         self._open.append(session)
-        session.wait_screen(PROMPT_MARK, timeout)
+        session.wait_screen(PLACEHOLDER, timeout)
         return session
 
     def close(self) -> None:
@@ -128,3 +151,23 @@ class Gemini:
             "GOOGLE_GEMINI_BASE_URL": endpoint_url,
             "NO_BROWSER": "true",
         }
+
+
+class GeminiTerminal(Terminal):
+    """A Gemini CLI session in a terminal."""
+
+    def submit(self, text: str) -> None:
+        """Type one short line, see it on the screen, press Enter until the prompt is empty again.
+
+        An Enter too soon after a letter is taken for a pasted line break; one at an empty prompt does nothing.
+        """
+        self.type(text)
+        self.wait_screen(text)
+        wait_until(lambda: self._enter(), 30, f"{text!r} accepted")
+
+    def _enter(self) -> bool:
+        self.press("enter")
+        try:
+            return PLACEHOLDER in self.wait_screen(PLACEHOLDER, 1)
+        except TimeoutError:
+            return False
