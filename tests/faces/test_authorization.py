@@ -19,6 +19,7 @@ from sos.model.plain import made, plain
 from sos.model.rights import OWN, RIGHTS
 from sos.model.tokens import SERVICES
 from sos.server import callers
+from sos.tools.protocol import ERROR
 from sos.tools.table import TOOLS
 from tests.faces.authorization import TARGETED, Json, Two, arguments
 from tests.faces.served import Served, served
@@ -227,7 +228,7 @@ def test_over_mcp_each_set_of_scopes_opens_what_the_table_says_and_nothing_else(
             for which in WHICH:
                 for given in calls(name, two, me, which):
                     status, said = tool(asking, token.text, name, given)
-                    result = said["result"]["structuredContent"]
+                    result = said["result"].get("structuredContent") or said["result"]["_meta"][ERROR]
                     cell = (name, me, scopes, which, given, status, said)
                     assert status == 200, cell
                     if may[name]:

@@ -16,6 +16,7 @@ from sos.model.names import Slug
 from sos.model.times import Millis
 from sos.stores.memory.store import MemoryStore
 from sos.testing.world import World
+from sos.tools.protocol import ERROR
 from sos.tools.table import TOOLS
 from tests.faces.served import Served, served
 from tests.faces.test_mcp_stdio import text_of
@@ -177,7 +178,7 @@ def test_mean_requests_get_errors_and_the_server_goes_on(server: Served) -> None
     assert server.ask("POST", "/mcp", INITIALIZE, token=token, Accept=accept, Origin="http://evil.example").status == 403
     wrong = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "send", "arguments": {"to": 1, "text": "x"}}}
     refused = server.ask("POST", "/mcp", wrong, token=token, Accept=accept, MCP_Protocol_Version="2025-11-25").json
-    assert refused["result"]["structuredContent"]["error"] == "invalid_input"
+    assert refused["result"]["_meta"][ERROR]["error"] == "invalid_input"
     unknown = {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "shell", "arguments": {}}}
     assert (
         server.ask("POST", "/mcp", unknown, token=token, Accept=accept, MCP_Protocol_Version="2025-11-25").json["error"]["code"]

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pytest
 from mcp import Client, StdioServerParameters
 
+from sos.tools.protocol import ERROR
 from sos.tools.table import TOOLS
 from tests.shell import Shell
 
@@ -243,7 +244,7 @@ def test_what_is_no_request_gets_an_error_and_the_loop_goes_on(shell: Shell) -> 
     codes = [answer.get("error", {}).get("code") for answer in answers]
     assert codes[:7] == [-32700, -32600, -32600, -32601, -32602, -32022, -32602]
     assert answers[5]["error"]["data"]["supported"][0] == "2026-07-28"
-    assert [answer["result"]["structuredContent"]["error"] for answer in answers[7:-1]] == ["invalid_input"] * 9
+    assert [answer["result"]["_meta"][ERROR]["error"] for answer in answers[7:-1]] == ["invalid_input"] * 9
     assert answers[-1] == {"jsonrpc": "2.0", "id": "last", "result": {}}
     assert shell.json("inbox", "--as", "bb")["unread"] == 0
 

@@ -9,6 +9,10 @@ import pytest
 
 from .claude_code import ClaudeCode
 from .claude_install import ClaudeBinary, install_claude_code
+from .codex_cli import Codex
+from .codex_install import CodexBinary, install_codex
+from .gemini_cli import Gemini
+from .gemini_install import GeminiBinary, install_gemini
 from .model_endpoint import ModelEndpoint
 
 
@@ -27,4 +31,26 @@ def endpoint() -> Iterator[ModelEndpoint]:
 @pytest.fixture
 def claude(claude_code_binary: ClaudeBinary, endpoint: ModelEndpoint, tmp_path: Path) -> Iterator[ClaudeCode]:
     with ClaudeCode(claude_code_binary, tmp_path, endpoint.url) as machine:
+        yield machine
+
+
+@pytest.fixture(scope="session")
+def codex_binary() -> CodexBinary:
+    return install_codex()
+
+
+@pytest.fixture
+def codex(codex_binary: CodexBinary, endpoint: ModelEndpoint, tmp_path: Path) -> Iterator[Codex]:
+    with Codex(codex_binary, tmp_path, endpoint.url) as machine:
+        yield machine
+
+
+@pytest.fixture(scope="session")
+def gemini_binary() -> GeminiBinary:
+    return install_gemini()
+
+
+@pytest.fixture
+def gemini(gemini_binary: GeminiBinary, endpoint: ModelEndpoint, tmp_path: Path) -> Iterator[Gemini]:
+    with Gemini(gemini_binary, tmp_path, endpoint.url) as machine:
         yield machine

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from .codex_cli import Codex, read_rollout
-from .codex_install import CodexBinary, install_codex
 from .model_endpoint import Json, ModelEndpoint, Said, ToolUse, new_texts, said, sees, tool_results, when
 from .probe import Probe, context
 
@@ -25,17 +23,6 @@ EVENTS = (
     "Stop",
     "SessionEnd",
 )
-
-
-@pytest.fixture(scope="session")
-def codex_binary() -> CodexBinary:
-    return install_codex()
-
-
-@pytest.fixture
-def codex(codex_binary: CodexBinary, endpoint: ModelEndpoint, tmp_path: Path) -> Iterator[Codex]:
-    with Codex(codex_binary, tmp_path, endpoint.url) as machine:
-        yield machine
 
 
 @pytest.fixture

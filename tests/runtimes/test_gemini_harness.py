@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from .gemini_cli import Gemini, GeminiFailed, read_chat
-from .gemini_install import GeminiBinary, install_gemini
 from .model_endpoint import Json, ModelEndpoint, Said, ToolUse, new_texts, said, sees, texts, tool_results, when
 from .probe import Probe, context
 from .waiting import wait_until
@@ -17,17 +15,6 @@ from .waiting import wait_until
 EVENTS = ("SessionStart", "BeforeAgent", "BeforeTool", "AfterTool", "AfterAgent", "PreCompress", "SessionEnd")
 SHELL = ToolUse("run_shell_command", {"command": "echo shell", "description": "say"})
 YOLO = ("--yolo",)
-
-
-@pytest.fixture(scope="session")
-def gemini_binary() -> GeminiBinary:
-    return install_gemini()
-
-
-@pytest.fixture
-def gemini(gemini_binary: GeminiBinary, endpoint: ModelEndpoint, tmp_path: Path) -> Iterator[Gemini]:
-    with Gemini(gemini_binary, tmp_path, endpoint.url) as machine:
-        yield machine
 
 
 @pytest.fixture

@@ -13,9 +13,11 @@ from .machine import Machine
 from .model_endpoint import ModelEndpoint, ToolUse, sees, texts
 from .waiting import wait_until
 
+Claude = Machine[ClaudeCode]
+
 
 @pytest.fixture
-def machine(claude: ClaudeCode) -> Machine:
+def machine(claude: ClaudeCode) -> Claude:
     made = Machine(claude)
     made.join("coder", connect=True)
     made.join("reviewer")
@@ -23,24 +25,24 @@ def machine(claude: ClaudeCode) -> Machine:
 
 
 @pytest.mark.promise("HOOK-014", "CONNECT-001")
-def test_a_message_stands_in_the_request_and_trace_says_so(machine: Machine, endpoint: ModelEndpoint) -> None:
+def test_a_message_stands_in_the_request_and_trace_says_so(machine: Claude, endpoint: ModelEndpoint) -> None:
     identifier = machine.send("please look at the walrus")
     assert "surfaced" not in machine.facts(identifier)
-    machine.claude.run("hello")
+    machine.runtime.run("hello")
     request = endpoint.wait_for(sees("please look at the walrus"))
     assert any(f"{identifier}]" in text for text in texts(request))
     assert machine.facts(identifier) == ["accepted", "stored", "surfaced", "in context"]
 
 
 @pytest.mark.promise("CONNECT-001")
-def test_what_connect_wrote_is_loaded_hooks_skill_and_monitor(machine: Machine, endpoint: ModelEndpoint) -> None:
-    plugin = machine.claude.home / ".claude" / "skills" / "sos"
-    written = machine.sos("connect", "claude", "--as", "coder", "--dir", str(machine.claude.project))["written"]
+def test_what_connect_wrote_is_loaded_hooks_skill_and_monitor(machine: Claude, endpoint: ModelEndpoint) -> None:
+    plugin = machine.runtime.home / ".claude" / "skills" / "sos"
+    written = machine.sos("connect", "claude", "--as", "coder", "--dir", str(machine.runtime.project))["written"]
     found = {str(path.relative_to(plugin)) for path in plugin.rglob("*") if path.is_file()}
     assert {str(plugin / name) for name in found} <= set(written)
     assert found == {".claude-plugin/plugin.json", "hooks/hooks.json", "monitors/monitors.json", "skills/sos/SKILL.md",
                      "skills/sos/GUIDE.md", ".mcp.json", ".sos-owned"}  # fmt: skip
-    session = machine.claude.interactive()
+    session = machine.runtime.interactive()
     session.submit("hello")
     request = endpoint.wait_for(sees("hello"))
     said = "\n".join(texts(request))
@@ -49,20 +51,20 @@ def test_what_connect_wrote_is_loaded_hooks_skill_and_monitor(machine: Machine, 
     session.wait_idle()
     listed = subprocess.run(["pgrep", "-f", "sos wait --line"], capture_output=True, text=True, check=True).stdout.split()
     homes = [Path(f"/proc/{pid}/environ").read_bytes() for pid in listed]
-    assert any(f"SOS_HOME={machine.claude.home}/.sos\0".encode() in each for each in homes)  # its monitor waits
+    assert any(f"SOS_HOME={machine.runtime.home}/.sos\0".encode() in each for each in homes)  # its monitor waits
 
 
-def test_the_resume_packet_stands_in_the_first_request(machine: Machine, endpoint: ModelEndpoint) -> None:
-    machine.claude.run("hello")
+def test_the_resume_packet_stands_in_the_first_request(machine: Claude, endpoint: ModelEndpoint) -> None:
+    machine.runtime.run("hello")
     endpoint.wait_for(sees("[sos] You are coder"))
 
 
 @pytest.mark.promise("WHO-005")
-def test_the_model_answers_from_its_own_shell(machine: Machine, endpoint: ModelEndpoint) -> None:
+def test_the_model_answers_from_its_own_shell(machine: Claude, endpoint: ModelEndpoint) -> None:
     identifier = machine.send("is it green?", "coder", "--request")
     answers: list[str | ToolUse] = [ToolUse("Bash", {"command": f"sos reply {identifier} green", "description": "reply"}), "done"]
     endpoint.answer = lambda _body: answers.pop(0) if answers else "done"
-    machine.claude.run("go on")
+    machine.runtime.run("go on")
     inbox = machine.sos("inbox", "--as", "reviewer")
     assert [(entry["sender"], entry["text"]) for entry in inbox["entries"]] == [("coder", "green")]
     assert machine.facts(identifier)[-1] in {"replied", "in context"}
@@ -70,7 +72,7 @@ def test_the_model_answers_from_its_own_shell(machine: Machine, endpoint: ModelE
 
 
 @pytest.mark.promise("MCP-008")
-def test_the_model_answers_by_a_tool_of_ours(machine: Machine, endpoint: ModelEndpoint) -> None:
+def test_the_model_answers_by_a_tool_of_ours(machine: Claude, endpoint: ModelEndpoint) -> None:
     identifier = machine.send("is it green?", "coder", "--request")
     called: list[str] = []
 
@@ -84,14 +86,14 @@ def test_the_model_answers_by_a_tool_of_ours(machine: Machine, endpoint: ModelEn
         return ToolUse(ours[0], {"id": identifier, "text": "green, by a tool"})
 
     endpoint.answer = answer
-    machine.claude.run("go on", extra_args=["--allowedTools", "mcp__plugin_sos_sos"])
+    machine.runtime.run("go on", extra_args=["--allowedTools", "mcp__plugin_sos_sos"])
     assert called == ["mcp__plugin_sos_sos__reply"]
     inbox = machine.sos("inbox", "--as", "reviewer")
     assert [(entry["sender"], entry["text"]) for entry in inbox["entries"]] == [("coder", "green, by a tool")]
     assert "replied" in machine.facts(identifier)
 
 
-def test_mail_that_comes_during_a_turn_is_shown_after_the_next_tool(machine: Machine, endpoint: ModelEndpoint) -> None:
+def test_mail_that_comes_during_a_turn_is_shown_after_the_next_tool(machine: Claude, endpoint: ModelEndpoint) -> None:
     sent: list[str] = []
 
     def answer(body: object) -> ToolUse | str:
@@ -101,17 +103,17 @@ def test_mail_that_comes_during_a_turn_is_shown_after_the_next_tool(machine: Mac
         return ToolUse("Bash", {"command": "true", "description": "nothing"})
 
     endpoint.answer = answer
-    machine.claude.run("go on")
+    machine.runtime.run("go on")
     endpoint.wait_for(sees("stop, the walrus has moved"))
     assert "in context" in machine.facts(sent[0])
 
 
-def test_an_unbound_session_is_left_in_peace(machine: Machine, endpoint: ModelEndpoint) -> None:
-    other = machine.claude.home / "elsewhere"
+def test_an_unbound_session_is_left_in_peace(machine: Claude, endpoint: ModelEndpoint) -> None:
+    other = machine.runtime.home / "elsewhere"
     other.mkdir()
     identifier = machine.send("not for everybody")
-    machine.claude.project = other
-    machine.claude.run("hello", extra_args=["--debug"])
+    machine.runtime.project = other
+    machine.runtime.run("hello", extra_args=["--debug"])
     assert not any("[sos]" in text for request in endpoint.requests for text in texts(request))
     tools = [tool["name"] for request in endpoint.requests for tool in request.body.get("tools", [])]
     assert not [name for name in tools if name.endswith("__reply")]
@@ -119,14 +121,14 @@ def test_an_unbound_session_is_left_in_peace(machine: Machine, endpoint: ModelEn
 
 
 @pytest.mark.promise("INBOX-007")
-def test_no_evidence_is_claimed_when_the_output_vanishes(machine: Machine, endpoint: ModelEndpoint) -> None:
+def test_no_evidence_is_claimed_when_the_output_vanishes(machine: Claude, endpoint: ModelEndpoint) -> None:
     identifier = machine.send("into the void")  # before the harm: a command would mend the launcher
-    launcher = machine.claude.home / ".sos" / "bin" / "sos-hook"
+    launcher = machine.runtime.home / ".sos" / "bin" / "sos-hook"
     real = launcher.with_name("sos-hook-real")
     launcher.rename(real)
     launcher.write_text(f'#!/bin/sh\n"{real}" "$@" > /dev/null\nexit 0\n')
     launcher.chmod(0o700)
-    machine.claude.run("hello")
+    machine.runtime.run("hello")
     facts = machine.facts(identifier)
     assert not any("into the void" in text for request in endpoint.requests for text in texts(request))
     assert "surfaced" in facts
@@ -135,8 +137,8 @@ def test_no_evidence_is_claimed_when_the_output_vanishes(machine: Machine, endpo
 
 
 @pytest.mark.promise("WAKE-002")
-def test_an_idle_session_is_woken_without_peer_text(machine: Machine, endpoint: ModelEndpoint) -> None:
-    session = machine.claude.interactive()
+def test_an_idle_session_is_woken_without_peer_text(machine: Claude, endpoint: ModelEndpoint) -> None:
+    session = machine.runtime.interactive()
     session.submit("hello")
     endpoint.wait_for(sees("hello"))
     session.wait_idle()
@@ -149,8 +151,8 @@ def test_an_idle_session_is_woken_without_peer_text(machine: Machine, endpoint: 
 
 
 @pytest.mark.promise("HOOK-015")
-def test_after_a_compaction_the_resume_packet_stands_in_the_next_request(machine: Machine, endpoint: ModelEndpoint) -> None:
-    session = machine.claude.interactive()
+def test_after_a_compaction_the_resume_packet_stands_in_the_next_request(machine: Claude, endpoint: ModelEndpoint) -> None:
+    session = machine.runtime.interactive()
     session.submit("hello")
     endpoint.wait_for(sees("hello"))
     session.wait_idle()
@@ -164,16 +166,16 @@ def test_after_a_compaction_the_resume_packet_stands_in_the_next_request(machine
 
 
 @pytest.mark.promise("WHO-008", "WHO-009")
-def test_two_sessions_are_two_agents_and_a_third_on_a_taken_inbox_is_told(machine: Machine, endpoint: ModelEndpoint) -> None:
-    machine.claude.environment["SOS_AGENT"] = "reviewer"
-    reviewer = machine.claude.interactive()
-    del machine.claude.environment["SOS_AGENT"]
-    coder = machine.claude.interactive()
+def test_two_sessions_are_two_agents_and_a_third_on_a_taken_inbox_is_told(machine: Claude, endpoint: ModelEndpoint) -> None:
+    machine.runtime.environment["SOS_AGENT"] = "reviewer"
+    reviewer = machine.runtime.interactive()
+    del machine.runtime.environment["SOS_AGENT"]
+    coder = machine.runtime.interactive()
     # The prompt may stand there before the session's start is recorded, and who holds the inbox is said at the third's start.
     wait_until(lambda: machine.presence("coder") == "idle", 60, "the coder's session is recorded")
     for_coder = machine.send("a walrus for the coder")
     for_reviewer = str(machine.sos("send", "--as", "coder", "reviewer", "a badger for the reviewer")["id"])
-    third = machine.claude.interactive()
+    third = machine.runtime.interactive()
     third.submit("third here")
     told = endpoint.wait_for(sees("third here"))
     assert any("Another live session" in text for text in texts(told))
@@ -190,7 +192,7 @@ def test_two_sessions_are_two_agents_and_a_third_on_a_taken_inbox_is_told(machin
 
 
 @pytest.mark.promise("WHO-007")
-def test_a_subagent_at_work_neither_sees_nor_marks_mail(machine: Machine, endpoint: ModelEndpoint) -> None:
+def test_a_subagent_at_work_neither_sees_nor_marks_mail(machine: Claude, endpoint: ModelEndpoint) -> None:
     sent: list[str] = []
     started: list[str] = []
 
@@ -205,7 +207,7 @@ def test_a_subagent_at_work_neither_sees_nor_marks_mail(machine: Machine, endpoi
         return "done"
 
     endpoint.answer = answer
-    machine.claude.run("count the kangaroos")
+    machine.runtime.run("count the kangaroos")
     assert sent
     below = [request for request in endpoint.requests if not any("count the kangaroos" in text for text in texts(request))]
     assert below
@@ -213,14 +215,14 @@ def test_a_subagent_at_work_neither_sees_nor_marks_mail(machine: Machine, endpoi
 
 
 @pytest.mark.promise("HOOK-014", "PERF-018")
-def test_a_hundred_of_a_hundred_are_proven_and_each_stood_in_a_request(machine: Machine, endpoint: ModelEndpoint) -> None:
+def test_a_hundred_of_a_hundred_are_proven_and_each_stood_in_a_request(machine: Claude, endpoint: ModelEndpoint) -> None:
     sent: dict[str, str] = {}
     session: str | None = None
     for turn in range(5):
         for number in range(20):
             text = f"message {turn * 20 + number} of a hundred"
             sent[machine.send(text)] = text
-        session = machine.claude.run(f"turn {turn}", resume=session).session_id
+        session = machine.runtime.run(f"turn {turn}", resume=session).session_id
     seen = "\n".join(text for request in endpoint.requests for text in texts(request))
     for identifier, text in sent.items():
         assert f"| {text}\n" in seen

@@ -164,7 +164,7 @@ def _program(patient: Patient, runtime: str, well: list[str]) -> Iterator[Troubl
             "A runtime that does not open cannot read its bus.",
             f"sos repair --runtime {runtime}",
         )
-    elif connector.LISTED.encode() not in ran.stdout:
+    elif connector.LISTED.encode() not in ran.stdout + ran.stderr:  # Gemini CLI lists on the latter
         yield found(
             "critical",
             "plugin_unseen",

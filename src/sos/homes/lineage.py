@@ -15,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SHELLS = frozenset(("sh", "dash", "bash", "zsh", "ash", "busybox", "ksh", "fish"))
+_SHELLS = frozenset(("sh", "dash", "bash", "zsh", "ash", "busybox", "ksh", "fish", "sos-hook"))
+"""Names of processes between a runtime and its hook; a script has its own."""
 _PREFIX = "p-"
 
 
@@ -32,6 +33,13 @@ def record(root: str, process: int, session: str) -> None:
     found = processes.look(process) if process else None
     if found is not None:
         files.write(_path(root, process), f"{session}\n{found.started_at}\n".encode())
+
+
+def forget(root: str, session: str) -> None:
+    """The session is over."""
+    for process in _recorded(root):
+        if (files.read(_path(root, int(process))) or b"").startswith(f"{session}\n".encode()):
+            files.remove(_path(root, int(process)))
 
 
 def session_of(root: str, named: Mapping[str, str]) -> str | None:
@@ -61,7 +69,8 @@ def _path(root: str, process: int) -> str:
 
 def _recorded(root: str) -> set[str]:
     try:
-        return {name.removeprefix(_PREFIX) for name in os.listdir(os.path.join(root, "run")) if name.startswith(_PREFIX)}
+        names = os.listdir(os.path.join(root, "run"))
+        return {name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX) and name[len(_PREFIX) :].isdigit()}
     except OSError:
         return set()
 

@@ -179,6 +179,8 @@ class Turn:
             case "SessionEnd":
                 self._body = self._body.replace(presence="closed", holder=False)
                 resolver.forget_session(self._settings.home, self._event.session)
+                if self._event.speech.ALONE:
+                    lineage.forget(self._settings.home, self._event.session)
         if not self._holds or self._event.moment not in {"UserPromptSubmit", "PostToolBatch"}:
             self._judge()
             return ""

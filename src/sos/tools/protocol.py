@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sos.tools.tool import Done, Face, Json, Tool
 
 TITLE = "SOS, the agent lifeline"
+ERROR = "sos-lifeline/error"
+"""Where in the `_meta` of a failed result its code, message and next step stand, as the commands have them."""
 GUIDE, INBOX = "sos://guide", "sos://inbox"
 RESOURCES = (
     {"uri": GUIDE, "name": "guide", "title": "Recovery guide", "mimeType": "text/markdown",
@@ -50,10 +52,14 @@ def called(done: Done) -> Json:
 
 
 def failed(error: SosError) -> Json:
-    """The result of a call that failed: an error, never a cheerful text."""
+    """The result of a call that failed: an error, never a cheerful text.
+
+    Not as structured content: a client holds that to the tool's output schema in an error too, and shows its own complaint
+    instead of ours (seen with Gemini CLI 0.61.0).
+    """
     value = {"error": error.code, "message": error.message, "next": error.next_step}
     text = f"{error.code}: {error.message}. Next: {error.next_step}"
-    return {"content": [{"type": "text", "text": text}], "structuredContent": value, "isError": True}
+    return {"content": [{"type": "text", "text": text}], "isError": True, "_meta": {ERROR: value}}
 
 
 def resources() -> Json:

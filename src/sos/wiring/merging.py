@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 from contextlib import ExitStack
+from functools import partial
 
 from sos import files
 from sos.model import wire
@@ -20,6 +21,7 @@ from sos.recovery.directorylock import DirectoryLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from sos.model.configs import Config, Merge, Put
@@ -28,7 +30,7 @@ LARGEST = 16 << 20
 """Bytes of a config that is changed."""
 PATIENCE = 10.0
 """Seconds that the runtime's lock is waited for."""
-BEGIN, END = "# sos: begin (sos disconnect takes this out)\n", "# sos: end\n"
+REMARK = "# Written by sos connect; sos disconnect takes it out.\n"
 
 
 class Change(Record):
@@ -53,9 +55,13 @@ def plan(home: str, merge: Merge) -> Change:
     config = merge.config
     before = _bytes(config)
     text, value = _parsed(config, before)
+    rest = _others(home, merge, value)
     for put in merge.puts:
         text = _put(home, config, text, value, put)
         value = _value(config, text)
+    if _others(home, merge, value) != rest:
+        step = f"report it, with {shlex.quote(config.path)}"
+        raise RuntimeConfigError(f"ours cannot be put into {config.path} without a change to another key", next_step=step)
     after = text.encode("utf-8", "surrogateescape")
     return Change(config=config, before=before, after=after)
 
@@ -132,36 +138,59 @@ def _put(home: str, config: Config, text: str, value: Any, put: Put) -> str:
 
 
 def _put_toml(text: str, put: Put) -> str:
-    text = _without_block(text)
     gap = "" if not text or text.endswith("\n") else "\n"
-    return f"{text}{gap}{BEGIN}{tomltext.emit(put.value, put.steps).lstrip()}\n{END}"
+    return text + gap + REMARK + _table(put)
 
 
-def _without_block(text: str) -> str:
-    start = text.find(BEGIN)
-    end = text.find(END, start)
-    return text if start < 0 or end < 0 else text[:start] + text[end + len(END) :]
+def _table(put: Put) -> str:
+    return f"{tomltext.emit(put.value, put.steps).lstrip()}\n"
 
 
 def _without(home: str, merge: Merge, now: bytes, *, created: bool) -> bytes | None:
     """The config without what is ours; None where nothing else is in it and it was not there before."""
     config = merge.config
-    text, value = _parsed(config, now)
+    text, before = _parsed(config, now)
     for put in merge.puts:
-        found = jsonedit.value_at(value, put.steps)
+        found = jsonedit.value_at(before, put.steps)
         if config.dialect == "toml":
-            text = _without_block(text)
+            # Not what stands between two marks: Codex writes tables of its own before a comment at the end.
+            text = text.replace(REMARK + _table(put), "", 1).replace(_table(put), "", 1)
         elif put.element and isinstance(found, list):
             text = jsonedit.take(text, put.steps, lambda each: _is_ours(home, each))
         elif found is not None and _is_ours(home, found):
             text = jsonedit.take(text, put.steps)
-        value = _value(config, text)
-    for put in merge.puts:
-        left = jsonedit.value_at(value, put.steps)
-        if left is not None and _is_ours(home, left):
-            step = f"take {'.'.join(put.steps)} out of {shlex.quote(config.path)}"
-            raise RuntimeConfigError(f"{config.path} has ours in another form than it was written", next_step=step)
+    value = _value(config, text)
+    if value != _others(home, merge, before):
+        names = ", ".join(".".join(put.steps) for put in merge.puts)
+        step = f"take {names} out of {shlex.quote(config.path)}"
+        raise RuntimeConfigError(
+            f"{config.path} has ours in another form than it was written; nothing was written", next_step=step
+        )
     return None if created and not value else text.encode("utf-8", "surrogateescape")
+
+
+def _others(home: str, merge: Merge, value: Any) -> Any:
+    """The value without what is ours, and without what only held that."""
+    for put in merge.puts:
+        value = _pruned(value, put.steps, partial(_left, home, put))
+    return value
+
+
+def _left(home: str, put: Put, value: Any) -> Any:
+    if put.element and isinstance(value, list):
+        return [each for each in value if not _is_ours(home, each)]
+    return None if _is_ours(home, value) else value
+
+
+def _pruned(value: Any, steps: tuple[str, ...], left: Callable[[Any], Any]) -> Any:
+    if not isinstance(value, dict) or steps[0] not in value:
+        return value
+    known = value[steps[0]]
+    inner = left(known) if len(steps) == 1 else _pruned(known, steps[1:], left)
+    if inner == known:
+        return value
+    rest = {key: each for key, each in value.items() if key != steps[0]}
+    return {key: inner if key == steps[0] else each for key, each in value.items()} if inner else rest
 
 
 def _is_ours(home: str, value: Any) -> bool:
