@@ -42,7 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `sos watch`."""
     parser.add_argument("what", choices=list(ACTIONS))
     parser.add_argument("words", metavar="WORD", nargs="*", help="the agent; add: then --, the program and its arguments")
-    parser.add_argument("--notice", choices=["desktop", "tmux", "command"], help="add: say that mail waits; hand nothing over")
+    parser.add_argument("--notice", choices=rules.NOTICES, help="add: say that mail waits; hand nothing over")
     parser.add_argument("--reply", action="store_true", help="add: what the program prints is the answer")
     parser.add_argument("--timeout", metavar="SPAN", default="5m", help="add: how long one run may take (default: 5m)")
     parser.add_argument("--at-once", type=int, metavar="N", default=1, help="add: how many may run at once (default: 1)")
@@ -71,7 +71,7 @@ def _add(command: Command) -> int:
     needs = given.notice in {None, "command"}
     if not given.words or (needs and len(given.words) < 2):
         raise InvalidInput(f"sos watch add needs an agent{' and a program' if needs else ''}", next_step=EXAMPLE)
-    argv = tuple(given.words[1:])
+    argv = tuple(given.words[1:]) or (("codex",) if given.notice == "codex" else ())
     if argv:
         found = shutil.which(argv[0])
         if found is None:

@@ -18,11 +18,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal
 
-    Way = Literal["handover", "desktop", "tmux", "command"]
+    Way = Literal["handover", "desktop", "tmux", "command", "codex"]
 
-WAYS: tuple[Way, ...] = ("handover", "desktop", "tmux", "command")
+WAYS: tuple[Way, ...] = ("handover", "desktop", "tmux", "command", "codex")
+NOTICES: tuple[Way, ...] = WAYS[1:]
 """Each message is handed to a command; or the messages stay in the inbox for the agent's own session, and a notice of them goes
-to the desktop, into the tmux pane of that session, or to a command."""
+to the desktop, into the tmux pane of that session, to a command, or into the queue of its session of Codex."""
 
 TIMEOUT, LONGEST = 300, 24 * 3600
 """Seconds that one run of a command may take: where nothing is said, and at most."""

@@ -13,6 +13,7 @@ import time
 
 from sos.homes import processes
 from sos.model.errors import SosError
+from sos.runtimes.codex import waking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def tell(rule: Rule, line: str, body: Body | None) -> None:
             _run(_desktop(line))
         case "tmux":
             _type(line, body)
+        case "codex":
+            _queue(rule.argv[0], line, body)
         case _:
             _run(rule.argv, given=f"{line}\n", directory=rule.directory)
 
@@ -78,6 +81,18 @@ def _type(line: str, body: Body | None) -> None:
         raise NotTold("somebody is at that terminal")
     _run([*tmux, "send-keys", "-t", pane, "-l", "--", line])
     _run([*tmux, "send-keys", "-t", pane, "Enter"])
+
+
+def _queue(program: str, line: str, body: Body | None) -> None:
+    """Put it into the queue of the session's own thread of Codex. Raises NotTold."""
+    if body is None or body.runtime != "codex":
+        raise NotTold("no session of it runs in Codex here")
+    process = processes.look(body.pid) if body.pid else None
+    home = process.variable("CODEX_HOME") if process is not None else ""
+    home = home or os.path.join((process.variable("HOME") if process is not None else "") or os.path.expanduser("~"), ".codex")
+    if not waking.is_open(home, body.session):
+        raise NotTold(f"Codex has thread {body.session} not open")
+    _run(["env", f"CODEX_HOME={home}", *waking.command(program, body.session, line)])
 
 
 def _run(argv: tuple[str, ...] | list[str], *, given: str = "", directory: str = "/") -> str:
