@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -60,6 +62,16 @@ class Machine(Generic[Driver]):
         """The kinds of facts of a message that the reviewer sent."""
         deliveries = self.sos("trace", "--as", "reviewer", identifier)["deliveries"]
         return [fact["kind"] for delivery in deliveries for fact in delivery["facts"]]
+
+    @contextmanager
+    def running(self, *words: str) -> Iterator[None]:
+        """A command that goes on, such as `watch run`, until the block ends."""
+        process = subprocess.Popen([self.program, *words], env=self.runtime.environment, cwd=self.runtime.home)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(20)
 
     @property
     def program(self) -> str:

@@ -9,6 +9,7 @@ import pytest
 from .codex_cli import Codex
 from .machine import Machine
 from .model_endpoint import ModelEndpoint, ToolUse, said, sees, tool_results, when
+from .waiting import wait_until
 
 BODY = "please look at the walrus"
 
@@ -136,3 +137,36 @@ def test_a_hundred_of_a_hundred_are_proven_and_each_stood_in_a_request(machine: 
     seen = "\n".join(each.text for request in endpoint.requests for each in said(request) if each.role == "developer")
     assert [identifier for identifier in sent if f"{identifier}]" not in seen] == []
     assert [identifier for identifier in sent if machine.facts(identifier)[2:] != ["surfaced", "in context"]] == []
+
+
+@pytest.mark.promise("WAKE-005")
+@pytest.mark.parametrize("daemon", [True, False])
+def test_an_idle_terminal_is_woken_by_the_watch(machine: Machine[Codex], endpoint: ModelEndpoint, *, daemon: bool) -> None:
+    session = machine.runtime.interactive(daemon=daemon)
+    session.submit("hello")
+    session.wait_turns(1)
+    wait_until(lambda: machine.presence("coder") == "idle", 20, "coder is idle")
+    machine.sos("watch", "add", "coder", "--notice", "codex", "--", str(machine.runtime.binary.program))
+    with machine.running("watch", "run"):
+        identifier = machine.send(BODY)
+        request = endpoint.wait_for(sees("1 unread message for coder"))
+        (notice,) = [each for each in said(request) if "1 unread message" in each.text]
+        assert notice.role == "user"
+        assert notice.text.startswith("[sos] A notice of this machine")
+        assert sees(f"{identifier}]")(request)
+        assert not sees(BODY)(request)
+        wait_until(lambda: "surfaced" in machine.facts(identifier), 20, "it is marked")
+
+
+@pytest.mark.promise("HOOK-006")
+def test_after_a_compaction_the_packet_stands_in_the_next_request(machine: Machine[Codex], endpoint: ModelEndpoint) -> None:
+    session = machine.runtime.interactive(daemon=False)
+    session.submit("hello")
+    endpoint.wait_for(sees("You are coder"))
+    session.wait_turns(1)
+    session.submit("/compact")
+    session.wait_turns(2)
+    session.submit("zebra crossing")
+    request = endpoint.wait_for(sees("zebra crossing"))
+    packets = [each for each in said(request) if "[sos] You are coder" in each.text]
+    assert [each.role for each in packets] == ["developer"]

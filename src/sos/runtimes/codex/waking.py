@@ -1,7 +1,7 @@
-"""Waking Codex at an idle prompt by its own queue: a message put there starts a turn in the terminal, or in its daemon, at once.
+"""Waking Codex at an idle prompt by its own queue: a message put there starts a turn in the terminal, or in its daemon.
 
-Codex takes a message also for a thread that nobody has open, says that all is well, and runs it much later (seen with 0.169.0). So
-only a thread is woken whose lock a living process holds.
+Codex takes a message also for a thread that nobody has open, says that all is well, and runs it much later (seen with 0.169.0).
+So only a thread is woken whose lock a living process holds.
 """
 
 from __future__ import annotations
