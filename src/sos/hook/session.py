@@ -129,9 +129,10 @@ class Turn:
         body = known or Body(
             session=event.session, agent=self.agent.slug, runtime=event.speech.NAME, started_at=self._now, seen_at=self._now
         )
-        if body.transcript != event.transcript and event.transcript:
+        transcript = event.speech.transcript(event.session, event.transcript, self._settings.user_home)
+        if body.transcript != transcript and transcript:
             # A resumed session's file is old news; a fresh one does not exist yet.
-            body = body.replace(transcript=event.transcript, offset=transcripts.size(event.transcript))
+            body = body.replace(transcript=transcript, offset=transcripts.size(transcript))
         return body.replace(
             agent=self.agent.slug,
             seen_at=self._now,

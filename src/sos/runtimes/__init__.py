@@ -1,4 +1,4 @@
 """Agent runtimes: which files they own, how their hooks speak, and what in their transcripts is evidence."""
 
-NAMES: tuple[str, ...] = ("claude", "codex", "gemini")
+NAMES: tuple[str, ...] = ("claude", "codex", "gemini", "copilot", "opencode")
 """Those that can be connected, as `sos connect` names them."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 from sos.model.configs import Config
-from sos.runtimes import copilot, opencode
 from sos.runtimes.claude import configs as claude
 from sos.runtimes.codex import configs as codex
+from sos.runtimes.copilot import configs as copilot
 from sos.runtimes.gemini import configs as gemini
+from sos.runtimes.opencode import configs as opencode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

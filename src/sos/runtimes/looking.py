@@ -74,6 +74,17 @@ def contents(own: Own, runtime: str, title: str) -> Iterator[Finding]:
         )
 
 
+def disabled(path: str, key: str, title: str) -> Finding:
+    """A key in a settings file switches all hooks off."""
+    return Finding(
+        code="hooks_disabled",
+        severity="critical",
+        what=f"{path} says {key}",
+        why=deaf(title),
+        next_step=f'take "{key}" out of {path}, then start a new session',
+    )
+
+
 def launcher(home: str, runtime: str, title: str) -> Iterator[Finding]:
     """Whether the program that every hook starts is there, and what it starts in turn."""
     path = launchers.path_of(home, "sos-hook")

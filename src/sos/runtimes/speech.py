@@ -45,6 +45,10 @@ if TYPE_CHECKING:
         #: How its transcript is read; None where it keeps none that could be evidence.
         LINES: Lines | None
 
+        def transcript(self, session: str, given: str, user_home: str) -> str:
+            """Where its transcript is, by what the hook was told; empty where there is none."""
+            ...
+
         def answer(self, event: str, moment: Moment, text: str) -> str:
             """Its JSON that puts `text` into the context at an event of its own. At Stop it also continues the turn."""
             ...

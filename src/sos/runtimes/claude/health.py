@@ -39,9 +39,9 @@ def _settings(claude_home: str, places: Sequence[str]) -> Iterator[Finding]:
     for path in dict.fromkeys((*given_by_users, *managed)):
         given = looking.settings(path)
         if given.get("disableAllHooks") is True:
-            yield _disabled(path, "disableAllHooks")
+            yield looking.disabled(path, "disableAllHooks", TITLE)
         if path in managed and given.get("allowManagedHooksOnly") is True:
-            yield _disabled(path, "allowManagedHooksOnly")
+            yield looking.disabled(path, "allowManagedHooksOnly", TITLE)
         enabled = given.get("enabledPlugins")
         if isinstance(enabled, dict) and enabled.get(PLUGIN) is False:
             yield Finding(
@@ -51,16 +51,6 @@ def _settings(claude_home: str, places: Sequence[str]) -> Iterator[Finding]:
                 why=looking.deaf(TITLE),
                 next_step=f'take "{PLUGIN}" out of "enabledPlugins" in {path}',
             )
-
-
-def _disabled(path: str, key: str) -> Finding:
-    return Finding(
-        code="hooks_disabled",
-        severity="critical",
-        what=f"{path} says {key}",
-        why=looking.deaf(TITLE),
-        next_step=f'take "{key}" out of {path}, then start a new session',
-    )
 
 
 def _trust(claude_home: str, user_home: str, places: Sequence[str]) -> Iterator[Finding]:

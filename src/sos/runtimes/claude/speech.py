@@ -28,6 +28,11 @@ KEYS: Mapping[str, str] = {}
 SESSION, ALONE, DAEMON = "CLAUDE_CODE_SESSION_ID", False, ""
 
 
+def transcript(session: str, given: str, user_home: str) -> str:  # it says so at each event
+    """See `sos.runtimes.speech.Speech`."""
+    return given
+
+
 def answer(event: str, moment: Moment, text: str) -> str:  # the same JSON at each moment
     """See `sos.runtimes.speech.Speech`."""
     return wire.dumps({"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}})

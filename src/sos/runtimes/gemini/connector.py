@@ -6,7 +6,6 @@ import os
 
 from sos.model import wire
 from sos.model.configs import Own
-from sos.model.findings import Finding
 from sos.runtimes import launchers, looking, plugin, skill
 
 TYPE_CHECKING = False
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sos.model.configs import Merge, Places
+    from sos.model.findings import Finding
 
 TITLE, PROMPT = "Gemini CLI", "BeforeAgent"
 EVENTS: Mapping[str, int] = {
@@ -71,15 +71,7 @@ def look(home: str, places: Places, projects: Sequence[str]) -> list[Finding]:
             continue
         disabled = given.get("disabled")
         if given.get("enabled") is False or (isinstance(disabled, list) and "sos" in disabled):
-            found.append(
-                Finding(
-                    code="hooks_disabled",
-                    severity="critical",
-                    what=f"{path} switches hooks off (hooksConfig)",
-                    why=looking.deaf(TITLE),
-                    next_step=f"take it out of {path}, then start a new session",
-                )
-            )
+            found.append(looking.disabled(path, "hooksConfig", TITLE))
     return found
 
 

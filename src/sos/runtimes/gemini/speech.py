@@ -34,6 +34,11 @@ KEYS: Mapping[str, str] = {"source": "trigger"}
 SESSION, ALONE, DAEMON = "", True, ""
 
 
+def transcript(session: str, given: str, user_home: str) -> str:  # it says so at each event
+    """See `sos.runtimes.speech.Speech`."""
+    return given
+
+
 def answer(event: str, moment: Moment, text: str) -> str:
     """See `sos.runtimes.speech.Speech`. At AfterAgent it is the next prompt, as it is."""
     if moment == "Stop":
