@@ -264,8 +264,8 @@ PROMISES: tuple[Promise, ...] = (
     Promise("CONNECT-001", "`sos connect claude` writes the plugin directory with hooks, skill and monitor, and the real Claude Code loads it.", "§10", "kept"),
     Promise("CONNECT-002", "`sos connect codex` works in the real Codex: text arrives, and the sender has the model's reply.", "§10", "kept"),
     Promise("CONNECT-003", "`sos connect gemini` works in the real Gemini CLI: text arrives, and the sender has the model's reply.", "§10", "kept"),
-    Promise("CONNECT-004", "`sos connect copilot` works in the real Copilot CLI: text arrives, and the sender has the model's reply.", "§10", "planned"),
-    Promise("CONNECT-005", "`sos connect opencode` works in the real OpenCode: text arrives, and the sender has the model's reply.", "§10", "planned"),
+    Promise("CONNECT-004", "`sos connect copilot` works in the real Copilot CLI: text arrives, and the sender has the model's reply.", "§10", "kept"),
+    Promise("CONNECT-005", "`sos connect opencode` works in the real OpenCode: text arrives, and the sender has the model's reply.", "§10", "kept"),
     Promise("CONNECT-006", "`sos connect cursor` writes the files that Cursor documents, and `disconnect` takes them away.", "§10", "planned"),
     Promise("CONNECT-007", "Connecting prefers own files, then the runtime's own `mcp add`, and merges into a foreign file last.", "§10", "planned"),
     Promise("CONNECT-008", "A merge keeps comments, order and unknown keys, and is locked, atomic and backed up; where it needs the absent `[connect]` extra it is refused with the command that installs it.", "§10", "planned"),
@@ -297,7 +297,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("WAKE-002", "In the real Claude Code at an idle prompt, the plugin's monitor starts a turn when mail comes.", "§10", "kept"),
     Promise("WAKE-003", "One `sos watch` wakes many agents of a machine, embedded and over a server, and loses none over sleep, crash or restart.", "§10", "kept"),
     Promise("WAKE-004", "The watch runs argv arrays of its allowlist, never a shell, so that no message changes a command; a message is handed over only when its transport exits 0.", "§10", "kept"),
-    Promise("WAKE-005", "Codex, Copilot CLI and OpenCode are woken at idle in the real programs; where a runtime has no way, `sos connect` says so.", "§10", "planned"),
+    Promise("WAKE-005", "Codex, Copilot CLI and OpenCode are woken at idle in the real programs; where a runtime has no way, `sos connect` says so.", "§10", "kept"),
 
     # The SDK
     Promise("SDK-001", "The design's five-line agent runs as printed, embedded and over a server, with the standard library alone.", "§11", "kept"),

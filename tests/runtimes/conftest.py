@@ -11,9 +11,11 @@ from .claude_code import ClaudeCode
 from .claude_install import ClaudeBinary, install_claude_code
 from .codex_cli import Codex
 from .codex_install import CodexBinary, install_codex
+from .copilot_cli import CopilotBinary, CopilotCli, install_copilot
 from .gemini_cli import Gemini
 from .gemini_install import GeminiBinary, install_gemini
 from .model_endpoint import ModelEndpoint
+from .opencode_cli import OpenCode, OpenCodeBinary, install_opencode
 
 
 @pytest.fixture(scope="session")
@@ -53,4 +55,26 @@ def gemini_binary() -> GeminiBinary:
 @pytest.fixture
 def gemini(gemini_binary: GeminiBinary, endpoint: ModelEndpoint, tmp_path: Path) -> Iterator[Gemini]:
     with Gemini(gemini_binary, tmp_path, endpoint.url) as machine:
+        yield machine
+
+
+@pytest.fixture(scope="session")
+def copilot_binary() -> CopilotBinary:
+    return install_copilot()
+
+
+@pytest.fixture
+def copilot(copilot_binary: CopilotBinary, endpoint: ModelEndpoint, tmp_path: Path) -> Iterator[CopilotCli]:
+    with CopilotCli(copilot_binary, tmp_path, endpoint.url) as machine:
+        yield machine
+
+
+@pytest.fixture(scope="session")
+def opencode_binary() -> OpenCodeBinary:
+    return install_opencode()
+
+
+@pytest.fixture
+def opencode(opencode_binary: OpenCodeBinary, endpoint: ModelEndpoint, tmp_path: Path) -> Iterator[OpenCode]:
+    with OpenCode(opencode_binary, tmp_path, endpoint.url) as machine:
         yield machine

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .copilot_cli import CopilotBinary, CopilotCli, install_copilot, read_events
+from .copilot_cli import CopilotCli, read_events
 from .model_endpoint import Json, ModelEndpoint, ToolUse, new_texts, sees, texts, tool_results, when
 from .probe_hook import ProbeHook
 from .stand_ins import StandIns
@@ -21,17 +20,6 @@ pytestmark = pytest.mark.full
 SAMPLES = Path(__file__).parent / "samples"
 SAY = ToolUse("bash", {"command": "echo says $COPILOT_AGENT_SESSION_ID", "description": "say"})
 SUBAGENT = ToolUse("task", {"agent_type": "task", "name": "sub", "description": "sub", "prompt": "work below"})
-
-
-@pytest.fixture(scope="session")
-def copilot_binary() -> CopilotBinary:
-    return install_copilot()
-
-
-@pytest.fixture
-def copilot(copilot_binary: CopilotBinary, endpoint: ModelEndpoint, tmp_path: Path) -> Iterator[CopilotCli]:
-    with CopilotCli(copilot_binary, tmp_path, endpoint.url) as machine:
-        yield machine
 
 
 @pytest.fixture

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from .model_endpoint import ModelEndpoint, ToolUse, new_texts, sees, texts, tool_results, when
-from .opencode_cli import OpenCode, OpenCodeBinary, ProbePlugin, install_opencode
+from .opencode_cli import OpenCode, ProbePlugin
 from .stand_ins import StandIns
 from .waiting import wait_until
 
@@ -36,17 +35,6 @@ for line in sys.stdin:
         result = {"content": [{"type": "text", "text": json.dumps(call["params"]["arguments"])}]}
     print(json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": result}), flush=True)
 """
-
-
-@pytest.fixture(scope="session")
-def opencode_binary() -> OpenCodeBinary:
-    return install_opencode()
-
-
-@pytest.fixture
-def opencode(opencode_binary: OpenCodeBinary, endpoint: ModelEndpoint, tmp_path: Path) -> Iterator[OpenCode]:
-    with OpenCode(opencode_binary, tmp_path, endpoint.url) as machine:
-        yield machine
 
 
 @pytest.fixture
