@@ -10,8 +10,8 @@ from sos.model.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import Literal
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Literal, TypeVar
 
     from sos.model.ids import MessageId
     from sos.model.messages import Message
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         "accepted", "stored", "surfaced", "in context", "not in context", "leased", "acked", "replied", "overdue",
         "expired", "dead", "requeued",
     ]  # fmt: skip
+    Listed = TypeVar("Listed")
     #: What is known of arrival: nothing to know yet, waiting for evidence, proven, disproven, or no evidence can exist.
     Arrival = Literal["unshown", "pending", "proven", "absent", "no evidence"]
     Ending = Literal["expired", "dead"]
@@ -137,15 +138,22 @@ class Showing(Record):
     provable: bool = False
 
 
-def one_of_each(entries: Iterable[Entry], busy: Sequence[str] | None, limit: int) -> list[Entry]:
-    """Of entries in order: the first of each sender that is not busy, at most `limit`; the first ones where `busy` is None."""
+def one_of_each(
+    entries: Iterable[Listed], busy: Sequence[str] | None, limit: int, sender: Callable[[Listed], str]
+) -> list[Listed]:
+    """Of entries in order: the first of each sender that is not busy, at most `limit`; the first ones where `busy` is None.
+
+    They may be in whatever form their store lists them, as long as `sender` tells the sender of one.
+    """
     if busy is None:
         return list(entries)[:limit]
     seen = set(busy)
-    found: list[Entry] = []
+    found: list[Listed] = []
     for entry in entries:
-        if len(found) < limit and entry.message.sender not in seen:
-            seen.add(entry.message.sender)
+        if len(found) == limit:
+            break
+        if sender(entry) not in seen:
+            seen.add(sender(entry))
             found.append(entry)
     return found
 

@@ -171,7 +171,7 @@ class MemoryMailbox:
                 and (entry.delivery.leased_until or now) <= now
             ]
             free.sort(key=lambda entry: (entry.delivery.rank, entry.message.seq))
-            return [self._change(entry, action) for entry in one_of_each(free, busy, limit)]
+            return [self._change(entry, action) for entry in one_of_each(free, busy, limit, lambda entry: entry.message.sender)]
 
     def conclude(self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]], parcels: Sequence[Parcel]) -> list[Posted]:
         """See `ports.Mailbox.conclude`."""

@@ -176,7 +176,7 @@ class RedisMailbox:
                 found = self._server.script("view", agent, "leasable", asked, 0, now)
                 loaded = {each.entry.message.seq: each for each in map(step.load, (row for row in found if row[5] is not None))}
                 free = [each.entry for each in loaded.values() if _is_free(each, now)]
-                taken = one_of_each(free, busy, limit)
+                taken = one_of_each(free, busy, limit, lambda entry: entry.message.sender)
                 if busy is None or len(taken) == limit or len(found) < asked:
                     return [step.change(loaded[each.message.seq], action) for each in taken]
                 asked *= 4  # one who is busy has sent all of these

@@ -207,9 +207,10 @@ class SqliteMailbox:
         with self._database.write(), self.batch() as batch:
             most = limit if busy is None else 8 * limit
             free = self._run("leasable", (self._key(agent), now, MAX_ATTEMPTS, wire.dumps(busy or ()), most))
-            found = {row[0]: row for row in free if row[1] is not None}
-            taken = one_of_each((rows.entry_of(row) for row in found.values()), busy, limit)
-            return [self._change(entry, action, found[entry.message.seq], batch) for entry in taken]
+            taken = [number for number, _ in one_of_each(free, busy, limit, lambda pair: pair[1])]
+            # Only what is taken is read whole, and checked: to do so with all was most of a lease's time.
+            found = self._many(agent, taken)  # where an index is damaged, one of them may be missing
+            return [self._change(rows.entry_of(found[each]), action, found[each], batch) for each in taken if each in found]
 
     def _change(self, entry: Entry, action: Action, row: Row, batch: Batch) -> Entry:
         message, outcome = entry.message, transitions.apply(entry.message, entry.delivery, action)

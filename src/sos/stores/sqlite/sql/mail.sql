@@ -47,8 +47,9 @@ SELECT * FROM entry WHERE recipient = :agent AND seq > :after ORDER BY seq DESC 
 -- name: rings
 SELECT 1 FROM delivery WHERE recipient = ? AND live = 1 AND shown = 0 AND leased_until IS NULL AND message > ? LIMIT 1
 -- name: leasable
-SELECT * FROM entry WHERE recipient = ? AND live = 1 AND shown = 0 AND (leased_until IS NULL OR leased_until <= ?) AND attempts < ?
-AND (sender IS NULL OR sender NOT IN (SELECT value FROM json_each(?))) ORDER BY rank, seq LIMIT ?
+SELECT d.message, m.sender FROM delivery AS d JOIN message AS m ON m.seq = d.message
+WHERE d.recipient = ? AND d.live = 1 AND d.shown = 0 AND (d.leased_until IS NULL OR d.leased_until <= ?) AND d.attempts < ?
+AND m.sender NOT IN (SELECT value FROM json_each(?)) ORDER BY d.rank, d.message LIMIT ?
 -- name: by_id
 SELECT * FROM entry WHERE recipient = ? AND id = ?
 -- name: by_id_of
