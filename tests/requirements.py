@@ -188,7 +188,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("SQLITE-003", "On macOS `fullfsync` is set and read back too.", "§7", "planned"),
     Promise("SQLITE-004", "One file lock stands round every write transaction and every checkpoint, and only our own checkpoints run.", "§7", "kept"),
     Promise("SQLITE-005", "The delivery rows are the only position: with the cursor cache deleted or stale, nothing is lost or repeated.", "§7", "kept"),
-    Promise("SQLITE-006", "Concurrent sends of one process commit as a group, and none returns before its commit is on disk.", "§7", "kept"),
+    Promise("SQLITE-006", "Concurrent sends and ends of handlers of one process commit as a group, and none returns before its commit is on disk, or fails for another.", "§7", "kept"),
     Promise("SQLITE-007", "A row whose SHA-256 does not fit is set aside and reported; the other messages flow on.", "§7", "kept"),
     Promise("SQLITE-008", "On a full disk a send is refused with a named error, while acks, the doctor and calls for help still work from the ballast.", "§7", "kept"),
     Promise("SQLITE-009", "A store path on a network file system is refused.", "§7", "kept"),

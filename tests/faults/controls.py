@@ -6,6 +6,7 @@ A check which cannot fail proves nothing. Each defect is a line or two of what a
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from sos.model import transitions
 from sos.model.errors import StoreError
 from sos.model.messages import KINDS
 from sos.model.names import Slug
-from sos.model.parcels import Posted
+from sos.model.parcels import Parcel, Posted
 from sos.model.streams import order
 from sos.model.transitions import Ack, Answer, Lapse, Lease
 from sos.runtimes import transcripts
@@ -28,7 +29,6 @@ from sos.stores.sqlite.batch import Batch
 from sos.stores.sqlite.database import Database, Write
 from sos.stores.sqlite.database import queries as real_queries
 from sos.stores.sqlite.foreign import SqliteStreams
-from sos.stores.sqlite.group import Group
 from sos.stores.sqlite.mail import SqliteMailbox
 from sos.stores.sqlite.store import SqliteStore
 from sos.testing import contracts, foreign, leases
@@ -267,15 +267,13 @@ def the_ballast_stays(patch: Patch) -> None:
 
 
 def answered_before_the_commit(patch: Patch) -> None:
-    def commit(real: Any, group: Group, taken: Any) -> None:
-        for parcel, future in taken:
-            future.set_result(Posted(parcel=parcel, seq=1, depth=1))
-        try:
-            group._post_each([parcel for parcel, _ in taken])
-        except StoreError:
-            return
+    def submit(real: Any, box: SqliteMailbox, parcel: Parcel) -> Future[Posted]:
+        answered: Future[Posted] = Future()
+        answered.set_result(Posted(parcel=parcel, seq=1, depth=1))
+        real(box, parcel)
+        return answered
 
-    wrap(patch, Group, "_commit", commit)
+    wrap(patch, SqliteMailbox, "submit", submit)
 
 
 def an_error_commits(patch: Patch) -> None:

@@ -15,6 +15,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,6 +125,29 @@ def handle(say: Say, store: Store, at: Millis, text: str) -> None:
         answer(say, store, entry.message)
 
 
+def end(say: Say, store: Store, at: Millis, text: str) -> None:
+    """Lease several, and end them at once: those that share a commit are each there whole or not at all."""
+    store.mail.tick(at)
+    entries = store.mail.lease(acts.HANDLER, "first", 4, Millis(at + LEASE), at)
+    made = []
+    for entry in entries:
+        message = entry.message
+        say("leased", id=message.id, fence=entry.delivery.fence)
+        made.append(acts.parcel(acts.HANDLER, message.sender, f"done: {message.id}", acts.answer_id(message.id), message.id))
+        say("begin", sender=acts.HANDLER, to=message.sender, id=made[-1].draft.id, text=made[-1].draft.text)
+    with ThreadPoolExecutor(4) as pool:
+        acks = [[(entry.message.seq, Ack(at=at, fence=entry.delivery.fence))] for entry in entries]
+        ends = [pool.submit(store.mail.conclude, acts.HANDLER, ack, [each]) for ack, each in zip(acks, made, strict=True)]
+    for entry, parcel, ended in zip(entries, made, ends, strict=True):
+        try:
+            ended.result()
+        except SosError as error:
+            say("refused", code=error.code)
+        else:
+            say("told", sender=acts.HANDLER, id=parcel.draft.id)
+            say("acked", agent=acts.HANDLER, sender=entry.message.sender, id=entry.message.id)
+
+
 def leave(say: Say, store: Store, at: Millis, text: str) -> None:
     """Send, and close the store as its last user: the log goes into the file."""
     send(say, store, at, text)
@@ -134,6 +158,7 @@ STEPS: dict[str, Callable[[Say, Store, Millis, str], None]] = {
     "send": send,
     "show": show,
     "handle": handle,
+    "end": end,
     "leave": leave,
 }
 
@@ -143,8 +168,8 @@ def hurt(say: Say, path: str, run: str, name: str, at: Millis, text: str, place:
     library = ctypes.CDLL(None)
     root = os.path.dirname(path).encode()
     store = acts.opened(path, run)
-    if name in {"show", "handle"}:
-        send(say, store, at, f"for {text}")
+    for number in range({"show": 1, "handle": 1, "end": 3}.get(name, 0)):
+        send(say, store, Millis(at + number), f"for {text} {number}")
     if cold:
         store.close()
     library.trial_arm(root, place, fault.error, fault.stay, fault.half)

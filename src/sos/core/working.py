@@ -24,6 +24,8 @@ MAX_REASON = 500
 class Working(Outgoing):
     """The part of `LocalConnection` for bodies that handle messages."""
 
+    _is_proven = False
+
     def lease(self, limit: int, span: int, busy: Sequence[str]) -> list[Entry]:
         """Take unread messages for `span` milliseconds, one of each sender that is not busy; an attempt of each begins."""
         self._allow("lease")
@@ -66,7 +68,8 @@ class Working(Outgoing):
         now = self.clock.now()
         ack = Ack(at=now, body=self.session, fence=fence)
         posted = self.store.mail.conclude(self.me.slug, [(number, ack)], parcels)
-        self._prove(now)
+        if not self._is_proven:
+            self._prove(now)
         return [sending.receipt(self.store, each, now) for each in posted]
 
     def _prove(self, now: Millis) -> None:
@@ -74,6 +77,7 @@ class Working(Outgoing):
         agent = self.store.agents.agent(self.me.slug)
         if agent is not None and agent.proven_at is None:
             self.store.agents.prove(self.me.slug, "proven", now, "its handler acknowledged a message")
+        self._is_proven = True  # for good: nothing takes it back
 
     def _parcel(self, given: Sending) -> Parcel:
         if given.answered is not None:

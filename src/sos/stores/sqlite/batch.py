@@ -65,6 +65,11 @@ class Batch:
             self._ring.unquiet(agent)
             self._rung.add(agent)
 
+    def forget(self) -> None:
+        """A part of the transaction was undone: what was looked up meanwhile holds no more. A needless ring does no harm."""
+        self.recipients.clear()
+        self.addresses.clear()
+
     def __enter__(self) -> Self:
         self._known.begin()
         return self

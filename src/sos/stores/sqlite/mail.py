@@ -6,7 +6,7 @@ import _thread
 
 from sos.model import transitions, wire
 from sos.model.deliveries import FACTS, INBOX_LIMIT, MAX_ATTEMPTS, Entry, Fact, Story, one_of_each, withheld
-from sos.model.errors import UnknownMessage
+from sos.model.errors import StaleFence, StorageFull, StoreDamaged, UnknownMessage
 from sos.model.events import event
 from sos.model.ids import stored
 from sos.model.parcels import is_call_for_help
@@ -19,9 +19,9 @@ from sos.stores.sqlite.retention import Retention
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
-    from typing import Any
+    from typing import Any, TypeVar
 
     from sos.model.agents import Body
     from sos.model.deliveries import View
@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from sos.stores.sqlite.database import Database, Row
     from sos.stores.sqlite.group import Group
     from sos.stores.sqlite.ring import Ring
+
+    Made = TypeVar("Made")
+
+REFUSED = (*REFUSALS, StaleFence, UnknownMessage)
+"""Errors of one step of a group: it is undone, and the others go on."""
 
 
 class SqliteMailbox:
@@ -65,7 +70,7 @@ class SqliteMailbox:
         """See `ports.Mailbox.post`. Single parcels of several threads at once are committed together."""
         if all(is_call_for_help(parcel) for parcel in parcels):
             return self._ballast.saving(lambda: self._post(parcels))
-        if len(parcels) == 1 and (self._database.is_busy() or (self._group is not None and self._group.is_busy())):
+        if len(parcels) == 1 and self._is_busy():
             return [self.submit(parcels[0]).result()]
         self._ballast.require()
         return self._post(parcels)
@@ -76,21 +81,28 @@ class SqliteMailbox:
 
     def submit(self, parcel: Parcel) -> Future[Posted]:
         """See `ports.Mailbox.submit`."""
+        return self._together(lambda batch: self._posting.post(parcel, batch))
+
+    def _is_busy(self) -> bool:
+        """Whether another thread writes just now: who waits for it shares the next commit with all that wait."""
+        return self._database.is_busy() or (self._group is not None and self._group.is_busy())
+
+    def _together(self, step: Callable[[Batch], Made]) -> Future[Made]:
         with self._starting:
             if self._group is None:
                 from sos.stores.sqlite.group import Group  # a single command never needs threads
 
-                self._group = Group(self._post_each)
-        return self._group.submit(parcel)
+                self._group = Group(self._do_each)
+        return self._group.submit(step)
 
-    def _post_each(self, parcels: Sequence[Parcel]) -> list[Posted | Exception]:
+    def _do_each(self, take: Callable[[], Sequence[Callable[[Batch], object]]]) -> list[object]:
         self._ballast.require()
-        outcomes: list[Posted | Exception] = []
+        outcomes: list[object] = []
         with self._database.write(), self.batch() as batch:
-            for parcel in parcels:
+            for step in take():
                 try:
-                    outcomes.append(self._posting.post(parcel, batch))
-                except REFUSALS as error:
+                    outcomes.append(step(batch))
+                except REFUSED as error:
                     outcomes.append(error)
         return outcomes
 
@@ -185,19 +197,39 @@ class SqliteMailbox:
             return quiet
 
     def conclude(self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]], parcels: Sequence[Parcel]) -> list[Posted]:
-        """See `ports.Mailbox.conclude`."""
-        if not all(is_call_for_help(parcel) for parcel in parcels):
-            self._ballast.require()
-        return self._ballast.saving(lambda: self._conclude(agent, changes, parcels))
+        """See `ports.Mailbox.conclude`. Ends of several threads at once are committed together."""
 
-    def _conclude(
-        self, agent: Slug, changes: Sequence[tuple[MessageId | int, Action]], parcels: Sequence[Parcel]
-    ) -> list[Posted]:
-        with self._database.write(), self.batch() as batch:
+        def end(batch: Batch) -> list[Posted]:
             for identifier, action in changes:
                 for row in self._rows(agent, identifier):
                     self._change(rows.entry_of(row), action, row, batch)
             return [self._posting.post(parcel, batch) for parcel in parcels]
+
+        if not all(is_call_for_help(parcel) for parcel in parcels):
+            self._ballast.require()
+        if self._is_busy():
+            try:
+                return self._together(lambda batch: self._undoing(end, batch)).result()
+            except (StorageFull, StoreDamaged):
+                pass  # what failed may be another's end, and the room that is kept for ends was not used yet
+        return self._ballast.saving(lambda: self._by_itself(end))
+
+    def _by_itself(self, step: Callable[[Batch], Made]) -> Made:
+        with self._database.write(), self.batch() as batch:
+            return step(batch)
+
+    def _undoing(self, step: Callable[[Batch], Made], batch: Batch) -> Made:
+        """Do a step of several parts inside a transaction that others share: where it is refused, nothing of it stays."""
+        self._database.read("SAVEPOINT step")
+        try:
+            made = step(batch)
+        except REFUSED:
+            self._database.read("ROLLBACK TO step")
+            self._database.read("RELEASE step")
+            batch.forget()
+            raise
+        self._database.read("RELEASE step")
+        return made
 
     def lease(
         self, agent: Slug, body: str, limit: int, until: Millis, now: Millis, busy: Sequence[str] | None = None
