@@ -50,6 +50,8 @@ class Handling:
         self.lost = False
         self.timeout = 60.0
         self.begun = False
+        #: Its end is being stored.
+        self.ending = False
 
     @property
     def number(self) -> int:

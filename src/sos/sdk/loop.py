@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 20.0
 SHORTEST_LOOK, LONGEST_LOOK = 0.02, 1.0
 """Seconds between two looks while mail waits whose senders are busy: their rings say nothing new, those of others might."""
+GATHER_SECONDS = 0.005
+"""For ends that are being stored: they make room in a moment, and one lease for all of it costs little more than one of one."""
 BEAT_SECONDS = 30.0
 KEEP_SECONDS = 10.0
 """Between two looks at the leases that are held: six in the life of one."""
@@ -67,7 +69,10 @@ class Loop:
         self._failed = failed
         self._tend = tend
         self._concurrency = concurrency
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        self._changed = threading.Condition(lock)
+        #: Of those who wait for work each takes one: waking all of them for it took a fifth of the processor.
+        self._came = threading.Condition(lock)
         self._ready: deque[Handling] = deque()
         self._held: set[Handling] = set()
         self._stopping = threading.Event()
@@ -114,6 +119,7 @@ class Loop:
             self._held.difference_update(waiting)
             self._ready.clear()
             self._changed.notify_all()
+            self._came.notify_all()
         for each in waiting:
             self._give_back(each, "its body stopped before it began")
         ends = time.monotonic() + grace
@@ -160,7 +166,7 @@ class Loop:
                 entries = self._connection.lease(room, LEASE, busy) if room else []
                 for entry in entries:
                     self._take(entry)
-                rest = SHORTEST_LOOK if entries else self._idle(rest, ended)
+                rest = SHORTEST_LOOK if room and len(entries) == room else self._idle(rest, ended, took=bool(entries))
                 away = 0
             except StoreUnreachable as error:
                 if not away:
@@ -174,16 +180,23 @@ class Loop:
     def _room(self) -> tuple[int, list[str], int]:
         """How many more messages can be begun now, whose are in work, and how many have ended so far."""
         with self._changed:
+            self._changed.wait_for(lambda: self._stopping.is_set() or not any(each.ending for each in self._held), GATHER_SECONDS)
             # A handler that hangs keeps its thread, and not its sender.
             busy = [each.entry.message.sender for each in self._held if each.is_progressing()]
             return max(self._concurrency - len(self._held), 0), busy, self._ended
 
-    def _idle(self, rest: float, ended: int) -> float:
-        """Wait for mail, or for a handler to end where only that helps; how long to wait next time."""
+    def _idle(self, rest: float, ended: int, *, took: bool) -> float:
+        """Wait for mail, or for a handler to end where only that helps; how long to wait next time.
+
+        `took`: some was taken just now. Then what else waits is looked for at once; but to look for what is not there would hold
+        up the handlers that have just begun.
+        """
         with self._changed:
             full, free = len(self._held) >= self._concurrency, not self._held
         if not full and (free or self._connection.count("unread") == 0):
             self._connection.wait(WAIT_SECONDS)
+            return SHORTEST_LOOK
+        if took:
             return SHORTEST_LOOK
         with self._changed:
             one_has = self._changed.wait_for(lambda: self._ended != ended or self._stopping.is_set(), rest)
@@ -214,7 +227,7 @@ class Loop:
                 return False
             self._held.add(handling)
             self._ready.append(handling)
-            self._changed.notify_all()
+            self._came.notify()
             return True
 
     # --- leases ---------------------------------------------------------------------------------------------------------
@@ -237,7 +250,7 @@ class Loop:
         while True:
             with self._changed:
                 while not self._ready and not self._stopping.is_set():
-                    self._changed.wait()
+                    self._came.wait()
                 if not self._ready:
                     return
             self._next()
@@ -284,6 +297,7 @@ class Loop:
         """Store the end; again where the bus is away, as long as the lease may hold: it is the same end each time."""
         away = 0
         sends = [sending for sending, _ in handling.sends]
+        handling.ending = True
         while not handling.lost:
             try:
                 receipts = self._connection.conclude(handling.number, handling.fence, sends)
@@ -293,6 +307,7 @@ class Loop:
                 if not away:
                     self._failed(error, Message(handling.entry))
                 away += 1
+                handling.ending = False  # nobody can say for how long
                 handling.progress()
                 self._stopping.wait(_jitter() * min(LONGEST_AWAY, FIRST_AWAY * 2 ** min(away, 10)))
                 continue
