@@ -73,7 +73,7 @@ class Held:
 
     def __init__(self, world: World, patch: pytest.MonkeyPatch) -> None:
         self.world = world
-        self.commits = 0
+        self.commits = self.submitted = 0
         self.refused: list[int] = []
         self._in_commit, self._submitted, self._go = threading.Event(), threading.Semaphore(0), threading.Event()
         read, submit = Database.read, Group.submit
@@ -89,6 +89,7 @@ class Held:
 
         def told(group: Group, step: Callable[[Batch], object]) -> Future[object]:
             future = submit(group, step)
+            self.submitted += 1
             self._submitted.release()
             return future
 
@@ -124,6 +125,15 @@ def test_ends_of_handlers_at_once_take_two_commits(world: World, monkeypatch: py
     assert (held.commits, [type(each) for each in made]) == (2, [list] * 8)
     assert world.texts(agent="aa") == [f"did {number}" for number in range(8)]
     assert world.texts() == []
+
+
+def test_a_thread_goes_by_itself_again_when_there_is_nobody_to_share_with(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[tuple[int, int, list[Parcel]]] = [(each.message.seq, 1, []) for each in leased(world, 3)]
+    held = Held(world, monkeypatch)
+    held.conclude(ends)
+    for submitted in (3, 3):  # the first after several finds that it is alone
+        world.post()
+        assert held.submitted == submitted
 
 
 @pytest.mark.promise("SDK-005", "LEASE-002")

@@ -41,6 +41,7 @@ class Group:
         self._waiting: list[tuple[Step[Any], Future[Any]]] = []
         self._closed = False
         self._committing = False
+        self._several = False
         self._thread = threading.Thread(target=self._run, name="sos-group-commit", daemon=True)
         self._thread.start()
 
@@ -58,8 +59,11 @@ class Group:
         return future
 
     def is_busy(self) -> bool:
-        """Whether steps wait or are being committed: one more costs nothing, and by itself it would cost a sync of the disk."""
-        return self._committing or bool(self._waiting)
+        """Whether steps wait or are being committed, or several were the last time: one more costs nothing, or has company.
+
+        By itself it would cost a sync of the disk, and with a thread that is needed for it alone, a wake more.
+        """
+        return self._committing or self._several or bool(self._waiting)
 
     def close(self) -> None:
         """Commit what waits, and end."""
@@ -99,6 +103,7 @@ class Group:
             if not taken:
                 take()
             outcomes = [error] * len(taken)
+        self._several = len(taken) > 1
         for (_, future), outcome in zip(taken, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 future.set_exception(outcome)

@@ -84,7 +84,7 @@ class SqliteMailbox:
         return self._together(lambda batch: self._posting.post(parcel, batch))
 
     def _is_busy(self) -> bool:
-        """Whether another thread writes just now: who waits for it shares the next commit with all that wait."""
+        """Whether other threads write just now: who goes along shares a commit with all that wait."""
         return self._database.is_busy() or (self._group is not None and self._group.is_busy())
 
     def _together(self, step: Callable[[Batch], Made]) -> Future[Made]:
