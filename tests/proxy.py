@@ -12,11 +12,12 @@ Fault = Literal["none", "lost request", "lost reply", "half reply", "silence", "
 class Proxy:
     """Listens on a port of its own. `fault` strikes the next request that holds `word`, `times` times, after `skip` of them.
 
-    `part`: how much of a half reply comes through, as a share of it.
+    `upstream`: a server's socket, or its host and port. `part`: how much of a half reply comes through, as a share of it.
     """
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str | tuple[str, int]) -> None:
         self._upstream = upstream
+        self._parted = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._held: list[socket.socket] = []
         self.fault: Fault = "none"
@@ -27,9 +28,21 @@ class Proxy:
         self.struck = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def url(self, database: int) -> str:
+    @property
+    def port(self) -> int:
         """Where clients connect to."""
-        return f"redis://127.0.0.1:{self._listener.getsockname()[1]}/{database}"
+        return int(self._listener.getsockname()[1])
+
+    def url(self, database: int) -> str:
+        """The same, for a client of Redis."""
+        return f"redis://127.0.0.1:{self.port}/{database}"
+
+    def part_them(self, *, parted: bool) -> None:
+        """Cut all connections, and refuse new ones until the two are together again."""
+        self._parted = parted
+        if parted:
+            for each in self._held:
+                _shut(each)
 
     def strike(self, fault: Fault, times: int = 1, word: bytes = b"EVALSHA", skip: int = 0, part: float = 0.5) -> None:
         """Arm the proxy."""
@@ -41,9 +54,13 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            server = socket.socket(socket.AF_UNIX)
+            self._held.append(client)  # before the look: whoever parts them meets this one there, or it sees that they are parted
+            if self._parted:
+                client.close()
+                continue
+            server = socket.socket(socket.AF_UNIX if isinstance(self._upstream, str) else socket.AF_INET)
             server.connect(self._upstream)
-            self._held += [client, server]
+            self._held.append(server)
             way = _Way(self, client, server)
             threading.Thread(target=way.up, daemon=True).start()
             threading.Thread(target=way.down, daemon=True).start()
@@ -98,7 +115,11 @@ class _Way:
 
     def _end(self) -> None:
         for each in (self._client, self._server):
-            try:
-                each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
+            _shut(each)
+
+
+def _shut(each: socket.socket) -> None:
+    try:
+        each.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # the other end has gone already

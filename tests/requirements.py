@@ -312,6 +312,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("SDK-010", "Two bodies of one agent share its work, and no effect is doubled.", "§11", "kept"),
     Promise("SDK-011", "A user's file passes the strictest type check against the SDK.", "§11", "kept"),
     Promise("SDK-012", "A user's agent is tested in memory with a fake clock through `sos.testing`.", "§11", "kept"),
+    Promise("SDK-013", "A bus that is away and a full disk cost no message its attempts and are told once; they, and a clock that steps while handlers run, lose no effect and double none.", "§11", "kept"),
 
     # Recovery: doctor, disk, repair, guide
     Promise("DOCTOR-001", "`sos doctor` climbs machine, runtime, inbox, identity and tokens, ask another agent, and stops at the first broken rung.", "§12", "kept"),

@@ -10,17 +10,19 @@ import pytest
 
 from sos.core.connection import LocalConnection
 from sos.model.deliveries import Entry
+from sos.model.errors import Conflict, SosError, StorageFull, StoreUnreachable
 from sos.model.messages import Receipt
 from sos.model.names import Slug
 from sos.model.tokens import AGENT_SCOPES
 from sos.model.work import Sending
 from sos.ports import Store
-from sos.sdk import Agent, Message, loop
+from sos.sdk import Agent, Message, loop, outage
 from sos.stores.memory.store import MemoryStore
 from sos.stores.sqlite.store import SqliteStore
 from sos.testing.world import World
 
 pytestmark = pytest.mark.promise("SDK-004")
+AWAY, FULL, BUG = StoreUnreachable("away"), StorageFull("full"), Conflict("another thing")
 
 
 class Watched(LocalConnection):
@@ -113,3 +115,20 @@ def test_behind_a_flood_of_one_sender_others_are_looked_for_at_once(home: Path, 
         over.set()
     world.store.close()
     assert seen
+
+
+@pytest.mark.promise("SDK-013")
+def test_an_outage_is_told_once_however_long_and_anything_else_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, told = [1000.0], list[SosError]()
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    made = outage.Outage(told.append)
+    for _ in range(10):
+        for error in (AWAY, FULL):
+            made.met(error)
+        now[0] += outage.QUIET_SECONDS
+    assert told == [AWAY, FULL]
+    made.met(BUG)
+    made.met(BUG)
+    now[0] += 1
+    made.met(AWAY)
+    assert told == [AWAY, FULL, BUG, BUG, AWAY]

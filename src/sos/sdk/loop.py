@@ -16,6 +16,7 @@ from sos.model.errors import SosError, StaleFence, StoreUnreachable
 from sos.model.work import LEASE
 from sos.sdk.handlers import Handling
 from sos.sdk.messages import Message
+from sos.sdk.outage import Outage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Loop:
         self._caller = caller
         self._requests = requests
         self._failed = failed
+        self._outage = Outage(lambda error: failed(error, None))
         self._tend = tend
         self._concurrency = concurrency
         lock = threading.Lock()
@@ -141,7 +143,7 @@ class Loop:
             try:
                 self._connection.beat(self._body.replace(presence="closed"))
             except SosError as error:
-                self._failed(error, None)
+                self._outage.met(error)
                 return
             for thread in others:
                 thread.join(min(JOIN_SLICE, max(ends - time.monotonic(), 0.0)))
@@ -154,7 +156,7 @@ class Loop:
             self._connection.release(handling.number, handling.fence, 0, reason)
         except SosError as error:
             if not isinstance(error, StaleFence):
-                self._failed(error, None)  # its lease runs out by itself
+                self._outage.met(error)  # its lease runs out by itself
 
     # --- receiving ------------------------------------------------------------------------------------------------------
 
@@ -170,12 +172,11 @@ class Loop:
                 rest = SHORTEST_LOOK if room and len(entries) == room else self._idle(rest, ended, took=bool(entries))
                 away = 0
             except StoreUnreachable as error:
-                if not away:
-                    self._failed(error, None)
+                self._outage.met(error)
                 away += 1
                 self._stopping.wait(_jitter() * min(LONGEST_AWAY, FIRST_AWAY * 2 ** min(away, 10)))
             except SosError as error:
-                self._failed(error, None)
+                self._outage.met(error)
                 self._stopping.wait(LONGEST_AWAY)
 
     def _room(self) -> tuple[int, list[str], int]:
@@ -243,7 +244,7 @@ class Loop:
                 except StaleFence:
                     each.lost = True
                 except SosError as error:
-                    self._failed(error, None)
+                    self._outage.met(error)
 
     # --- handling -------------------------------------------------------------------------------------------------------
 
@@ -299,7 +300,7 @@ class Loop:
         return False
 
     def _conclude(self, handling: Handling) -> None:
-        """Store the end; again where the bus is away, as long as the lease may hold: it is the same end each time."""
+        """Store the end; again where the bus is away or full, as long as the lease holds: it is the same end each time."""
         away = 0
         sends = [sending for sending, _ in handling.sends]
         handling.ending = True
@@ -309,8 +310,7 @@ class Loop:
             except StoreUnreachable as error:
                 if self._stopping.is_set():
                     raise
-                if not away:
-                    self._failed(error, Message(handling.entry))
+                self._outage.met(error)
                 away += 1
                 handling.ending = False  # nobody can say for how long
                 handling.progress()
@@ -328,7 +328,7 @@ class Loop:
             self._connection.release(handling.number, handling.fence, int(rest * 1000), f"{type(error).__name__}: {error}")
         except SosError as trouble:
             if not isinstance(trouble, StaleFence):
-                self._failed(trouble, None)  # its lease runs out by itself
+                self._outage.met(trouble)  # its lease runs out by itself
 
 
 def _jitter() -> float:
