@@ -158,7 +158,10 @@ def test_an_idle_session_is_woken_by_an_extension_and_its_hook_adds_the_mail(
     assert probe.wait_call("userPromptSubmitted")["stdin"]["prompt"] == "2 unread"
     probe.wait_call("agentStop")
     assert "2 unread" not in session.screen()
-    session.close()
+    session.type("/clear")
+    session.wait_screen("/clear")
+    session.press("enter")
+    assert programs.wait_started(2)["COPILOT_AGENT_SESSION_ID"] != started["COPILOT_AGENT_SESSION_ID"]
     wait_until(lambda: not Path(f"/proc/{started['pid']}").exists(), 10, "the waiting command ends with its session")
 
 

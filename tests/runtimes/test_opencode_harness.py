@@ -118,7 +118,10 @@ def test_the_end_of_a_turn_starts_one_more_and_only_one(opencode: OpenCode, endp
     session.submit("hello")
     endpoint.wait_for(sees("walrus five"))
     wait_until(lambda: [call for call in programs.calls() if call.get("again")], 30, "the end of the second turn")
-    assert count(endpoint, "walrus five") == [0, 1]
+    before = len(endpoint.requests)
+    session.submit("zebra")
+    endpoint.wait_for(sees("zebra"), after=before)
+    assert count(endpoint, "walrus five") == [0, 1, 1]
 
 
 def test_an_idle_session_is_woken_and_its_prompt_hook_adds_the_mail(
