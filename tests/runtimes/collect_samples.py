@@ -1,10 +1,8 @@
-"""Rewrites samples/ from the installed Claude Code: `python -m tests.runtimes.collect_samples` after a version change."""
+"""Rewrites the samples of Claude Code: `python -m tests.runtimes.collect_samples` after a change of its version."""
 
 from __future__ import annotations
 
 import json
-import re
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,11 +14,10 @@ from .claude_code import ClaudeCode, read_transcript
 from .claude_install import install_claude_code
 from .model_endpoint import ModelEndpoint, ToolUse, sees, tool_results, when
 from .probe_plugin import ProbePlugin, context
+from .sample_files import Scrubber
 
 Json = dict[str, Any]
 
-SAMPLES = Path(__file__).parent / "samples"
-CUT_ABOVE, KEEP = 700, 200
 BASH = ToolUse("Bash", {"command": "echo shell $CLAUDE_CODE_SESSION_ID $PROBE_VARIABLE", "description": "say"})
 AGENT = ToolUse("Agent", {"description": "sub", "prompt": "work below", "subagent_type": "general-purpose"})
 ANSWERS = when(("run a command", BASH), ("call an agent", AGENT), ("work below", BASH))
@@ -36,33 +33,17 @@ class Machine:
     claude: ClaudeCode
     plugin: ProbePlugin
 
-    def scrub(self, value: object) -> Any:
-        """The value without this machine's paths and secrets, and with long texts cut in the middle."""
-        text = json.dumps(value)
+    @property
+    def scrubber(self) -> Scrubber:
         slug = "".join(letter if letter.isalnum() else "-" for letter in str(self.claude.project))
-        pairs = [
-            (slug, "-home-user-project"),
-            (str(self.claude.home), "/home/user"),
-            (str(self.root), "/home/user/test"),
-            (str(self.claude.binary.program.parents[2]), "/home/user/runtimes"),
-            (sys.executable, "/usr/bin/python3"),
-        ]
-        for machine, neutral in pairs:
-            text = text.replace(machine, neutral)
-        text = re.sub(r'(MESSAGING_TOKEN(?:": "|=))[0-9a-f]+', r"\1<secret>", text)
-        text = re.sub(r"OS Version: [^\\\"]+|(?<=\"osVersion\": \")[^\"]+", "Linux", text)
-        return _shorten(json.loads(text))
-
-
-def _shorten(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > CUT_ABOVE:
-        return f"{value[:KEEP]} [... {len(value) - 2 * KEEP} characters cut ...] {value[-KEEP:]}"
-    if isinstance(value, list):
-        rest = [f"[... {len(value) - 4} items cut ...]"] if len(value) > 6 else []
-        return [_shorten(item) for item in (value[:4] if rest else value)] + rest
-    if isinstance(value, dict):
-        return {key: _shorten(item) for key, item in value.items()}
-    return value
+        return Scrubber(
+            [
+                (slug, "-home-user-project"),
+                (str(self.claude.home), "/home/user"),
+                (str(self.root), "/home/user/test"),
+                (str(self.claude.binary.program.parents[2]), "/home/user/runtimes"),
+            ]
+        )
 
 
 @contextmanager
@@ -73,11 +54,6 @@ def _machine(*, monitor: bool = False) -> Iterator[Machine]:
             yield Machine(root, endpoint, claude, ProbePlugin(claude.plugins, root / "notes", monitor=monitor))
 
 
-def _write(machine: Machine, name: str, values: list[Json]) -> None:
-    lines = [json.dumps(machine.scrub(value), ensure_ascii=False) + "\n" for value in values]
-    (SAMPLES / name).write_text("".join(lines))
-
-
 def headless() -> None:
     """A `-p` turn with one Bash call, where every event adds context that arrives."""
     with _machine() as machine:
@@ -85,8 +61,8 @@ def headless() -> None:
             machine.plugin.add_context(event, f"context of {event}")
         run = machine.claude.run("run a command")
         machine.plugin.wait_call("SessionEnd")
-        _write(machine, "headless.transcript.jsonl", read_transcript(run.transcript))
-        _write(machine, "headless.hooks.jsonl", machine.plugin.calls())
+        machine.scrubber.write("headless.transcript.jsonl", read_transcript(run.transcript))
+        machine.scrubber.write("headless.hooks.jsonl", machine.plugin.calls())
 
 
 def interactive() -> None:
@@ -116,10 +92,10 @@ def interactive() -> None:
         session.wait_idle()
         transcript = session.transcript
         session.close()
-        _write(machine, "interactive.transcript.jsonl", read_transcript(transcript))
-        _write(machine, "interactive.hooks.jsonl", plugin.calls())
+        machine.scrubber.write("interactive.transcript.jsonl", read_transcript(transcript))
+        machine.scrubber.write("interactive.hooks.jsonl", plugin.calls())
         for path in transcript.with_suffix("").glob("subagents/agent-*.jsonl"):
-            _write(machine, "subagent.transcript.jsonl", read_transcript(path))
+            machine.scrubber.write("subagent.transcript.jsonl", read_transcript(path))
 
 
 OUTPUTS: dict[str, Callable[[ProbePlugin, str], None]] = {
@@ -149,12 +125,11 @@ def outputs() -> None:
                 reached = any(sees("MARK")(request) for request in machine.endpoint.requests)
                 count = len(machine.endpoint.requests)
                 entry = {"event": event, "output": name, "reached": reached, "requests": count, "lines": lines}
-                found.append(machine.scrub(entry))
-    (SAMPLES / "outputs.jsonl").write_text("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in found))
+                found.append(machine.scrubber.clean(entry))
+    Scrubber([]).write("outputs.jsonl", found)
 
 
 if __name__ == "__main__":
-    SAMPLES.mkdir(exist_ok=True)
     headless()
     interactive()
     outputs()

@@ -159,3 +159,16 @@ class Probe:
         if not path.exists():
             return []
         return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+# What a hook can say, by name; each is the answer at one event.
+OUTPUTS: dict[str, Callable[[Probe, str], None]] = {
+    "JSON, right event name": lambda probe, event: probe.add_context(event, "MARK"),
+    "JSON, wrong event name": lambda probe, event: probe.answer(event, context("PreCompact", "MARK")),
+    "JSON, no event name": lambda probe, event: probe.answer(event, '{"hookSpecificOutput": {"additionalContext": "MARK"}}'),
+    "broken JSON": lambda probe, event: probe.answer(event, '{"MARK": '),
+    "plain text": lambda probe, event: probe.answer(event, "MARK\n"),
+    "exit 1": lambda probe, event: probe.answer(event, "MARK", stderr="MARK", exit_code=1),
+    "exit 2": lambda probe, event: probe.answer(event, "MARK", stderr="MARK", exit_code=2),
+    "decision block": lambda probe, event: probe.answer(event, '{"decision": "block", "reason": "MARK"}'),
+}
