@@ -70,7 +70,8 @@ MCP_SERVER = """
 folder = Path(sys.argv[1])
 note(folder / "mcp.jsonl", {**surroundings(), "stdin": None})
 schema = {"type": "object", "properties": {"id": {"type": "string"}, "text": {"type": "string"}}}
-tools = [{"name": n, "description": n + " probe", "inputSchema": schema} for n in ("reply", "inbox")]
+known = json.loads(sys.argv[2])
+tools = [{"name": n, "description": n + " probe", "inputSchema": schema, "annotations": known} for n in ("reply", "inbox")]
 for line in sys.stdin:
     asked = json.loads(line)
     note(folder / "mcp.jsonl", {"time": time.time(), "stdin": asked, "parent": os.getppid()})
@@ -100,10 +101,11 @@ def context(event: str, text: str) -> str:
 
 
 class Probe:
-    """The scripts of a test and what they recorded, in the folder `notes`."""
+    """The scripts of a test and what they recorded, in the folder `notes`; `annotations` are those of the server's tools."""
 
-    def __init__(self, notes: Path) -> None:
+    def __init__(self, notes: Path, *, annotations: Json | None = None) -> None:
         self.notes = notes
+        self._annotations = json.dumps(annotations or {})
         notes.mkdir(parents=True)
         (notes / "hook.py").write_text(SURROUNDINGS + HOOK)
         (notes / "server.py").write_text(SURROUNDINGS + MCP_SERVER)
@@ -119,7 +121,7 @@ class Probe:
     @property
     def server_command(self) -> list[str]:
         """Program and arguments of the MCP server, with the tools `reply` and `inbox`."""
-        return [sys.executable, "-I", str(self.notes / "server.py"), str(self.notes)]
+        return [sys.executable, "-I", str(self.notes / "server.py"), str(self.notes), self._annotations]
 
     @property
     def look_command(self) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from .codex_cli import Codex, read_rollout
+from .codex_cli import Codex, CodexFailed, read_rollout
 from .model_endpoint import Json, ModelEndpoint, Said, ToolUse, new_texts, said, sees, tool_results, when
 from .probe import Probe, context
 
@@ -67,6 +68,29 @@ def test_the_context_of_trusted_hooks_stands_once_in_the_request_and_in_the_roll
     assert evidence(read_rollout(run.rollout)) == ["walrus one", "walrus two"]
     assert {call["stdin"]["session_id"] for call in probe.calls()} == {run.thread_id}
     assert {call["stdin"]["transcript_path"] for call in probe.calls()} == {str(run.rollout)}
+
+
+def test_the_rollout_says_how_far_the_model_has_read(codex: Codex, endpoint: ModelEndpoint, probe: Probe) -> None:
+    def unread(rollout: Path) -> list[str]:
+        lines = [line for line in read_rollout(rollout) if line["type"] == "response_item"]
+        read = max(line["metadata"]["sampled_through_sequence"] for line in lines)
+        return evidence([line for line in lines if line["metadata"]["history_sequence"] > read])
+
+    def fail(_body: Json) -> str:
+        raise ConnectionError("the provider is down")
+
+    probe.add_context("UserPromptSubmit", "walrus {n}")
+    codex.trust_hooks()
+    endpoint.answer = fail
+    with pytest.raises(CodexFailed, match="the provider is down"):
+        codex.run("hello")
+    endpoint.failures.clear()
+    thread = probe.calls("UserPromptSubmit")[0]["stdin"]["session_id"]
+    assert unread(codex.rollout(thread)) == ["walrus 1"]
+    endpoint.answer = when()
+    run = codex.run("again", resume=thread)
+    assert evidence(read_rollout(run.rollout)) == ["walrus 1", "walrus 2"]
+    assert unread(run.rollout) == []
 
 
 def test_the_context_of_a_tool_stands_before_its_result_and_in_the_rollout_before_the_next_hook(
@@ -144,6 +168,22 @@ def test_a_shell_call_knows_its_thread_and_a_call_of_a_tool_carries_it(
     assert runtime in server["ancestors"]
 
 
+@pytest.mark.parametrize(
+    ("annotations", "runs"),
+    [({}, False), ({"readOnlyHint": False, "destructiveHint": False, "openWorldHint": False}, True)],
+)
+def test_in_a_sandbox_the_annotations_of_a_tool_decide_whether_exec_calls_it(
+    codex: Codex, endpoint: ModelEndpoint, tmp_path: Path, annotations: Json, runs: bool
+) -> None:
+    probe = Probe(tmp_path / "notes", annotations=annotations)
+    codex.command("mcp", "add", "sos", "--", *probe.server_command)
+    endpoint.answer = when(("call it", ToolUse("reply", {"id": "1"}, "mcp__sos")))
+    codex.run("call it", extra_args=["--sandbox", "workspace-write"])
+    (result,) = tool_results(endpoint.requests[1])
+    assert ("called reply" in result) is runs
+    assert ("MCP tool call requires approval, but approval policy is never" in result) is not runs
+
+
 def test_a_changed_file_of_a_plugin_silences_its_hooks(codex: Codex, endpoint: ModelEndpoint, tmp_path: Path) -> None:
     probe = Probe(tmp_path / "notes")
     codex.add_plugin(tmp_path / "market", "sos", probe.hook_command, EVENTS)
@@ -199,7 +239,7 @@ def test_a_queued_message_wakes_an_idle_terminal_as_a_user(codex: Codex, endpoin
     assert probe.calls("UserPromptSubmit")[-1]["stdin"]["prompt"] == "two unread"
 
 
-def test_a_closed_thread_is_unlocked_and_what_is_queued_for_it_starts_nothing(
+def test_a_closed_thread_is_unlocked_and_what_is_queued_for_it_waits_until_it_is_opened(
     codex: Codex, endpoint: ModelEndpoint, probe: Probe
 ) -> None:
     codex.trust_hooks()
@@ -212,9 +252,12 @@ def test_a_closed_thread_is_unlocked_and_what_is_queued_for_it_starts_nothing(
     session.wait_end()
     assert not codex.is_loaded(thread)
     assert probe.wait_call("SessionEnd")["stdin"]["session_id"] == thread
-    before = len(endpoint.all_requests)
+    before = len(endpoint.requests)
     assert codex.command("queue", "--thread", thread, "--message", "two unread").returncode == 0
-    assert len(endpoint.all_requests) == before
+    opened = datetime.now(UTC)
+    codex.interactive(daemon=False, extra_args=["resume", thread])
+    request = endpoint.wait_for(sees("two unread"), after=before)
+    assert request.arrived > opened
     unknown = codex.command("queue", "--thread", "99999999-2222-4333-8444-555555555555", "--message", "x", check=False)
     assert (unknown.returncode, "no rollout found" in unknown.stderr) == (1, True)
 

@@ -44,6 +44,23 @@ def test_the_context_of_a_prompt_stands_once_in_the_request_and_in_the_recording
     assert {call["stdin"]["transcript_path"] for call in probe.calls()} == {str(run.chat)}
 
 
+def test_what_a_failed_request_held_is_written_and_taken_back(gemini: Gemini, endpoint: ModelEndpoint, probe: Probe) -> None:
+    def fail(_body: Json) -> str:
+        raise ConnectionError("the provider is down")
+
+    probe.add_context("BeforeAgent", "walrus lost")
+    endpoint.answer = fail
+    with pytest.raises(GeminiFailed, match="the provider is down"):
+        gemini.run("hello")
+    endpoint.failures.clear()
+    chat = gemini.chat(probe.calls("BeforeAgent")[0]["stdin"]["session_id"])
+    lines = read_chat(chat)
+    assert evidence(lines) == ["walrus lost"]
+    assert [line for line in lines if line.get("type") == "gemini"] == []
+    kept = [line["$set"]["messages"] for line in lines if "messages" in line.get("$set", {})][-1]
+    assert evidence(kept) == []
+
+
 def test_the_context_of_a_tool_stands_in_its_result_and_in_the_recording_when_the_turn_ends(
     gemini: Gemini, endpoint: ModelEndpoint, probe: Probe
 ) -> None:
