@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -201,6 +202,8 @@ class Codex:
                 pid = json.loads((self.configuration / "app-server-daemon" / name).read_text())["pid"]
                 if str(self.configuration) in Path(f"/proc/{pid}/cmdline").read_text():
                     os.kill(pid, signal.SIGKILL)
+        # The daemon copies the program into each home: 400 MB, and pytest keeps the homes of its last runs.
+        shutil.rmtree(self.configuration / "packages", ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
