@@ -23,7 +23,6 @@ Json = dict[str, Any]
 DUMMY_KEY = "sk-dummy-key-for-tests"
 TURN_ENDED = "Worked for"
 PLACEHOLDER = "Ask Codex to do anything"
-BYPASS_TRUST = "--dangerously-bypass-hook-trust"
 CONFIGURATION = """\
 model = "gpt-5.2-codex"
 model_provider = "loopback"
@@ -31,7 +30,7 @@ approval_policy = "never"
 sandbox_mode = "danger-full-access"
 check_for_update_on_startup = false
 disable_paste_burst = true
-{extra}
+
 [model_providers.loopback]
 name = "loopback"
 base_url = "{url}/v1"
@@ -72,14 +71,14 @@ def _hooks(command: str, events: Sequence[str]) -> Json:
 class Codex:
     """One user's machine: `root/home` with seeded configuration and `root/home/project` as the working folder."""
 
-    def __init__(self, binary: CodexBinary, root: Path, endpoint_url: str, *, extra: str = "") -> None:
+    def __init__(self, binary: CodexBinary, root: Path, endpoint_url: str) -> None:
         self.binary = binary
         self.home = root / "home"
         self.project = self.home / "project"
         self.project.mkdir(parents=True)
         self.configuration.mkdir()
         self.environment = self._environment()
-        text = CONFIGURATION.format(url=endpoint_url, project=self.project, extra=extra)
+        text = CONFIGURATION.format(url=endpoint_url, project=self.project)
         (self.configuration / "config.toml").write_text(text)
         self._open: list[CodexTerminal] = []
 

@@ -51,14 +51,15 @@ transcript = Path(call.get("transcript_path") or "/nonexistent")
 size = transcript.stat().st_size if transcript.exists() else None
 event = call["hook_event_name"]
 path = folder / "calls.jsonl"
-earlier = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+written = path.read_text().splitlines(keepends=True) if path.exists() else []
+earlier = [json.loads(line) for line in written if line.endswith("\\n")]  # others may be writing
 number = 1 + sum(1 for each in earlier if each["stdin"]["hook_event_name"] == event)
 note(path, {**surroundings(), "stdin": call, "transcript_size": size})
 answer = folder / (event + ".json")
 if answer.exists() and not call.get("stop_hook_active"):
     answer = json.loads(answer.read_text())
     time.sleep(answer["sleep"])
-    note(folder / "slept.jsonl", {"event": event, "number": number, "began": began, "ended": time.time()})
+    note(folder / "answered.jsonl", {"event": event, "began": began, "ended": time.time()})
     sys.stdout.write(answer["stdout"].replace("{n}", str(number)))
     sys.stderr.write(answer["stderr"].replace("{n}", str(number)))
     sys.stdout.flush()
@@ -147,6 +148,10 @@ class Probe:
     def served(self) -> list[Json]:
         """What the MCP servers recorded: surroundings at their start (`stdin` None), then each message."""
         return self._lines("mcp.jsonl")
+
+    def spans(self, event: str) -> list[tuple[float, float]]:
+        """When each hook of an event that answered began and ended, in seconds since the epoch."""
+        return [(each["began"], each["ended"]) for each in self._lines("answered.jsonl") if each["event"] == event]
 
     def wait_call(self, event: str, predicate: Callable[[Json], bool] | None = None, timeout: float = 30.0) -> Json:
         """The first recorded call of `event` whose stdin satisfies the predicate."""

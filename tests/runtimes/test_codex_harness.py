@@ -146,6 +146,25 @@ def test_what_codex_does_not_take_reaches_no_request_and_leaves_no_line(
     assert "walrus lost" not in run.rollout.read_text()
 
 
+def test_a_hook_that_hangs_costs_its_timeout_and_its_text(codex: Codex, endpoint: ModelEndpoint, probe: Probe) -> None:
+    probe.answer("UserPromptSubmit", context("UserPromptSubmit", "walrus late"), sleep=60)
+    codex.trust_hooks()
+    run = codex.run("hello", timeout=50)
+    assert run.text == "ok"
+    (request,) = endpoint.requests
+    assert not sees("walrus late")(request)
+    assert "walrus late" not in run.rollout.read_text()
+
+
+def test_the_hooks_of_two_tools_run_at_the_same_time(codex: Codex, endpoint: ModelEndpoint, probe: Probe) -> None:
+    probe.answer("PostToolUse", context("PostToolUse", "walrus"), sleep=1)
+    codex.trust_hooks()
+    endpoint.answer = when(("run both", [ToolUse("exec_command", {"cmd": f"echo {number}"}) for number in (1, 2)]))
+    codex.run("run both")
+    first, second = sorted(probe.spans("PostToolUse"))
+    assert second[0] < first[1]
+
+
 def test_a_shell_call_knows_its_thread_and_a_call_of_a_tool_carries_it(
     codex: Codex, endpoint: ModelEndpoint, probe: Probe
 ) -> None:
