@@ -26,7 +26,7 @@ class GeminiGenerate:
             yield from _content_said(content)
 
     def is_background(self, body: Json) -> bool:
-        # Routing, the question who speaks next, and compression offer no tools to the model.
+        # Compression offers no tools to the model.
         return not body.get("tools")
 
     def reply(self, path: str, body: Json, number: int, parts: list[Part]) -> Reply:
