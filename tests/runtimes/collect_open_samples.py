@@ -9,11 +9,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from .collect_samples import SAMPLES, _shorten
 from .copilot_cli import CopilotCli, install_copilot, read_events
 from .model_endpoint import ModelEndpoint, ToolUse, tool_results, when
 from .opencode_cli import OpenCode, ProbePlugin, install_opencode
 from .probe_hook import ProbeHook
+from .sample_files import SAMPLES, shortened
 
 Json = dict[str, Any]
 
@@ -32,7 +32,7 @@ EVENTS = ("created", "status", "idle", "compacted", "error")
 
 
 def _write(root: Path, name: str, values: list[Json]) -> None:
-    text = "".join(json.dumps(_shorten(value), ensure_ascii=False) + "\n" for value in values)
+    text = "".join(json.dumps(shortened(value), ensure_ascii=False) + "\n" for value in values)
     for machine, neutral in ((str(root / "home"), "/home/user"), (str(root), "/home/user/test"), (sys.executable, "python3")):
         text = text.replace(machine, neutral)
     text = text.replace(str(root / "home").lstrip("/"), "home/user")

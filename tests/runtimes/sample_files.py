@@ -28,7 +28,7 @@ class Scrubber:
             text = text.replace(machine, neutral)
         text = re.sub(r'(MESSAGING_TOKEN(?:": "|=))[0-9a-f]+', r"\1<secret>", text)
         text = re.sub(r"OS Version: [^\\\"]+|(?<=\"osVersion\": \")[^\"]+", "Linux", text)
-        return _shorten(json.loads(text))
+        return shortened(json.loads(text))
 
     def write(self, name: str, values: Iterable[object]) -> None:
         """The file samples/NAME, one cleaned value a line."""
@@ -36,12 +36,12 @@ class Scrubber:
         (SAMPLES / name).write_text("".join(json.dumps(self.clean(value), ensure_ascii=False) + "\n" for value in values))
 
 
-def _shorten(value: Any) -> Any:
+def shortened(value: Any) -> Any:
     if isinstance(value, str) and len(value) > CUT_ABOVE:
         return f"{value[:KEEP]} [... {len(value) - 2 * KEEP} characters cut ...] {value[-KEEP:]}"
     if isinstance(value, list):
         rest = [f"[... {len(value) - 4} items cut ...]"] if len(value) > 6 else []
-        return [_shorten(item) for item in (value[:4] if rest else value)] + rest
+        return [shortened(item) for item in (value[:4] if rest else value)] + rest
     if isinstance(value, dict):
-        return {key: _shorten(item) for key, item in value.items()}
+        return {key: shortened(item) for key, item in value.items()}
     return value

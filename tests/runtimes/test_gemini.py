@@ -9,7 +9,7 @@ import pytest
 
 from .gemini_cli import Gemini
 from .machine import Machine
-from .model_endpoint import ModelEndpoint, ToolUse, said, sees
+from .model_endpoint import ModelEndpoint, ToolUse, new_texts, said, sees
 
 BODY = "please look at the walrus"
 WITH_TOOLS = ("--allowed-mcp-server-names", "sos")
@@ -114,3 +114,27 @@ def test_a_hundred_of_a_hundred_are_proven_and_each_stood_in_a_request(machine: 
     seen = "\n".join(each.text for request in endpoint.requests for each in said(request))
     assert [text for text in sent.values() if f"| {text}\n" not in seen] == []
     assert [identifier for identifier in sent if machine.facts(identifier)[2:] != ["surfaced", "in context"]] == []
+
+
+def test_mail_that_comes_while_a_subagent_works_is_shown_to_the_agent_alone(
+    machine: Machine[Gemini], endpoint: ModelEndpoint
+) -> None:
+    sent: list[str] = []
+
+    def answer(body: Any) -> ToolUse | str:
+        new = new_texts(body)
+        if any("call it" in text for text in new):
+            return ToolUse("invoke_agent", {"agent_name": "generalist", "prompt": "work below"})
+        if any("work below" in text for text in new) and not sent:
+            sent.append(machine.send("not for the subagent"))
+            return ToolUse("run_shell_command", {"command": "true"})
+        if sent and any("complete_task" in str(tool) for tool in body.get("tools", [])):
+            return ToolUse("complete_task", {"result": "done below"})
+        return "done"
+
+    endpoint.answer = answer
+    machine.runtime.run("call it", extra_args=["--yolo"])
+    assert sent
+    seen = [request for request in endpoint.requests if sees("not for the subagent")(request)]
+    assert seen
+    assert all(sees("call it")(request) for request in seen)

@@ -24,6 +24,8 @@ _ANEW = "sos connect claude --as SLUG, in each directory (keeps the damaged file
 
 
 _RECORDED = "this session ("
+_OF_SESSIONS = ("session-", "q-", "due-", "below-", "p-")
+"""How the files begin that are of one session, below `run/`."""
 
 
 class Who(Record):
@@ -199,13 +201,14 @@ def forget_session(root: str, session: str) -> None:
         files.remove(os.path.join(root, "run", f"session-{name}"))
         files.remove(os.path.join(root, "run", f"q-{name}"))
         files.remove(os.path.join(root, "run", f"due-{name}"))
+        files.remove(os.path.join(root, "run", f"below-{name}"))
 
 
 def _remove_old(run: str, now: Millis) -> None:
     try:
         for name in os.listdir(run):
             path = os.path.join(run, name)
-            if name.startswith(("session-", "q-", "due-", "p-")) and os.lstat(path).st_mtime < now / 1000 - SESSIONS_KEPT:
+            if name.startswith(_OF_SESSIONS) and os.lstat(path).st_mtime < now / 1000 - SESSIONS_KEPT:
                 files.remove(path)
     except (OSError, SosError):
         return  # another session removes it at the same time, or the disk refuses: no start waits for tidiness

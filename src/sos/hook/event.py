@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sos.runtimes.speech import Moment, Speech
     from sos.settings import Settings
 
-_READ = ("hook_event_name", "session_id", "source", "cwd", "transcript_path")
+_READ = ("hook_event_name", "session_id", "source", "cwd", "transcript_path", "tool_name")
 MAX_FIELD = 4096
 
 
@@ -32,6 +32,7 @@ class Event(Record):
     source: str = ""
     cwd: str = ""
     transcript: str = ""
+    tool: str = ""
     stop_active: bool = False
     subagent: bool = False
 
@@ -110,6 +111,7 @@ def parse_event(speech: Speech, name: str, data: bytes) -> Event:
         source=text.get("source", ""),
         cwd=text.get("cwd", ""),
         transcript=text.get("transcript_path", ""),
+        tool=text.get("tool_name", ""),
         stop_active=made.get(own.get("stop_hook_active", "stop_hook_active")) is True,
         subagent="agent_id" in made,
     )

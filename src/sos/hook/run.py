@@ -13,7 +13,7 @@ import time
 from sos.files import LACKING, translated
 from sos.homes.resolver import session_name
 from sos.hook.event import Event, parse_event
-from sos.hook.session import Turn, begin, of_runtime
+from sos.hook.session import Turn, begin, is_below, of_runtime
 from sos.model.errors import SosError
 from sos.model.times import Millis, iso
 from sos.runtimes.speech import speech_of
@@ -94,7 +94,7 @@ def _stdin() -> bytes:
 
 
 def _run(settings: Settings, event: Event) -> None:
-    if event.subagent or not event.session or event.moment is None:
+    if not event.session or event.moment is None or is_below(settings, event):
         return
     if event.session.startswith("sos-probe-"):
         from sos.hook import probe  # once at a join, never in an agent's own session

@@ -45,6 +45,25 @@ def of_runtime(settings: Settings, speech: Speech) -> Settings:
     return settings.replace(session=session, session_pid=settings.session_pid if session else 0)
 
 
+def is_below(settings: Settings, event: Event) -> bool:
+    """Whether this hook runs in a subagent, where nothing is shown: it would not be the agent that reads it.
+
+    Where a runtime marks none of its hooks, it is so from the beginning of the tool that runs it to that tool's end.
+    """
+    if event.subagent or not event.speech.SUBAGENT:
+        return event.subagent
+    path = os.path.join(settings.home, "run", f"below-{event.session}")
+    if event.moment == "SubagentStart":
+        if event.tool == event.speech.SUBAGENT and resolver.recorded(settings.home, event.session):
+            files.write(path, b"")
+        return True
+    below = os.path.lexists(path)
+    if below and (event.tool == event.speech.SUBAGENT or event.moment != "PostToolBatch"):
+        files.remove(path)  # its tool has ended, or with the turn what was left of it
+        return False
+    return below
+
+
 def begin(settings: Settings, event: Event) -> Turn | None:
     """The turn of a bound session, or None: an unbound session is left in peace."""
     process = settings.session_pid

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     #: When a hook runs, by the names that Claude Code gave and others took over: at a session's start (or after a compaction,
     #: or with a cleared context), at a prompt, after the tools of one step, at the end of a turn, before a compaction, at the
-    #: session's end. Where a start or a compaction can put nothing into the context, the next prompt brings the packet.
-    Moment = Literal["SessionStart", "UserPromptSubmit", "PostToolBatch", "Stop", "PreCompact", "SessionEnd"]
+    #: session's end. Where a start or a compaction can put nothing into the context, the next prompt brings the packet. Where
+    #: nothing marks the hooks of a subagent, it begins with its tool.
+    Moment = Literal["SessionStart", "UserPromptSubmit", "PostToolBatch", "Stop", "PreCompact", "SubagentStart", "SessionEnd"]
 
     class Speech(Protocol):
         """One runtime's."""
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
         SESSION: str
         #: Whether one process of it runs one session, so that what runs below that process is in this session.
         ALONE: bool
+        #: The tool that runs a subagent whose hooks carry no mark of it; empty: each is marked.
+        SUBAGENT: str
         #: What stands in the command line of a process of it whose hooks have somebody else's environment; empty: in none.
         DAEMON: str
         #: How its transcript is read; None where it keeps none that could be evidence.

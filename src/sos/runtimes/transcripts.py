@@ -37,6 +37,12 @@ class Lines(Record):
     asked: Callable[[dict[str, Any]], tuple[Millis, str] | None]
     #: A line, parsed → what it is called as evidence, and the text that stood in the context; empty for no evidence.
     context: Callable[[dict[str, Any]], tuple[str, str]]
+    #: A request that fails takes nothing: where the runtime writes down how far a model has read, only what it has read counts.
+    #: What stands in each line that says so (empty where a line of context is proof by itself); such a line → how far, or None;
+    #: and a line of context → its place in that order.
+    reading: bytes = b""
+    read: Callable[[dict[str, Any]], int | None] = lambda _made: None
+    placed: Callable[[dict[str, Any]], int] = lambda _made: 0
 
 
 class Look(Record):
@@ -61,6 +67,7 @@ def size(path: str) -> int:
 def look(lines: Lines, path: str, offset: int, needles: list[str]) -> Look:
     """Read what is new from `offset` on and look for `needles`. A file that is gone or shorter is read from its end."""
     arrived: dict[str, str] = {}
+    held: dict[str, tuple[int, int, str]] = {}
     asked_at: Millis | None = None
     asked = ""
     length = size(path)
@@ -68,28 +75,37 @@ def look(lines: Lines, path: str, offset: int, needles: list[str]) -> Look:
         offset = length
     for begun, block in _blocks(path, offset):
         offset = begun + len(block)
-        for start, line in _telling(lines.asking, begun, block):
+        for start, line in _telling(lines, begun, block):
             made = _parsed(line)
             if lines.asking and lines.asking in line:
                 if (request := lines.asked(made)) is not None:
                     asked_at, asked = request[0], f"{request[1]} at byte {start}"
-            elif needles:
+                continue
+            if lines.reading and lines.reading in line and (through := lines.read(made)) is not None:
+                arrived |= {needle: where for needle, (place, _, where) in held.items() if place <= through}
+            if needles and SHOWN in line:
                 where, text = lines.context(made)
                 for needle in needles:
                     if where and needle in text and needle not in arrived:
-                        arrived[needle] = f"{where} at byte {start}"
+                        held.setdefault(needle, (lines.placed(made), start, f"{where} at byte {start}"))
+        if not lines.reading:
+            arrived |= {needle: where for needle, (_, _, where) in held.items()}
+    waiting = [start for needle, (_, start, _) in held.items() if needle not in arrived]
+    if waiting and offset >= length:
+        offset = min(waiting)  # no model has read it yet: the next look begins here
     return Look(arrived=arrived, asked_at=asked_at, asked=asked, offset=offset)
 
 
-def _telling(asking: bytes, start: int, block: bytes) -> list[tuple[int, bytes]]:
+def _telling(lines: Lines, start: int, block: bytes) -> list[tuple[int, bytes]]:
     """The lines of a block that may be evidence. Most blocks have none, and are not cut into lines at all (0.4 ms of a run)."""
-    lines: list[tuple[int, bytes]] = []
-    if SHOWN in block or (asking and asking in block):
+    marks = [mark for mark in (SHOWN, lines.asking, lines.reading) if mark]
+    found: list[tuple[int, bytes]] = []
+    if any(mark in block for mark in marks):
         for line in block.split(b"\n"):
-            if SHOWN in line or (asking and asking in line):
-                lines.append((start, line))
+            if any(mark in line for mark in marks):
+                found.append((start, line))
             start += len(line) + 1
-    return lines
+    return found
 
 
 def _blocks(path: str, offset: int) -> list[tuple[int, bytes]]:

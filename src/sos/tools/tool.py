@@ -94,7 +94,7 @@ class Tool(Record):
                 "readOnlyHint": self.reads_only,
                 "destructiveHint": False,
                 "idempotentHint": self.reads_only,
-                "openWorldHint": not self.reads_only,
+                "openWorldHint": False,  # agents of one bus, and nothing beyond it; Codex refuses another in a sandbox
             },
         }
 

@@ -25,6 +25,7 @@ BODIES: Bodies = "fenced"
 BUDGET = 8 * 1024
 """Claude Code spills a hook's output above 10,000 characters into a file."""
 KEYS: Mapping[str, str] = {}
+SUBAGENT = ""
 SESSION, ALONE, DAEMON = "CLAUDE_CODE_SESSION_ID", False, ""
 
 

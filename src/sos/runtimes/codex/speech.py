@@ -30,6 +30,7 @@ BODIES: Bodies = "headers"
 BUDGET = 6 * 1024
 """Codex spills a hook's output above 2,500 tokens into a file; headers have about three bytes a token."""
 KEYS: Mapping[str, str] = {}
+SUBAGENT = ""
 SESSION, ALONE, DAEMON = "", False, "app-server"
 """Its terminals share one daemon, whose hooks have the environment of the first of them (seen with 0.169.0)."""
 
@@ -58,4 +59,17 @@ def _context(made: dict[str, Any]) -> tuple[str, str]:
     return "", ""
 
 
-LINES = Lines(asking=b"", asked=lambda _made: None, context=_context)
+def _sequence(made: dict[str, Any], name: str) -> int | None:
+    metadata = made.get("metadata")
+    found = metadata.get(name) if isinstance(metadata, dict) else None
+    return found if isinstance(found, int) else None
+
+
+LINES = Lines(
+    asking=b"",
+    asked=lambda _made: None,
+    context=_context,
+    reading=b'"sampled_through_sequence"',
+    read=lambda made: _sequence(made, "sampled_through_sequence"),
+    placed=lambda made: _sequence(made, "history_sequence") or 0,
+)

@@ -8,7 +8,7 @@ from sos import files
 from sos.model import wire
 from sos.model.configs import Merge, Own, Put
 from sos.model.errors import RuntimeConfigError, SosError
-from sos.runtimes import launchers, looking, skill
+from sos.runtimes import launchers, skill
 from sos.runtimes.copilot.configs import configs
 
 TYPE_CHECKING = False
@@ -66,10 +66,7 @@ def command(home: str, places: Places, event: str) -> str:
 
 
 def look(home: str, places: Places, projects: Sequence[str]) -> list[Finding]:
-    """Whether its settings switch all hooks off."""
-    path = os.path.join(places.user, ".copilot", "settings.json")
-    if looking.settings(path, comments=True).get("disableAllHooks") is True:
-        return [looking.disabled(path, "disableAllHooks", TITLE)]
+    """Nothing: what its settings switch off leaves the hooks of the user's own directory on (seen with 1.0.102)."""
     return []
 
 

@@ -33,6 +33,7 @@ BODIES: Bodies = "fenced"
 BUDGET = 8 * 1024
 """Copilot CLI cuts what a hook says behind a tool at 10 KiB."""
 KEYS: Mapping[str, str] = {"session_id": "sessionId", "transcript_path": "transcriptPath"}
+SUBAGENT = ""
 SESSION, ALONE, DAEMON = "", True, ""
 
 
@@ -48,7 +49,7 @@ def transcript(session: str, given: str, user_home: str) -> str:
 
 def _context(made: dict[str, Any]) -> tuple[str, str]:
     kind, data = made.get("type"), made.get("data")
-    if not isinstance(data, dict):
+    if not isinstance(data, dict) or "agentId" in made:  # a subagent's stand in the same file
         return "", ""
     if kind == "user.message":
         return "user.message", str(data.get("transformedContent") or data.get("content") or "")

@@ -7,19 +7,23 @@ import os
 from sos.model import wire
 from sos.model.configs import Own
 from sos.runtimes import launchers, looking, plugin, skill
+from sos.runtimes.gemini.speech import SUBAGENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from sos.model.configs import Merge, Places
     from sos.model.findings import Finding
 
 TITLE, PROMPT = "Gemini CLI", "BeforeAgent"
 EVENTS: Mapping[str, int] = {
-    "SessionStart": 10, "BeforeAgent": 5, "AfterTool": 5, "AfterAgent": 10, "PreCompress": 2, "SessionEnd": 2,
+    "SessionStart": 10, "BeforeAgent": 5, "BeforeTool": 2, "AfterTool": 5, "AfterAgent": 10, "PreCompress": 2, "SessionEnd": 2,
 }  # fmt: skip
 """Hook events and their timeouts in seconds; its own file has them in milliseconds."""
+_MATCHED = {"BeforeTool": {"matcher": SUBAGENT}}
+"""Before a tool our hook runs for the one that begins a subagent alone."""
 LISTS, LISTED = ("gemini", "extensions", "list"), "sos"
 NEXT = "Start gemini there (without a terminal: gemini --allowed-mcp-server-names sos -p …, or it offers no tools)"
 WAKES = "nothing can wake it at an idle prompt: what comes is shown at its next prompt or tool; sos watch can tell you"
@@ -33,13 +37,7 @@ def directory(places: Places) -> str:
 def owned(home: str, places: Places, guide: str) -> Sequence[Own]:
     """The extension."""
     quiet = {"AfterTool": "GEMINI_SESSION_ID"}
-    hooks = {
-        event: [
-            {"hooks": [{"type": "command", "name": "sos", "command": plugin.command(home, "gemini", event, quiet.get(event)),
-                        "timeout": seconds * 1000}]}
-        ]
-        for event, seconds in EVENTS.items()
-    }  # fmt: skip
+    hooks = {event: [{**_MATCHED.get(event, {}), "hooks": [_hook(home, event, quiet.get(event))]}] for event in EVENTS}
     servers = {"sos": {"command": launchers.path_of(home, "sos-mcp")}}
     manifest = {"name": "sos", "version": plugin.VERSION, "description": plugin.DESCRIPTION, "mcpServers": servers}
     contents = {
@@ -49,6 +47,11 @@ def owned(home: str, places: Places, guide: str) -> Sequence[Own]:
         plugin.GUIDE: guide,
     }
     return (Own(path=directory(places), contents=contents, vital=("gemini-extension.json", "hooks/")),)
+
+
+def _hook(home: str, event: str, quiet: str | None) -> dict[str, Any]:
+    line = plugin.command(home, "gemini", event, quiet)
+    return {"type": "command", "name": "sos", "command": line, "timeout": EVENTS[event] * 1000}
 
 
 def merges(home: str, places: Places) -> Sequence[Merge]:  # of no file of its own

@@ -22,6 +22,7 @@ NAME, TITLE = "gemini", "Gemini CLI"
 MOMENTS: Mapping[str, Moment] = {
     "SessionStart": "SessionStart",
     "BeforeAgent": "UserPromptSubmit",
+    "BeforeTool": "SubagentStart",
     "AfterTool": "PostToolBatch",
     "AfterAgent": "Stop",
     "PreCompress": "PreCompact",
@@ -31,6 +32,7 @@ SPEAKING: frozenset[Moment] = frozenset(("UserPromptSubmit", "PostToolBatch", "S
 BODIES: Bodies = "fenced"
 BUDGET = 8 * 1024
 KEYS: Mapping[str, str] = {"source": "trigger"}
+SUBAGENT = "invoke_agent"
 SESSION, ALONE, DAEMON = "", True, ""
 
 
@@ -59,4 +61,8 @@ def _context(made: dict[str, Any]) -> tuple[str, str]:
     return "user", "\n".join(texts)
 
 
-LINES = Lines(asking=b"", asked=lambda _made: None, context=_context)
+def _read(made: dict[str, Any]) -> int | None:
+    return 0 if made.get("type") == "gemini" and isinstance(made.get("tokens"), dict) else None
+
+
+LINES = Lines(asking=b"", asked=lambda _made: None, context=_context, reading=b'"gemini"', read=_read)

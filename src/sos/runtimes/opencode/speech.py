@@ -29,6 +29,7 @@ SPEAKING: frozenset[Moment] = frozenset(("UserPromptSubmit", "PostToolBatch", "S
 BODIES: Bodies = "fenced"
 BUDGET = 8 * 1024
 KEYS: Mapping[str, str] = {}
+SUBAGENT = ""
 SESSION, ALONE, DAEMON = "", True, ""
 LINES: Lines | None = None
 
