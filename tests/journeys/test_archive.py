@@ -59,7 +59,7 @@ def test_a_hook_that_cannot_start_names_it(shell: Shell) -> None:
     launcher = shell.root / "bin" / "sos-hook"
     launcher.write_text(launcher.read_text().replace(sys.executable, "/nowhere/bin/python"))
     said = shell.event("UserPromptSubmit", "5a12d4d5-0000-4000-8000-000000000001") or ""
-    assert f"python3 {shell.root}/bin/sos.pyz doctor" in said
+    assert f"python3 '{shell.root}/bin/sos.pyz' doctor" in said
 
 
 def test_connecting_again_writes_it_anew_only_where_it_is_another(shell: Shell) -> None:
