@@ -344,7 +344,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("PROBE-001", "`sos probe AGENT` sends a canary over the agent's real path with the time of each hop; with any one hop broken, exit code and text name that hop.", "§12", "kept"),
     Promise("RESCUE-001", "`sos-rescue` runs under dash and busybox without Python, package, bus or network: it checks the first rungs, prints the guide, and restores a config from a parsing backup.", "§12", "kept"),
     Promise("AMNESIA-001", "With only its token left, or only its name and the operator's leave, one command makes an agent whole: same inbox, guide and open requests.", "§12", "kept"),
-    Promise("AMNESIA-002", "An agent that was made whole again holds the tasks that it held.", "§12", "planned"),
+    Promise("AMNESIA-002", "An agent that was made whole again holds the tasks that it held.", "§12", "kept"),
     Promise("NOTE-001", "A note left with `sos note` or the tool `note` is bounded, and stands in the next resume packet.", "§10", "kept"),
 
     # Squad

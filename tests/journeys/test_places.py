@@ -133,6 +133,26 @@ def test_with_only_its_name_or_its_token_an_agent_is_whole_after_one_command(she
     assert [{**peer, "canary_at": ""} for peer in after["peers"]] == [{**peer, "canary_at": ""} for peer in before["peers"]]
 
 
+@pytest.mark.promise("AMNESIA-002")
+@pytest.mark.parametrize("left", ["name", "token"])
+def test_an_agent_that_is_made_whole_goes_on_with_the_tasks_that_it_held(shell: Shell, left: str) -> None:
+    task = shell.json("task", "add", "--as", "aa", "look at the parser")["id"]
+    place = shell.root / "agents" / "bb"
+    shell.event("SessionStart", S1, source="startup")
+    inside = shell.inside(S1)
+    fence = inside.json("task", "claim", task)["fence"]
+    token = (place / "token.bus").read_text()
+    for path in place.iterdir():
+        path.unlink()
+    place.rmdir()
+    words = ["--name", "bb"] if left == "name" else ["--token-file", "-"]
+    assert shell.run("join", *words, stdin=token).code == 0
+    (held,) = shell.json("task", "list", "--view", "mine", "--as", "bb")["tasks"]
+    assert (held["id"], held["status"], held["owner"], held["fence"]) == (task, "claimed", "bb", fence)
+    assert inside.run("task", "done", task, "it is well").code == 0
+    assert shell.json("task", "show", task, "--as", "aa")["status"] == "done"
+
+
 @pytest.mark.promise("HOME-002")
 def test_a_home_holds_identity_bus_epoch_tokens_cursor_outbox_guide_and_log(shell: Shell) -> None:
     place = shell.root / "agents" / "bb"
