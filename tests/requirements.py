@@ -270,7 +270,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("CONNECT-007", "Connecting prefers own files, then the runtime's own `mcp add`, and merges into a foreign file last.", "§10", "planned"),
     Promise("CONNECT-008", "A merge keeps comments, order and unknown keys, and is locked, atomic and backed up; where it needs the absent `[connect]` extra it is refused with the command that installs it.", "§10", "planned"),
     Promise("CONNECT-009", "`--dry-run` shows the changes and makes none; after `sos disconnect` every file is byte for byte as before, save what others changed since.", "§10", "kept"),
-    Promise("CONNECT-010", "One plugin directory serves Claude Code, Codex and Copilot CLI.", "§10", "planned"),
+    Promise("CONNECT-010", "One plugin directory serves Claude Code, Codex and Copilot CLI.", "§10", "kept"),
     Promise("CONNECT-011", "The installed command names home and interpreter absolutely; an ephemeral interpreter is refused with the way to install.", "§10", "kept"),
     Promise("CONNECT-012", "An interpreter that is gone makes the hook's own shell line say \"SOS cannot start, run …\" in the runtime's JSON.", "§10", "kept"),
     Promise("CONNECT-013", "`sos connect RUNTIME --as SLUG [--dir PATH]` binds a directory, and `--everywhere` all that no nearer binding claims.", "§4", "kept"),

@@ -103,7 +103,7 @@ def parse_event(speech: Speech, name: str, data: bytes) -> Event:
     if not isinstance(made, dict):
         return Event(speech=speech, name=name)
     own = speech.KEYS
-    text = {key: value for key in _READ if isinstance(value := made.get(own.get(key, key)), str) and _plain(value)}
+    text = {key: value for key in _READ if isinstance(value := made.get(own.get(key, key), made.get(key)), str) and _plain(value)}
     return Event(
         speech=speech,
         name=text.get("hook_event_name", name),

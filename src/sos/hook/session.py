@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 LOCK_SECONDS = 0.2
 SEEN_LATELY = 15 * 60_000
 """Milliseconds after which a session is gone whose process cannot be looked at: on another machine, or unknown."""
+OVERLAP_SECONDS = 0.15
+"""Half of a run's own time."""
 STALE_LOCK = 2.0
 """Seconds after which another hook's lock is ignored: its own deadline is long over."""
 
@@ -67,17 +69,18 @@ def is_below(settings: Settings, event: Event) -> bool:
 def begin(settings: Settings, event: Event) -> Turn | None:
     """The turn of a bound session, or None: an unbound session is left in peace."""
     process = settings.session_pid
-    if event.moment == "SessionStart" and not process:
+    starts = event.moment == "SessionStart" or (event.moment == "UserPromptSubmit" and event.speech.OVERLAPS)
+    if starts and not process:
         process = lineage.runtime()
         if event.speech.DAEMON and event.speech.DAEMON in processes.command_of(process):
             settings = settings.replace(agent=None)
     try:
         who = resolver.recorded_agent(settings.home, event.session)
     except HomeDamaged:
-        if event.moment != "SessionStart":
+        if not starts:
             raise
         who = None  # a new start says anew whose session it is
-    if who is None and event.moment == "SessionStart":
+    if who is None and starts:
         who = resolver.bound(settings.home, agent=settings.agent, directory=event.directory)
         resolver.record_session(settings.home, event.session, who, SystemClock().now())
     if who is None:
@@ -102,7 +105,7 @@ def begin(settings: Settings, event: Event) -> Turn | None:
             spelling = settings.global_stream
             return LocalConnection(opened, agent, SystemClock(), event.session, scopes=scopes, spelling=spelling)
 
-    if event.moment == "SessionStart":
+    if starts:
         resolver.record_session(settings.home, event.session, who, SystemClock().now())
         if event.speech.ALONE:
             lineage.record(settings.home, process, event.session)
@@ -165,7 +168,8 @@ class Turn:
     def lock(self) -> Lock | None:
         """One hook of an agent reads, prints and marks at a time. None: another one does, right now."""
         path = os.path.join(self._home, "hook.lock")
-        lock = files.Lock(path, 0.0)
+        # A prompt waits for the start of its own session, where they run at once: it brings the mail, and the start does not.
+        lock = files.Lock(path, OVERLAP_SECONDS if self._event.speech.OVERLAPS else 0.0)
         if lock.acquire():
             os.utime(path)
             return lock

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
         ALONE: bool
         #: The tool that runs a subagent whose hooks carry no mark of it; empty: each is marked.
         SUBAGENT: str
+        #: Whether the hooks of a session's start and of its first prompt may run at the same time.
+        OVERLAPS: bool
         #: What stands in the command line of a process of it whose hooks have somebody else's environment; empty: in none.
         DAEMON: str
         #: How its transcript is read; None where it keeps none that could be evidence.

@@ -32,12 +32,16 @@ def directory(places: Places) -> str:
     return os.path.join(places.claude, "skills", "sos")
 
 
+def monitors(home: str) -> str:
+    """What runs beside a session, and wakes it by each line that it prints."""
+    waiter = f'"{launchers.path_of(home, "sos-wait")}"'
+    return wire.dumps([{"name": "inbox", "command": waiter, "description": "SOS inbox", "when": "always"}], indent=1)
+
+
 def owned(home: str, places: Places, guide: str) -> Sequence[Own]:
     """The plugin."""
-    waiter = f'"{launchers.path_of(home, "sos-wait")}"'
-    monitors = [{"name": "inbox", "command": waiter, "description": "SOS inbox", "when": "always"}]
     contents = plugin.contents(home, "claude", EVENTS, {"PostToolBatch": "CLAUDE_CODE_SESSION_ID"}, guide)
-    contents["monitors/monitors.json"] = wire.dumps(monitors, indent=1)
+    contents["monitors/monitors.json"] = monitors(home)
     return (Own(path=directory(places), contents=contents, vital=plugin.VITAL),)
 
 

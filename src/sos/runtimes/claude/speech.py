@@ -26,7 +26,8 @@ BUDGET = 8 * 1024
 """Claude Code spills a hook's output above 10,000 characters into a file."""
 KEYS: Mapping[str, str] = {}
 SUBAGENT = ""
-SESSION, ALONE, DAEMON = "CLAUDE_CODE_SESSION_ID", False, ""
+SESSION, DAEMON = "CLAUDE_CODE_SESSION_ID", ""
+ALONE, OVERLAPS = False, False
 
 
 def transcript(session: str, given: str, user_home: str) -> str:  # it says so at each event

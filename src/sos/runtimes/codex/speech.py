@@ -31,8 +31,9 @@ BUDGET = 6 * 1024
 """Codex spills a hook's output above 2,500 tokens into a file; headers have about three bytes a token."""
 KEYS: Mapping[str, str] = {}
 SUBAGENT = ""
-SESSION, ALONE, DAEMON = "", False, "app-server"
+SESSION, DAEMON = "", "app-server"
 """Its terminals share one daemon, whose hooks have the environment of the first of them (seen with 0.169.0)."""
+ALONE, OVERLAPS = False, False
 
 
 def transcript(session: str, given: str, user_home: str) -> str:  # it says so at each event

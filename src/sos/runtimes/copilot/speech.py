@@ -27,6 +27,13 @@ MOMENTS: Mapping[str, Moment] = {
     "agentStop": "Stop",
     "preCompact": "PreCompact",
     "sessionEnd": "SessionEnd",
+    # As a plugin's hooks may be registered:
+    "SessionStart": "SessionStart",
+    "UserPromptSubmit": "UserPromptSubmit",
+    "PostToolUse": "PostToolBatch",
+    "Stop": "Stop",
+    "PreCompact": "PreCompact",
+    "SessionEnd": "SessionEnd",
 }
 SPEAKING: frozenset[Moment] = frozenset(("SessionStart", "UserPromptSubmit", "PostToolBatch", "Stop"))
 BODIES: Bodies = "fenced"
@@ -34,7 +41,9 @@ BUDGET = 8 * 1024
 """Copilot CLI cuts what a hook says behind a tool at 10 KiB."""
 KEYS: Mapping[str, str] = {"session_id": "sessionId", "transcript_path": "transcriptPath"}
 SUBAGENT = ""
-SESSION, ALONE, DAEMON = "", True, ""
+SESSION, DAEMON = "", ""
+ALONE, OVERLAPS = True, True
+"""The hooks of sessionStart and of the first userPromptSubmitted were seen to run at once."""
 
 
 def answer(event: str, moment: Moment, text: str) -> str:  # it takes no name of an event

@@ -33,7 +33,8 @@ BODIES: Bodies = "fenced"
 BUDGET = 8 * 1024
 KEYS: Mapping[str, str] = {"source": "trigger"}
 SUBAGENT = "invoke_agent"
-SESSION, ALONE, DAEMON = "", True, ""
+SESSION, DAEMON = "", ""
+ALONE, OVERLAPS = True, False
 
 
 def transcript(session: str, given: str, user_home: str) -> str:  # it says so at each event

@@ -30,7 +30,8 @@ BODIES: Bodies = "fenced"
 BUDGET = 8 * 1024
 KEYS: Mapping[str, str] = {}
 SUBAGENT = ""
-SESSION, ALONE, DAEMON = "", True, ""
+SESSION, DAEMON = "", ""
+ALONE, OVERLAPS = True, False
 LINES: Lines | None = None
 
 
