@@ -55,7 +55,7 @@ SAID: dict[Cause, tuple[str, str]] = {
     "frozen": ("its process is stopped", "sos doctor --as {agent}   (it names the process to go on)"),
     "terminal_gone": ("its terminal is gone: nobody sees it", "sos doctor --as {agent}"),
     "waiting": ("it is at work and no hook runs: it may wait for a permission", "look at its terminal"),
-    "hook_gone": ("its hook is gone or does not run", "sos connect claude --as {agent}"),
+    "hook_gone": ("its hook is gone or does not run", "sos doctor --as {agent} --fix"),
     "wrong_stream": ("what is written to it is not what it reads", "sos doctor --as {agent}"),
     "token": ("its token has expired, was revoked, or is gone", "sos join --name {agent}"),
     "cursor_ahead": ("it has read further than its store goes: the store was put back", "sos doctor --as {agent} --fix"),
