@@ -176,6 +176,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("RENDER-007", "The recipient sets who may wake it, how often, and its quiet hours; urgency that a sender claims changes none of it.", "§6", "kept"),
     Promise("RENDER-008", "500 messages within a minute cost their recipient one notice per turn.", "§6", "kept"),
     Promise("RENDER-009", "The agent tools render peer text by the rule of hook and command line.", "§6", "planned"),
+    Promise("RENDER-010", "No tag in which a known runtime wraps what a hook, a tool or a monitor says can stand literally in what is rendered, so that no message closes it.", "§6", "kept"),
 
     # Stores
     Promise("STORE-001", "One contract suite passes on the memory store, on the SQLite store and on the Redis store.", "§7", "kept"),

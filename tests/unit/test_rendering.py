@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import string
 import sys
 import unicodedata
 from typing import TYPE_CHECKING
@@ -43,6 +45,31 @@ def test_no_character_that_does_not_print_is_left() -> None:
         left = {character for character in rendering.escape(text) if character not in "\n\t"}
         assert not {unicodedata.category(character) for character in left} & bad
         assert not any(0xFE00 <= ord(character) <= 0xFE0F or 0xE0000 <= ord(character) <= 0xE01EF for character in left)
+
+
+#: A tag of a runtime's wrapper, written as somebody would who wants it read as one.
+TAGS = st.builds(
+    lambda before, name, dash, after, upper: f"<{before}{name.replace('_', dash)}{after}".translate(UPPER if upper else {}),
+    st.sampled_from(["", "/", " / ", "/\t", "//"]),
+    st.sampled_from(rendering.WRAPPERS),
+    st.sampled_from("_-"),
+    st.sampled_from([">", " >", ' kind="x">', "/>", ""]),
+    st.booleans(),
+)
+UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
+TAG = re.compile("<[ \\t\\n/]*(?:" + "|".join(name.replace("_", "[-_]") for name in rendering.WRAPPERS) + ")", re.IGNORECASE)
+
+
+@pytest.mark.promise("RENDER-010")
+@given(st.lists(st.text() | TAGS).map("".join))
+def test_no_tag_of_a_wrapper_stands_in_what_is_shown_and_all_else_stays(text: str) -> None:
+    shown = rendering.escape(text)
+    assert not TAG.search(shown)
+    assert rendering.escape(shown) == shown
+    whole = "<".join(rendering.escape(piece) for piece in text.split("<"))  # no tag in pieces without its `<`
+    assert shown == TAG.sub(lambda tag: "\\u{3c}" + tag[0][1:], whole)
+    made = rendering.batch([entry(text, thread=text, id=text, assurance="claimed", sender=text)], READER, NOW, NONCE, total=1)
+    assert not TAG.search(made.text)
 
 
 @pytest.mark.promise("RENDER-002")
