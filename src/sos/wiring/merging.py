@@ -39,6 +39,8 @@ class Change(Record):
     config: Config
     before: bytes | None
     after: bytes
+    #: What it was before without what of ours stood in it already: to this, taking ours out leads back.
+    rest: bytes | None
 
     @property
     def diff(self) -> str:
@@ -55,15 +57,17 @@ def plan(home: str, merge: Merge) -> Change:
     config = merge.config
     before = _bytes(config)
     text, value = _parsed(config, before)
-    rest = _others(home, merge, value)
+    others = _others(home, merge, value)
+    ours = before is not None and any(_holds_ours(home, value, put) for put in merge.puts)
+    rest = _without(home, merge, before, created=False) if before is not None and ours else before
     for put in merge.puts:
         text = _put(home, config, text, value, put)
         value = _value(config, text)
-    if _others(home, merge, value) != rest:
+    if _others(home, merge, value) != others:
         step = f"report it, with {shlex.quote(config.path)}"
         raise RuntimeConfigError(f"ours cannot be put into {config.path} without a change to another key", next_step=step)
     after = text.encode("utf-8", "surrogateescape")
-    return Change(config=config, before=before, after=after)
+    return Change(config=config, before=before, after=after, rest=rest)
 
 
 def apply(home: str, runtime: str, change: Change) -> bool:
@@ -113,9 +117,43 @@ def stands(home: str, merge: Merge) -> list[Put]:
     return [put for put in merge.puts if not _has(value, put)]
 
 
+def parses(config: Config) -> bool:
+    """Whether a config can be read as an object, or is not there, or empty: then ours can be put in."""
+    try:
+        _parsed(config, _bytes(config))
+    except SosError:
+        return False
+    return True
+
+
+def blocked(merge: Merge) -> str:
+    """The first place above one of ours, in a config that parses, where something else than an object stands; empty: none."""
+    _, value = _parsed(merge.config, _bytes(merge.config))
+    for put in merge.puts:
+        for depth in range(1, len(put.steps) + int(put.element)):
+            found = jsonedit.value_at(value, put.steps[:depth])
+            if found is not None and not isinstance(found, list if depth == len(put.steps) else dict):
+                return ".".join(put.steps[:depth])
+    return ""
+
+
+def changed(home: str, config: Config, put: Put) -> bool:
+    """Whether something of ours stands there, in a config that parses, in whatever form."""
+    return _holds_ours(home, _parsed(config, _bytes(config))[1], put)
+
+
+def _holds_ours(home: str, value: Any, put: Put) -> bool:
+    found = jsonedit.value_at(value, put.steps)
+    return any(_is_ours(home, each) for each in (found if put.element and isinstance(found, list) else [found]))
+
+
 def _has(value: Any, put: Put) -> bool:
     found = jsonedit.value_at(value, put.steps)
-    return put.value in found if put.element and isinstance(found, list) else found == put.value
+    if put.element and isinstance(found, list):
+        return put.value in found
+    if isinstance(found, dict) and isinstance(put.value, dict):
+        return all(key in found and found[key] == wanted for key, wanted in put.value.items())  # the user may say more of it
+    return bool(found == put.value)
 
 
 def _put(home: str, config: Config, text: str, value: Any, put: Put) -> str:
@@ -125,9 +163,11 @@ def _put(home: str, config: Config, text: str, value: Any, put: Put) -> str:
     if not put.element and found is not None and not _is_ours(home, found):
         what = f"{config.path} has another {'.'.join(put.steps)}, which is not ours"
         raise RuntimeConfigError(what, next_step=f"look at it: {shlex.quote(config.path)}")
+    if isinstance(found, dict) and isinstance(put.value, dict):
+        put = put.replace(value={**found, **put.value})  # what the user says more of it stays
     try:
         if config.dialect == "toml":
-            return _put_toml(text, put)
+            return _put_toml(text if found is None else _without_table(text, put), put)
         if put.element:
             text = jsonedit.take(text, put.steps, lambda each: _is_ours(home, each)) if isinstance(found, list) else text
             return jsonedit.append(text, put.steps, put.value)
@@ -140,6 +180,18 @@ def _put(home: str, config: Config, text: str, value: Any, put: Put) -> str:
 def _put_toml(text: str, put: Put) -> str:
     gap = "" if not text or text.endswith("\n") else "\n"
     return text + gap + REMARK + _table(put)
+
+
+def _without_table(text: str, put: Put) -> str:
+    """The text without the table of ours in whatever form, up to the next one that is not below it; comments stay."""
+    name = tomltext.emit(put.value, put.steps).lstrip().split("\n", 1)[0]
+    kept, inside = [], False
+    for line in text.splitlines(keepends=True):
+        if line.startswith("["):
+            inside = line.rstrip() == name or line.startswith(f"{name[:-1]}.")
+        if line != REMARK and (not inside or line.lstrip()[:1] in {"", "#"}):
+            kept.append(line)
+    return "".join(kept)
 
 
 def _table(put: Put) -> str:
@@ -155,12 +207,15 @@ def _without(home: str, merge: Merge, now: bytes, *, created: bool) -> bytes | N
         if config.dialect == "toml":
             # Not what stands between two marks: Codex writes tables of its own before a comment at the end.
             text = text.replace(REMARK + _table(put), "", 1).replace(_table(put), "", 1)
+            if found is not None and jsonedit.value_at(_value(config, text), put.steps) is not None:
+                text = _without_table(text, put)
         elif put.element and isinstance(found, list):
             text = jsonedit.take(text, put.steps, lambda each: _is_ours(home, each))
         elif found is not None and _is_ours(home, found):
             text = jsonedit.take(text, put.steps)
     value = _value(config, text)
-    if value != _others(home, merge, before):
+    left = any(_holds_ours(home, value, put) for put in merge.puts)
+    if left or _others(home, merge, value) != _others(home, merge, before):
         names = ", ".join(".".join(put.steps) for put in merge.puts)
         step = f"take {names} out of {shlex.quote(config.path)}"
         raise RuntimeConfigError(
@@ -187,7 +242,7 @@ def _pruned(value: Any, steps: tuple[str, ...], left: Callable[[Any], Any]) -> A
         return value
     known = value[steps[0]]
     inner = left(known) if len(steps) == 1 else _pruned(known, steps[1:], left)
-    if inner == known:
+    if inner == known and inner not in ({}, []):  # what is empty holds as much as what is not there
         return value
     rest = {key: each for key, each in value.items() if key != steps[0]}
     return {key: inner if key == steps[0] else each for key, each in value.items()} if inner else rest
@@ -256,6 +311,11 @@ def _write(config: Config, data: bytes) -> None:
         raise files.translated(error, target) from error
 
 
+def written(home: str, runtime: str, config: Config) -> str:
+    """Where a copy of what was written last stands, if anything was: for a repair it is a backup."""
+    return os.path.join(_folder(home, runtime, config), "after")
+
+
 # --- what it was before -----------------------------------------------------------------------------------------------
 
 
@@ -268,7 +328,7 @@ def _keep(home: str, runtime: str, change: Change) -> None:
     folder = _folder(home, runtime, change.config)
     known, before = _kept(home, runtime, change.config)
     if known is None or known != change.before:
-        before = change.before
+        before = change.rest
     for place in (home, os.path.join(home, "connected"), os.path.dirname(folder), folder):
         files.private_directory(place)
     if before is None:
