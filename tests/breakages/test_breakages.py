@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.breakages.deeds import Way
 from tests.breakages.patient import Patient
-from tests.breakages.ways import WAYS, Way
+from tests.breakages.ways import WAYS
 from tests.serving import Serving
+
+TITLES = {"codex": "[Cc]odex", "gemini": "[Gg]emini", "copilot": "[Cc]opilot", "opencode": "OpenCode|opencode"}
+"""How a runtime is named where the cause is one of its own."""
 
 
 @pytest.fixture
 def patient(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Patient]:
     way = getattr(request, "param", None)
     serving = Serving(tmp_path / "server") if way is not None and way.over_server else None
-    made = Patient(tmp_path / "home", serving)
+    made = Patient(tmp_path / "home", serving, "claude" if way is None else way.runtime)
     yield made
     made.close()
 
@@ -27,7 +32,10 @@ def test_the_cause_is_named_and_mended_and_what_waited_arrives(patient: Patient,
     patient.send(way.waits)
     way.do(patient)
     examined = patient.doctor(environment=dict(way.environment))
-    assert patient.cause(examined) == way.cause
+    cause = patient.cause(examined)
+    assert cause["code"] == way.cause
+    if way.runtime != "claude":
+        assert re.search(TITLES[way.runtime], " ".join(cause[key] for key in ("what", "why", "next_step")))
     for rung in examined["rungs"]:
         for finding in rung["findings"]:
             assert all(finding[key] for key in ("what", "why", "next_step"))

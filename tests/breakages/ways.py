@@ -12,59 +12,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from sos.model.times import HOUR
+from tests.breakages.deeds import Way, cut, edit, remove, write
 from tests.breakages.patient import SESSION, Patient
-
-Deed = Callable[[Patient], object]
-
-
-@dataclass(frozen=True)
-class Way:
-    """One way. `waits`: milliseconds for which the message has waited already."""
-
-    name: str
-    cause: str
-    do: Deed
-    mend: tuple[str, ...] | Deed | None = None
-    over_server: bool = False
-    waits: int = 0
-    environment: tuple[tuple[str, str], ...] = ()
-
+from tests.breakages.ways_elsewhere import WAYS_ELSEWHERE
 
 CONNECT = ("connect", "claude", "--as", "bb", "--dir", "work")
 JOIN = ("join", "--name", "bb")
-
-
-def write(path: str, text: str) -> Deed:
-    return lambda patient: (patient.home / path).write_text(text)
-
-
-def edit(path: str, old: str, new: str) -> Deed:
-    def do(patient: Patient) -> None:
-        file = patient.home / path
-        text = file.read_text()
-        assert old in text
-        mode = file.stat().st_mode
-        file.chmod(0o600)
-        file.write_text(text.replace(old, new))
-        file.chmod(mode)
-
-    return do
-
-
-def cut(path: str) -> Deed:
-    def do(patient: Patient) -> None:
-        file = patient.home / path
-        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-
-    return do
-
-
-def remove(path: str) -> Deed:
-    return lambda patient: subprocess.run(["rm", "-r", str(patient.home / path)], check=True)
 
 
 def _project_settings(patient: Patient) -> None:
@@ -255,4 +210,6 @@ WAYS = (
     Way("the guide was changed", "guide_missing", edit(".sos/agents/bb/RECOVERY.md", "stop", "go on")),
     Way("it has left", "left", lambda patient: patient.shell.json("leave", "--as", "bb", "--yes"), JOIN),
     Way("the bindings are damaged", "home_damaged", write(".sos/bindings.json", "{"), CONNECT),
+    # --- other runtimes
+    *WAYS_ELSEWHERE,
 )  # fmt: skip

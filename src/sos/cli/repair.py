@@ -6,6 +6,7 @@ under what was saved. The broken file is kept first, byte by byte, below SOS_HOM
 
 from __future__ import annotations
 
+import glob
 import os
 import shlex
 import sys
@@ -15,6 +16,7 @@ from sos.model.configs import DIALECTS, Config
 from sos.model.errors import InvalidInput, SosError
 from sos.recovery import repair
 from sos.runtimes import configs
+from sos.wiring import merging
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +85,8 @@ def _chosen(command: Command) -> list[Config]:
 
 def _one(command: Command, config: Config) -> tuple[dict[str, Any], int]:
     """Look at one file; what is told of it, and 1 where it stays broken."""
-    made = repair.plan(config)
+    ours = glob.escape(merging.written(command.settings.home, config.runtime, config))
+    made = repair.plan(config.replace(backups=(*config.backups, ours)))
     entry: dict[str, Any] = {
         "path": config.path, "runtime": config.runtime, "state": made.state, "effect": _effect(made), "problems": made.problems,
         "unsaved": made.unsaved, "backup": made.base, "added": made.added, "conflicts": made.conflicts, "diff": made.diff,

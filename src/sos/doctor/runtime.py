@@ -14,7 +14,7 @@ from sos.model.errors import SosError
 from sos.recovery import repair
 from sos.runtimes import NAMES, configs
 from sos.runtimes.connector import connector_of
-from sos.runtimes.looking import BY_CONNECTING, deaf
+from sos.runtimes.looking import BY_CONNECTING, again, content, deaf
 from sos.wiring import connecting, installing, probing
 
 TYPE_CHECKING = False
@@ -93,14 +93,25 @@ def _configs(patient: Patient, runtime: str, places: list[str], well: list[str])
         if not reason:
             well.append(f"{path} parses")
             continue
-        closed = config.broken == "closed"
-        yield found(
-            "critical" if closed else "warning",
-            f"config_{config.broken}",
-            f"{path} is broken: {reason}",
-            f"{config.title} does not open." if closed else f"{config.title} ignores all of it, hooks included, without a word.",
-            f"sos repair {shell_word(path)}   (shows what would be written, and asks; --yes writes it)",
-        )
+        yield _broken(patient, runtime, config, reason, places)
+
+
+def _broken(patient: Patient, runtime: str, config: Config, reason: str, places: list[str]) -> Trouble:
+    """A config that does not parse. One that is empty, and in which ours has to stand, is made anew by connecting."""
+    closed = config.broken == "closed"
+    merges = connector_of(runtime).merges(patient.settings.home, patient.settings.places(""))
+    ours = [put for merge in merges if merge.config.path == config.path for put in merge.puts]
+    empty = bool(ours) and not (content(config.path) or b"").strip() and not files.in_archive()
+    return found(
+        "critical" if closed or any(put.element for put in ours) else "warning",
+        f"config_{config.broken}",
+        f"{config.path} is broken: {reason}",
+        f"{config.title} does not open." if closed else f"{config.title} ignores all of it, hooks included, without a word.",
+        again(runtime).replace("AGENT", patient.slug)
+        if empty
+        else f"sos repair {shell_word(config.path)}   (shows what would be written, and asks; --yes writes it)",
+        mend=_connect(patient, runtime, places) if empty else None,
+    )
 
 
 def _files(patient: Patient, runtime: str, places: list[str]) -> Iterator[Trouble]:

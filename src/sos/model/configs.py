@@ -28,6 +28,8 @@ class Config(Record):
     backups: tuple[str, ...] = ()
     #: Whether the runtime takes a byte order mark.
     bom: bool = False
+    #: Whether the runtime takes an empty file for one without any key.
+    empty: bool = False
     #: The directory that is made, and removed again, by whoever writes the file; None where the runtime has no lock.
     lock: str | None = None
     #: What the runtime does without the file.

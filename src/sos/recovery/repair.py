@@ -63,8 +63,9 @@ class Plan(Record):
 
 def reason(config: Config) -> str:
     """Why a config does not parse as its runtime reads it; empty where it does. Raises NotFound, RuntimeConfigError."""
+    data = _bytes(os.path.realpath(config.path), config.path)
     try:
-        dialects.strict(_bytes(os.path.realpath(config.path), config.path), config.dialect, bom=config.bom)
+        _strict(config, data)
     except dialects.Unreadable as error:
         return str(error)
     return ""
@@ -82,7 +83,7 @@ def plan(config: Config) -> Plan:
         step = f"cp -p {shlex.quote(backup[0])} {shlex.quote(config.path)}   (the newest backup that parses)"
         raise NotFound(error.message, next_step=step) from error
     try:
-        dialects.strict(data, config.dialect, bom=config.bom)
+        _strict(config, data)
         return Plan(config=config, target=target, state="sound", broken=data)
     except dialects.Unreadable as error:
         reason = str(error)
@@ -100,6 +101,8 @@ def plan(config: Config) -> Plan:
         made = _made(found, base)
     except dialects.Unreadable as error:
         return lost.replace(problems=(*lost.problems, str(error)))
+    if not isinstance(made.value, dict) and config.runtime:
+        return lost.replace(problems=(reason,))
     added = frozenset(made.added)
     return lost.replace(
         state="mendable",
@@ -110,6 +113,14 @@ def plan(config: Config) -> Plan:
         conflicts=tuple(masking.clash(conflict, config.dialect) for conflict in made.conflicts),
         diff=masking.difference(_shown(data), _shown(made.data), config.dialect),
     )
+
+
+def _strict(config: Config, data: bytes) -> None:
+    """Raises Unreadable where the runtime would not take it: each of those that are known wants an object."""
+    if config.empty and not data.strip():
+        return
+    if not isinstance(dialects.strict(data, config.dialect, bom=config.bom), dict) and config.runtime:
+        raise dialects.Unreadable("it is no object")
 
 
 def _made(found: Salvage, base: tuple[str, bytes, Any] | None) -> Mended:

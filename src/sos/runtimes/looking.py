@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from sos.model.configs import Own, Put
+    from sos.model.configs import Config, Own, Put
 
 _MOST = 16 << 20
 _COMMENT = re.compile(rb'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
@@ -46,14 +46,27 @@ def gone(own: Own, runtime: str, title: str) -> Finding:
     )
 
 
-def taken_out(path: str, put: Put, runtime: str, title: str) -> Finding:
-    """Something of ours does not stand in a file of the runtime's."""
+def taken_out(path: str, put: Put, runtime: str, title: str, *, changed: bool) -> Finding:
+    """Something of ours does not stand in a file of the runtime's, or (`changed`) not as it was put there."""
+    place = ".".join(put.steps)
     return Finding(
-        code="hook_gone" if put.element else "skill_changed",
+        code=("hook_changed" if changed else "hook_gone") if put.element else "skill_changed",
         severity="critical" if put.element else "warning",
-        what=f"{path} has not what sos connect put there, below {'.'.join(put.steps)}",
+        what=f"{path} has ours changed at {place}" if changed else f"{path} has not what sos connect put there, below {place}",
         why=deaf(title) if put.element else LESS,
         next_step=again(runtime),
+    )
+
+
+def no_object(config: Config, place: str, title: str) -> Finding:
+    """Where ours would stand in a file of the runtime's is something that can hold nothing."""
+    closed = config.broken == "closed"
+    return Finding(
+        code=f"config_{config.broken}",
+        severity="critical",
+        what=f"{config.path} has something else than an object at {place}",
+        why=f"{title} does not open." if closed else f"{title} ignores it, and ours cannot stand there.",
+        next_step=f"look at it, and mend or take out {place}: {config.path}",
     )
 
 
@@ -132,14 +145,14 @@ def settings(path: str, *, comments: bool = False) -> dict[str, Any]:
     return made if isinstance(made, dict) else {}
 
 
-def toml(path: str) -> dict[str, Any]:
-    """The same of a file in TOML."""
+def toml(path: str) -> dict[str, Any] | None:
+    """The same of a file in TOML; None where it does not parse."""
     import tomllib
 
     try:
-        return tomllib.loads((content(path) or b"").decode())
+        return tomllib.loads((content(path) or b"").decode("utf-8-sig"))
     except ValueError:
-        return {}
+        return None
 
 
 def listed(value: object, *steps: str) -> list[dict[str, Any]]:

@@ -47,10 +47,15 @@ def is_ours(own: Own) -> bool:
             data = files.peek(own.path, _MOST)
         except OSError:
             return False
-        return _SAYS in data or own.contents[""].encode() == data or b"/bin/sos-" in data
+        return _SAYS in data or b"/bin/sos-" in data or _is_rest(data, own.contents[""].encode())
     if os.path.exists(os.path.join(own.path, MARK)):
         return True
     return os.path.isdir(own.path) and all(name.startswith(MARK) for name in os.listdir(own.path))
+
+
+def _is_rest(data: bytes, whole: bytes) -> bool:
+    """Whether this is what is left of ours, cut off: its beginning, or nothing at all, and NUL bytes where a crash left them."""
+    return whole.startswith(data.rstrip(b"\0"))
 
 
 def exists(own: Own) -> bool:

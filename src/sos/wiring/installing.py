@@ -19,9 +19,9 @@ from sos.wiring import merging
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from sos.model.configs import Places
+    from sos.model.configs import Merge, Places
     from sos.settings import Settings
 
 
@@ -95,8 +95,20 @@ def look(settings: Settings, runtime: str, projects: Sequence[str]) -> list[Find
         else:
             found += looking.contents(own, runtime, connector.TITLE)
     for merge in connector.merges(home, places):
-        found += [looking.taken_out(merge.config.path, put, runtime, connector.TITLE) for put in merging.stands(home, merge)]
+        found += _merged(home, merge, runtime, connector.TITLE)
     return [*found, *looking.launcher(home, runtime, connector.TITLE), *connector.look(home, places, projects)]
+
+
+def _merged(home: str, merge: Merge, runtime: str, title: str) -> Iterator[Finding]:
+    """What of ours does not stand in a config as it should. One that does not parse is another finding, and the cause of this."""
+    if not merging.parses(merge.config):
+        return
+    blocked = merging.blocked(merge)
+    if blocked:
+        yield looking.no_object(merge.config, blocked, title)
+        return
+    for put in merging.stands(home, merge):
+        yield looking.taken_out(merge.config.path, put, runtime, title, changed=merging.changed(home, merge.config, put))
 
 
 # --- directories that were not there before ---------------------------------------------------------------------------

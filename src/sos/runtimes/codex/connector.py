@@ -29,6 +29,10 @@ NEXT = "Start codex there and let it trust the hooks when it asks (later: /hooks
 WAKES = "sos watch wakes it at an idle prompt: sos watch add AGENT --notice codex"
 
 
+_SWITCHES = ("hooks", "codex_hooks")
+"""Its switch for all hooks below `features`, and the older name that it still heeds (seen with 0.169.0)."""
+
+
 def owned(home: str, places: Places, guide: str) -> Sequence[Own]:
     """The skill, where every runtime but Claude Code reads it."""
     return (skill.own(places, guide),)
@@ -58,9 +62,15 @@ def command(home: str, places: Places, event: str) -> str:
 
 
 def look(home: str, places: Places, projects: Sequence[str]) -> list[Finding]:
-    """Whether its user has trusted our hooks: one that is not trusted does not run, and nothing says so."""
+    """Whether hooks are on, and its user has trusted ours: one that is not trusted does not run, and nothing says so."""
     path, hooks = (os.path.join(places.codex, name) for name in ("config.toml", "hooks.json"))
     made = looking.toml(path)
+    if made is None:
+        return []  # with such a file Codex does not open, and whom it trusts is not known
+    features = made.get("features")
+    for name in _SWITCHES:
+        if isinstance(features, dict) and features.get(name) is False:
+            return [looking.disabled(path, f"features.{name}", TITLE)]
     state = made.get("hooks", {}).get("state", {}) if isinstance(made.get("hooks"), dict) else {}
     found = []
     known = looking.settings(hooks)

@@ -28,6 +28,15 @@ NEXT = "Start copilot there (without a terminal: copilot --allow-tool sos -p …
 WAKES = "an extension of ours wakes it at an idle prompt, once extensions are on in it: /settings experimental on"
 
 
+_SWITCHING = (
+    ".github/copilot/settings.json",
+    ".github/copilot/settings.local.json",
+    ".claude/settings.json",
+    ".claude/settings.local.json",
+)
+"""Files of a project whose `disableAllHooks` also silences the hooks of its user (seen with 1.0.102)."""
+
+
 def owned(home: str, places: Places, guide: str) -> Sequence[Own]:
     """Hooks, extension and skill."""
     launcher = launchers.path_of(home, "sos-hook")
@@ -66,8 +75,10 @@ def command(home: str, places: Places, event: str) -> str:
 
 
 def look(home: str, places: Places, projects: Sequence[str]) -> list[Finding]:
-    """Nothing: what its settings switch off leaves the hooks of the user's own directory on (seen with 1.0.102)."""
-    return []
+    """Whether a project's settings switch all hooks off. In the user's the same key does nothing (seen with 1.0.102)."""
+    paths = [os.path.join(place, name) for place in projects for name in _SWITCHING]
+    given = [(path, looking.settings(path, comments=True)) for path in dict.fromkeys(paths)]
+    return [looking.disabled(path, "disableAllHooks", TITLE) for path, keys in given if keys.get("disableAllHooks") is True]
 
 
 def heeded(event: str, printed: bytes) -> str:

@@ -6,6 +6,7 @@ import os
 
 from sos.model import wire
 from sos.model.configs import Own
+from sos.model.findings import Finding
 from sos.runtimes import launchers, looking, plugin, skill
 from sos.runtimes.gemini.speech import SUBAGENT
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sos.model.configs import Merge, Places
-    from sos.model.findings import Finding
 
 TITLE, PROMPT = "Gemini CLI", "BeforeAgent"
 EVENTS: Mapping[str, int] = {
@@ -24,7 +24,8 @@ EVENTS: Mapping[str, int] = {
 """Hook events and their timeouts in seconds; its own file has them in milliseconds."""
 _MATCHED = {"BeforeTool": {"matcher": SUBAGENT}}
 """Before a tool our hook runs for the one that begins a subagent alone."""
-LISTS, LISTED = ("gemini", "extensions", "list"), "sos"
+LISTS, LISTED = ("gemini", "extensions", "list"), "✓ sos"
+"""With another mark before it, it is switched off."""
 NEXT = "Start gemini there (without a terminal: gemini --allowed-mcp-server-names sos -p …, or it offers no tools)"
 WAKES = "nothing can wake it at an idle prompt: what comes is shown at its next prompt or tool; sos watch can tell you"
 
@@ -65,8 +66,8 @@ def command(home: str, places: Places, event: str) -> str:
 
 
 def look(home: str, places: Places, projects: Sequence[str]) -> list[Finding]:
-    """Whether its settings switch all hooks, or ours, off."""
-    found = []
+    """Whether its settings switch all hooks, or ours, off, or its list of extensions ours."""
+    found = _disabled(places, projects)
     for place in (places.user, *projects):
         path = os.path.join(place, ".gemini", "settings.json")
         given = looking.settings(path, comments=True).get("hooksConfig")
@@ -76,6 +77,35 @@ def look(home: str, places: Places, projects: Sequence[str]) -> list[Finding]:
         if given.get("enabled") is False or (isinstance(disabled, list) and "sos" in disabled):
             found.append(looking.disabled(path, "hooksConfig", TITLE))
     return found
+
+
+def _disabled(places: Places, projects: Sequence[str]) -> list[Finding]:
+    """The directories in whose sessions the extension is switched off: of the rules that cover one the last counts."""
+    path = os.path.join(places.user, ".gemini", "extensions", "extension-enablement.json")
+    known = looking.settings(path).get("sos")
+    rules = known.get("overrides") if isinstance(known, dict) else None
+    if not isinstance(rules, list):
+        return []
+    found = []
+    for place in projects or (places.user,):
+        covering = [str(rule) for rule in rules if _covers(str(rule).removeprefix("!"), place)]
+        if covering and covering[-1].startswith("!"):
+            found.append(
+                Finding(
+                    code="plugin_disabled",
+                    severity="critical",
+                    what=f"{path} switches the extension sos off in {place}",
+                    why=looking.deaf(TITLE),
+                    next_step="gemini extensions enable sos",
+                )
+            )
+    return found
+
+
+def _covers(rule: str, place: str) -> bool:
+    """Whether a rule is of a directory: of that one, or with a star at its end of all below too."""
+    here = f"{place.rstrip('/')}/"
+    return here.startswith(rule[:-1]) if rule.endswith("*") else here == rule
 
 
 def heeded(event: str, printed: bytes) -> str:

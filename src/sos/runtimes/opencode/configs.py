@@ -1,6 +1,7 @@
 """The config files of OpenCode, and what it does when one of them is broken.
 
-Seen with OpenCode 1.18.33: comments, trailing commas and a byte order mark are read; with what does not parse it ends with 1.
+Seen with OpenCode 1.18.33: comments, trailing commas, a byte order mark and an empty file are read; with what does not parse
+it ends with 1.
 """
 
 from __future__ import annotations
@@ -19,5 +20,6 @@ def configs(places: Places) -> tuple[Config, ...]:
     folders = (os.path.join(places.config, "opencode"), places.project)
     paths = (os.path.join(folder, name) for folder in folders for name in ("opencode.json", "opencode.jsonc"))
     return tuple(
-        Config(runtime="opencode", title="OpenCode", path=path, dialect="jsonc", broken="closed", bom=True) for path in paths
+        Config(runtime="opencode", title="OpenCode", path=path, dialect="jsonc", broken="closed", bom=True, empty=True)
+        for path in paths
     )
