@@ -47,6 +47,7 @@ def test_no_character_that_does_not_print_is_left() -> None:
         assert not any(0xFE00 <= ord(character) <= 0xFE0F or 0xE0000 <= ord(character) <= 0xE01EF for character in left)
 
 
+UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 #: A tag of a runtime's wrapper, written as somebody would who wants it read as one.
 TAGS = st.builds(
     lambda before, name, dash, after, upper: f"<{before}{name.replace('_', dash)}{after}".translate(UPPER if upper else {}),
@@ -56,7 +57,6 @@ TAGS = st.builds(
     st.sampled_from([">", " >", ' kind="x">', "/>", ""]),
     st.booleans(),
 )
-UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 TAG = re.compile("<[ \\t\\n/]*(?:" + "|".join(name.replace("_", "[-_]") for name in rendering.WRAPPERS) + ")", re.IGNORECASE)
 
 

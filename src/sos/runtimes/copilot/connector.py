@@ -8,7 +8,7 @@ from sos import files
 from sos.model import wire
 from sos.model.configs import Merge, Own, Put
 from sos.model.errors import RuntimeConfigError, SosError
-from sos.runtimes import launchers, skill
+from sos.runtimes import launchers, looking, skill
 from sos.runtimes.copilot.configs import configs
 
 TYPE_CHECKING = False
