@@ -71,6 +71,7 @@ def main(arguments: list[str]) -> int:
         _notice(settings, event, late)
     except SosError as error:
         _notice(settings, event, f"{error.message}. Next: {error.next_step}")
+        _look_after(settings, error)
     except OSError as error:
         lacking = translated(error, str(error.filename or "a file"))
         told = f"{lacking.message}. Next: {lacking.next_step}" if error.errno in LACKING else f"a defect of SOS ({error})"
@@ -147,6 +148,13 @@ def _notice(settings: Settings | None, event: Event, why: str) -> None:
     except OSError:
         sys.exit(0)  # nobody reads us any more
     event.log(settings, why)
+
+
+def _look_after(settings: Settings | None, error: SosError) -> None:
+    if settings is not None and error.code == "storage_full":
+        from sos.hook import room  # on a bad day only
+
+        room.look(settings)
 
 
 def _unreachable(event: Event, since: str, why: str) -> str:

@@ -85,6 +85,7 @@ class Api:
             status, kind, extra = refused.status, PROBLEM, refused.headers
             body = problem(status, refused.code, str(refused), "see /openapi.json", request)
         except SosError as error:
+            self._metrics.refused(error)
             status, body, extra = of_error(error, request)
             kind = PROBLEM
         except ClientGone:

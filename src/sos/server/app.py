@@ -64,7 +64,7 @@ class Services:
         conventions: Sequence[Convention] = (),
         rate: int = 0,
         at_once: int = 1,
-        look: Callable[[], Look] | None = None,
+        look: Callable[[bool], Look] | None = None,
         judge: Callable[[int, Millis], Round] | None = None,
         root: str = "",
     ) -> None:
@@ -80,6 +80,8 @@ class Services:
         self._services = services
         callers = Callers(store, clock, spelling, conventions, rate)
         lots = Lots(store, clock, self._workers, at_once)
+        if self._watchdog is not None:
+            self._metrics.when_full(self._watchdog.write_failed)
         api = Api(store, clock, self.hub, lots, self._metrics, callers, services)
         self._events = Events(callers, lots, self.hub, clock, self._metrics) if "bus" in services else None
         self._mcp = McpResource(callers, clock, self._workers, self._metrics)

@@ -127,6 +127,7 @@ class McpFace:
             given = tool.checked(params.arguments or {})
             done = await self._in_thread(lambda: tool.call(lambda: call.connection, given, _Face(self._clock, call.connection)))
         except SosError as error:
+            self._metrics.refused(error)
             return _complete(protocol.failed(error))
         call.after = done.after
         return _complete(protocol.called(done))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from sos.model.errors import SosError, StorageFull
 from sos.recovery.disk import RANKS
 
 TYPE_CHECKING = False
@@ -27,6 +28,8 @@ class Metrics:
         self._requests = Counter(
             "sos_requests", "Requests by operation and status", ["operation", "status"], registry=self._registry
         )
+        self._errors = Counter("sos_errors", "Operations that failed, by code", ["code"], registry=self._registry)
+        self._full: Callable[[], None] | None = None
         self._seconds = Histogram(
             "sos_request_seconds", "Time of an operation", ["operation"], registry=self._registry, buckets=_BUCKETS
         )
@@ -47,6 +50,16 @@ class Metrics:
     def count(self, operation: str, status: int) -> None:
         """A request was answered."""
         self._requests.labels(operation, str(status)).inc()
+
+    def refused(self, error: SosError) -> None:
+        """An operation failed; where it found no room, whoever looks after the disks hears of it."""
+        self._errors.labels(error.code).inc()
+        if isinstance(error, StorageFull) and self._full is not None:
+            self._full()
+
+    def when_full(self, full: Callable[[], None]) -> None:
+        """What to call at each write that finds no room."""
+        self._full = full
 
     def disks(self, systems: Sequence[Watched]) -> None:
         """What the watchdog saw. One that is looked at no more, or cannot be seen, has no numbers."""

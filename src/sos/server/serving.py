@@ -49,7 +49,7 @@ def serve(settings: Settings, only: Sequence[Service], hosts: Sequence[str], rea
             conventions=settings.conventions,
             rate=settings.rate,
             at_once=1 if settings.redis is None else WORKERS,
-            look=lambda: watchdog.look(settings),
+            look=lambda failed: watchdog.look(settings, after_failure=failed),
             judge=lambda lag, awake: _judged(settings, store, clock.now(), lag, awake),
             root=settings.home,
         )

@@ -1,8 +1,12 @@
-"""The disk watchdog inside a server: the look that `sos watchdog --once` takes, every 15 minutes, in a thread of its own."""
+"""The disk watchdog inside a server: the look that `sos watchdog --once` takes, every 15 minutes, in a thread of its own.
+
+It looks at once where a write has found no room, and then not again for a minute: each sender meets the same full disk.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 
 from sos.model.errors import SosError
 from sos.model.times import SECOND
@@ -18,15 +22,22 @@ if TYPE_CHECKING:
     from sos.server.metrics import Metrics
 
 
-class Watchdog:
-    """Begins with `start`, ends with `stop`. `look` takes a look; `every`: seconds from one to the next."""
+AFTER_FAILURE = 60.0
+"""Seconds from one look for a failed write to the next."""
 
-    def __init__(self, look: Callable[[], Look], metrics: Metrics, every: float = watchdog.EVERY / SECOND) -> None:
+
+class Watchdog:
+    """From `start` to `stop`. `look` is told whether a write has failed; `every`: seconds from one look to the next."""
+
+    def __init__(self, look: Callable[[bool], Look], metrics: Metrics, every: float = watchdog.EVERY / SECOND) -> None:
         self._look = look
         self._metrics = metrics
         self._every = every
         self._levels: dict[str, Level] = {}
-        self._ended = threading.Event()
+        self._ended = False
+        self._failed = False
+        self._failed_at = -AFTER_FAILURE
+        self._wanted = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sos-watchdog", daemon=True)
 
     def start(self) -> None:
@@ -35,16 +46,27 @@ class Watchdog:
 
     def stop(self) -> None:
         """End, after the look that it is at: some seconds, where a file system does not answer."""
-        self._ended.set()
+        self._ended = True
+        self._wanted.set()
         self._thread.join()
 
+    def write_failed(self) -> None:
+        """A write has found no room: look now, if that was not done lately."""
+        now = time.monotonic()
+        if now - self._failed_at >= AFTER_FAILURE:
+            self._failed_at = now
+            self._failed = True
+            self._wanted.set()
+
     def _run(self) -> None:
-        while not self._ended.is_set():
+        while not self._ended:
+            failed, self._failed = self._failed, False
             try:
-                self._say(self._look())
+                self._say(self._look(failed))
             except (SosError, OSError) as error:
                 log.say("cannot_look", message=str(error))
-            self._ended.wait(self._every)
+            self._wanted.wait(self._every)
+            self._wanted.clear()
 
     def _say(self, found: Look) -> None:
         """Log what has changed since this process looked last: the timer of a user may have rung it already."""
