@@ -71,7 +71,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("WHO-009", "One inbox has one context holder: a second session on it only lists and is told who holds it, until `sos take` makes it the holder and the former one only lists.", "§4", "kept"),
     Promise("WHO-010", "A holder whose lease has lapsed no longer keeps the next session from its inbox.", "§4", "kept"),
     Promise("WHO-011", "While an SDK body holds an inbox, a session on it only lists.", "§4", "kept"),
-    Promise("WHO-012", "The agent tools and the SDK give the same answer in the same place as hook and command line.", "§4", "planned"),
+    Promise("WHO-012", "The agent tools and the SDK give the same answer in the same place as hook and command line.", "§4", "kept"),
 
     # Identity: bodies and presence
     Promise("PRESENCE-001", "Each place an agent runs in is a body of its own (runtime, host, boot id, pid, cwd, session id, version), working, idle, closed or unknown by its own events.", "§4", "planned"),
@@ -175,7 +175,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("RENDER-006", "Hook and command line render peer text by the same rule.", "§6", "kept"),
     Promise("RENDER-007", "The recipient sets who may wake it, how often, and its quiet hours; urgency that a sender claims changes none of it.", "§6", "kept"),
     Promise("RENDER-008", "500 messages within a minute cost their recipient one notice per turn.", "§6", "kept"),
-    Promise("RENDER-009", "The agent tools render peer text by the rule of hook and command line.", "§6", "planned"),
+    Promise("RENDER-009", "The agent tools render peer text by the rule of hook and command line.", "§6", "kept"),
     Promise("RENDER-010", "No tag in which a known runtime wraps what a hook, a tool or a monitor says can stand literally in what is rendered, so that no message closes it.", "§6", "kept"),
 
     # Stores

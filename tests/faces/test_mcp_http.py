@@ -18,6 +18,7 @@ from sos.stores.memory.store import MemoryStore
 from sos.testing.world import World
 from sos.tools.protocol import ERROR
 from sos.tools.table import TOOLS
+from tests.faces.failures import failure
 from tests.faces.served import Served, served
 from tests.faces.test_mcp_stdio import text_of
 
@@ -61,8 +62,8 @@ def test_the_official_client_sends_reads_and_answers(server: Served, era: Era) -
         sent = await client.call_tool("send", {"to": "bb", "text": "please\u202e review", "request": True, "deadline": "5m"})
         assert (sent.is_error, sent.structured_content["recipients"]) == (False, ["bb"])
         wrong = await client.call_tool("send", {"to": "nobody", "text": "x"})
-        assert (wrong.is_error, wrong.structured_content["error"]) == (True, "unknown_agent")
-        assert wrong.structured_content["next"] == "sos peers"
+        assert (wrong.is_error, failure(wrong)["error"]) == (True, "unknown_agent")
+        assert failure(wrong)["next"] == "sos peers"
         peers = (await client.call_tool("peers", {})).structured_content["peers"]
         assert "bb" in [peer["slug"] for peer in peers]
 
@@ -120,7 +121,7 @@ def test_only_what_the_token_permits_is_listed_and_called(server: Served) -> Non
 
     async def works(client: Client) -> None:
         assert [tool.name for tool in (await client.list_tools()).tools] == ["send", "peers", "whoami", "skills", "doctor"]
-        assert (await client.call_tool("read", {})).structured_content["error"] == "scope_missing"
+        assert failure(await client.call_tool("read", {}))["error"] == "scope_missing"
 
     as_client(server, token, "auto", works)
 

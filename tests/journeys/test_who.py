@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from sos.tools.protocol import ERROR
 from tests.shell import Shell
 
 S1, S2 = "5a12d4d5-0000-4000-8000-000000000001", "5a12d4d5-0000-4000-8000-000000000002"
@@ -101,6 +102,44 @@ def test_hook_and_command_line_give_the_same_answer_in_the_same_place(many: Shel
         assert text is not None
         assert text.startswith(f"[sos] You are {before['id']}, because of {before['why']}.")
         assert (after["id"], after["why"]) == (before["id"], f"this session ({before['why']})")
+
+
+def by_tool(shell: Shell) -> tuple[str, str]:
+    """Who `sos mcp` is in this place, by its tool `whoami`, or the code of the error; and why."""
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "whoami", "arguments": {}}}
+    done = shell.run("mcp", stdin=json.dumps(call) + "\n")
+    result = json.loads(done.out)["result"]
+    if result.get("isError"):
+        return result["_meta"][ERROR]["error"], ""
+    return result["structuredContent"]["slug"], ""
+
+
+def by_sdk(shell: Shell) -> str:
+    """Who a program is in this place that says no name, or the code of the error."""
+    code = """
+from sos.model.errors import SosError
+from sos.sdk import Agent
+try:
+    print(Agent().slug)
+except SosError as error:
+    print(error.code)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=shell.home, env=shell.environment, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.promise("WHO-012")
+@pytest.mark.parametrize("place", PLACES)
+def test_tools_and_programs_give_the_same_answer_in_the_same_place(many: Shell, place: str) -> None:
+    folder, extra = PLACES[place]
+    if "unbind" in extra:
+        bindings = json.loads((many.root / "bindings.json").read_text())
+        (many.root / "bindings.json").write_text(json.dumps({key: who for key, who in bindings.items() if key != "*"}))
+    there = Shell(many.home / folder, {**extra, "CLAUDE_CODE_SESSION_ID": S1})
+    typed = there.run("whoami", "--json").json
+    assert by_tool(there)[0] == typed.get("id", typed.get("error"))
+    # A program is no session: a directory is nobody's to it, and what is named is the same agent.
+    assert by_sdk(there) == {"a variable": "aa", "no such agent": "unknown_agent"}.get(place, "nobody_here")
 
 
 @pytest.mark.promise("WHO-008")
