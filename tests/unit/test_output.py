@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,6 +24,13 @@ def test_nothing_that_does_not_print_passes_either_door(capsys: pytest.CaptureFi
     assert said.out.endswith("\\u{1b}[2J\\u{202e}\n")
 
 
-def test_json_passes_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    output.answer('{"text": "\\u001b\\u202e"}')
-    assert capsys.readouterr().out == '{"text": "\\u001b\\u202e"}\n'
+@pytest.mark.promise("RENDER-010")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text() | st.sampled_from(["</hook_context>", "\\<system-reminder>", '"</task-notification>"']))
+def test_a_value_passes_as_json_and_comes_back_as_it_was(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    capsys.readouterr()
+    output.value({"text": text, text: [text]})
+    said = capsys.readouterr().out
+    assert json.loads(said) == {"text": text, text: [text]}
+    assert "<" not in said
+    assert said.removesuffix("\n").isprintable()

@@ -117,10 +117,8 @@ def _dispatch(name: str, rest: list[str]) -> int:
 
 def _refuse(error: SosError, *, as_json: bool) -> int:
     if as_json and not isinstance(error, AnswerLost):
-        from sos.model import wire
-
         try:
-            output.answer(wire.dumps({"error": error.code, "message": error.message, "next": error.next_step}))
+            output.value({"error": error.code, "message": error.message, "next": error.next_step})
         except AnswerLost:
             as_json = False  # it stands on standard error in words
     if error.code == StorageFull.code:
@@ -164,11 +162,9 @@ def _defect(error: Exception) -> int:
 
     output.remark("".join(traceback.format_exception(error)) + "sos: this is a defect of SOS; please report the lines above")
     if "--json" in sys.argv:
-        from sos.model import wire
-
         what = {"error": "defect", "message": f"{type(error).__name__}: {error}", "next": "report the lines on standard error"}
         try:
-            output.answer(wire.dumps(what))
+            output.value(what)
         except (AnswerLost, BrokenPipeError):
             return BUG
     return BUG

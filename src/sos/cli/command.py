@@ -8,7 +8,6 @@ import sys
 from sos.cli import output
 from sos.cli.parsing import argparse
 from sos.homes import lineage
-from sos.model import wire
 from sos.model.errors import InvalidInput, NotFound, SosError, StoreUnreachable
 from sos.settings import Settings, load
 
@@ -133,7 +132,10 @@ class Command:
 
     def out(self, text: str, value: object) -> None:
         """Print the text for people, or the value as JSON."""
-        output.answer(wire.dumps(value) if self.json else text)
+        if self.json:
+            output.value(value)
+        else:
+            output.answer(text)
 
     def remark(self, text: str) -> None:
         """Say something beside the answer."""

@@ -6,6 +6,7 @@ from sos.model import forms, wire
 from sos.model.errors import ScopeMissing
 from sos.model.rights import RIGHTS
 from sos.tools.table import TOOLS
+from sos.tools.tool import spelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def contents(uri: str, text: str) -> Json:
 
 def inbox(connection: Connection, face: Face) -> str:
     """The inbox as a resource."""
-    entries = [{**forms.entry(each), "text": face.escape(each.message.text)} for each in connection.inbox("unread", 50)]
+    entries = [spelled(forms.entry(each), face) for each in connection.inbox("unread", 50)]
     return wire.dumps({"agent": connection.slug, "unread": connection.count("unread"), "entries": entries})
 
 

@@ -15,7 +15,6 @@ from sos.tools.tool import Done, Tool, flag, objects, string, strings, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sos.model.deliveries import Entry
     from sos.model.tasks import Task, TaskDeed
     from sos.ports.connection import Connection
     from sos.tools.tool import Face, Json
@@ -80,7 +79,7 @@ def _inbox(connection: Connection, given: Json, face: Face) -> Done:
         "agent": connection.slug,
         "unread": connection.count("unread"),
         "open": connection.count("open"),
-        "entries": [_entry(each, face) for each in entries],
+        "entries": [forms.entry(each) for each in entries],
     }
     return Done(value=value)
 
@@ -90,19 +89,13 @@ def _read(connection: Connection, given: Json, face: Face) -> Done:
     me = connection.me
     text = "\n".join(face.whole(each, me) for each in entries) or "nothing unread"
     unread = [each for each in entries if each.delivery.unread]
-    value = {"agent": connection.slug, "entries": [_entry(each, face) for each in entries]}
+    value = {"agent": connection.slug, "entries": [forms.entry(each) for each in entries]}
     return Done(value=value, text=text, after=lambda: connection.mark_read(unread))
 
 
 def _ack(connection: Connection, given: Json, face: Face) -> Done:
     entries = connection.ack([parse_reference(each) for each in given["ids"]], given.get("from"))
-    return Done(value={"agent": connection.slug, "entries": [_entry(each, face) for each in entries]})
-
-
-def _entry(entry: Entry, face: Face) -> Json:
-    """An entry whose peer text is written as it is shown: what does not print is spelled out."""
-    made = forms.entry(entry)
-    return {**made, "text": face.escape(entry.message.text)}
+    return Done(value={"agent": connection.slug, "entries": [forms.entry(each) for each in entries]})
 
 
 def _peers(connection: Connection, given: Json, face: Face) -> Done:
@@ -152,7 +145,7 @@ def _tasks(connection: Connection, given: Json, face: Face) -> Done:
         found = [] if claimed is None else [claimed]
     else:
         found = [_one_task(connection, what, given)]
-    return Done(value={"tasks": [_task(each, face) for each in found]})
+    return Done(value={"tasks": [forms.task(each) for each in found]})
 
 
 def _new_task(connection: Connection, given: Json) -> NewTask:
@@ -187,15 +180,9 @@ def _lease(given: Json) -> int:
     return parse_duration(given["lease"]) if "lease" in given else LEASE
 
 
-def _task(value: Task, face: Face) -> Json:
-    """A task; what agents wrote is written as it is shown."""
-    return {**forms.task(value), **{name: face.escape(getattr(value, name)) for name in ("title", "text", "result")}}
-
-
 def _trace(connection: Connection, given: Json, face: Face) -> Done:
     story = connection.trace(parse_reference(given["id"]))
-    made = forms.story(story)
-    return Done(value={**made, "text": face.escape(story.message.text)})
+    return Done(value=forms.story(story))
 
 
 TOOLS: tuple[Tool, ...] = (

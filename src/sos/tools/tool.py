@@ -76,10 +76,9 @@ class Tool(Record):
     alone: Callable[[Face], Done] | None = None
 
     def call(self, connect: Callable[[], Connection], given: Json, face: Face) -> Done:
-        """Run it, with a connection where it needs one."""
-        if self.alone is not None:
-            return self.alone(face)
-        return self.run(connect(), given, face)
+        """Run it, with a connection where it needs one. What it gave is `spelled`."""
+        done = self.alone(face) if self.alone is not None else self.run(connect(), given, face)
+        return done.replace(value=spelled(done.value, face))
 
     def described(self) -> Json:
         """As `tools/list` has it."""
@@ -109,6 +108,18 @@ class Tool(Record):
             if name not in given:
                 raise InvalidInput(f"{self.name} needs {name}", next_step="tools/list")
         return {name: _checked(name, self.arguments[name], value) for name, value in given.items()}
+
+
+def spelled(value: Any, face: Face) -> Any:
+    """A value as JSON has it, each text in it as the face shows text: Claude Code and Codex give their model the value itself.
+
+    Names and threads too, for senders choose them. What prints and is no tag of a runtime's stays as it is.
+    """
+    if isinstance(value, str):
+        return face.escape(value)
+    if isinstance(value, dict):
+        return {face.escape(key): spelled(each, face) for key, each in value.items()}
+    return [spelled(each, face) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 _KINDS: dict[str, tuple[type, ...]] = {"string": (str,), "integer": (int,), "boolean": (bool,), "array": (list,)}
