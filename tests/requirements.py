@@ -177,6 +177,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("RENDER-008", "500 messages within a minute cost their recipient one notice per turn.", "§6", "kept"),
     Promise("RENDER-009", "The agent tools render peer text by the rule of hook and command line.", "§6", "kept"),
     Promise("RENDER-010", "No tag in which a known runtime wraps what a hook, a tool or a monitor says can stand literally in what is rendered, so that no message closes it.", "§6", "kept"),
+    Promise("RENDER-011", "Of 200 break-outs none leaves its frame: in the captured requests of the real programs each message stands between our own fence lines, byte for byte as rendered, and none of it outside.", "§6", "kept"),
 
     # Stores
     Promise("STORE-001", "One contract suite passes on the memory store, on the SQLite store and on the Redis store.", "§7", "kept"),
