@@ -148,8 +148,8 @@ def test_without_fix_nothing_is_changed(patient: Patient) -> None:
 # --- the deep look ----------------------------------------------------------------------------------------------------
 
 
-def program(patient: Patient, text: str) -> None:
-    path = patient.home / "bin" / "claude"
+def program(patient: Patient, text: str, name: str = "claude") -> None:
+    path = patient.home / "bin" / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"#!{sys.executable}\n{text}\n")
     path.chmod(0o700)
@@ -172,6 +172,63 @@ def test_deep_opens_the_runtime(patient: Patient, text: str, expected: list[str]
     assert codes(examined) == expected
     if not expected:
         assert any("the installed hook showed the canary" in each for each in examined["rungs"][2]["well"])
+
+
+MEETS = """
+import pathlib, sys, time
+here, other = (pathlib.Path(sys.argv[0]).parent / f"{name}.met" for name in (NAME, OTHER))
+here.touch()
+late = time.monotonic() + 4
+while not other.exists() and time.monotonic() < late:
+    time.sleep(0.01)
+print("sos@skills-dir sos-mcp" if other.exists() else "nobody came")
+"""
+
+
+@pytest.mark.promise("DOCTOR-006")
+def test_deep_opens_the_runtimes_side_by_side(patient: Patient) -> None:
+    patient.shell.json("connect", "copilot", "--as", "bb", "--dir", str(patient.work))
+    for name, other in (("claude", "copilot"), ("copilot", "claude")):
+        program(patient, MEETS.replace("NAME", repr(name)).replace("OTHER", repr(other)), name)
+    assert codes(patient.doctor("--deep")) == []
+
+
+ANSWERS = """
+import json, sys
+if sys.argv[1:] != ["app-server"]:
+    sys.exit(print("sos-mcp"))
+for line in sys.stdin:
+    asked = json.loads(line)
+    if asked.get("method") == "hooks/list":
+        print("a remark", flush=True)
+        print(json.dumps({"id": 1, "result": {"data": [{"cwd": cwd, "hooks": HOOKS} for cwd in asked["params"]["cwds"]]}}))
+"""
+
+
+@pytest.mark.promise("DOCTOR-006", "DOCTOR-003")
+@pytest.mark.parametrize(
+    ("said", "code", "what"),
+    [
+        ({"trustStatus": "trusted", "enabled": True}, "", ""),
+        ({"trustStatus": "modified", "enabled": True}, "not_trusted", "modified at stop"),
+        ({"trustStatus": "trusted", "enabled": False}, "not_trusted", "switched off at stop"),
+        ({"trustStatus": "trusted", "enabled": True, "command": "another"}, "plugin_unseen", "does not know our hooks"),
+        (None, "runtime_config", "does not list its hooks"),
+    ],
+)
+def test_deep_asks_codex_whether_it_would_run_our_hooks(
+    tmp_path: Path, said: dict[str, Any] | None, code: str, what: str
+) -> None:
+    patient = Patient(tmp_path / "home", runtime="codex")
+    hook = {"eventName": "stop", "command": f'"{patient.root}/bin/sos-hook" codex Stop; exit 0'}
+    silent = ANSWERS.replace("for line", "sys.exit()\nfor line")
+    program(patient, silent if said is None else ANSWERS.replace("HOOKS", repr([hook | said])), "codex")
+    assert codes(patient.doctor()) == []
+    examined = patient.doctor("--deep")
+    patient.close()
+    found = [each for rung in examined["rungs"] for each in rung["findings"]]
+    assert [each["code"] for each in found if not each["code"].startswith("hook_")] == [code] * bool(code)
+    assert what in "".join(each["what"] for each in found)
 
 
 @pytest.mark.promise("DOCTOR-006")

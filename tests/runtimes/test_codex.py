@@ -103,6 +103,34 @@ def test_hooks_that_are_not_trusted_are_found_and_named(codex: Codex, endpoint: 
     assert "surfaced" in machine.facts(identifier)
 
 
+@pytest.mark.promise("DOCTOR-003", "DOCTOR-006")
+def test_trust_that_does_not_fit_any_more_is_seen_by_the_deep_look_alone(machine: Machine[Codex]) -> None:
+    codex = machine.runtime
+    codex.environment["PATH"] = f"{codex.binary.program.parent}:{codex.environment['PATH']}"
+
+    def found(*words: str) -> list[str]:
+        examined = machine.sos("doctor", "--as", "coder", *words, check=False)
+        return [f"{each['code']}: {each['what']}" for rung in examined["rungs"] for each in rung["findings"]]
+
+    assert found("--deep") == []
+    config = codex.configuration / "config.toml"
+    trusted = config.read_text()
+    digest = next(line for line in trusted.splitlines() if line.startswith("trusted_hash"))
+    config.write_text(trusted.replace(digest, digest[:-2] + ("0" if digest[-2] != "0" else "1") + '"'))
+    assert found() == []
+    (said,) = found("--deep")
+    assert said.startswith("not_trusted: Codex says that our hooks are modified at ")
+    config.write_text(trusted)
+    hooks = codex.configuration / "hooks.json"
+    hooks.write_text(hooks.read_text().replace('"timeout": 5', '"timeout": 6', 1))
+    assert next(each.partition(":")[0] for each in found("--deep")) == "hook_changed"
+    machine.sos("doctor", "--fix", "--as", "coder")
+    assert found("--deep") == []
+    config.write_text(f"{trusted}\n[features]\nhooks = false\n")
+    assert [each.partition(":")[0] for each in found()] == ["hooks_disabled"]
+    assert codex.hooks() == []
+
+
 @pytest.mark.promise("CONNECT-009")
 def test_after_disconnect_every_file_is_as_it_was(codex: Codex) -> None:
     config = codex.configuration / "config.toml"

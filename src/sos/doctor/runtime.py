@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-import subprocess
 
 from sos import files
 from sos.core.readiness import shell_word
@@ -21,13 +18,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from sos.doctor.opening import Opened
     from sos.doctor.patient import Patient
     from sos.model.agents import Body
     from sos.model.configs import Config
     from sos.model.times import Millis
-
-OPENS_SECONDS = 5.0
-"""That a runtime's program may take to answer."""
 
 
 def look(patient: Patient, now: Millis, *, deep: bool) -> Looked:
@@ -43,12 +38,16 @@ def look(patient: Patient, now: Millis, *, deep: bool) -> Looked:
     cwds = [body.cwd for body in bodies if body.cwd]
     places = [place for place in dict.fromkeys((*bound, *cwds)) if place != "*"]
     troubles = [*_gone(patient, places)]
-    for runtime in _runtimes(patient, bodies):
+    runtimes = _runtimes(patient, bodies)
+    opened = _opened(patient, runtimes, places) if deep else {}
+    for runtime in runtimes:
         seen = [*_configs(patient, runtime, places, well), *_files(patient, runtime, places)]
         if not any(trouble.finding.severity == "critical" for trouble in seen):
             seen += _hook(patient, runtime, well)
-        if deep:
-            seen += _program(patient, runtime, well)
+        if runtime in opened:
+            known = {trouble.finding.code for trouble in seen}
+            seen += [trouble for trouble in opened[runtime].troubles if trouble.finding.code not in known]
+            well += opened[runtime].well
         troubles += seen
     return Looked(rung="runtime", agent=patient.slug, well=tuple(well), troubles=tuple(troubles))
 
@@ -57,6 +56,12 @@ def _runtimes(patient: Patient, bodies: list[Body]) -> list[str]:
     """The runtimes that serve it, and those that its sessions run in; Claude Code where none says so."""
     seen = [body.runtime for body in bodies if body.runtime in NAMES]
     return list(dict.fromkeys((*connecting.runtimes(patient.settings, patient.slug), *seen))) or ["claude"]
+
+
+def _opened(patient: Patient, runtimes: list[str], places: list[str]) -> dict[str, Opened]:
+    from sos.doctor import opening  # which brings threads
+
+    return opening.all_of(patient.settings, runtimes, places)
 
 
 def _bodies(patient: Patient, now: Millis) -> list[Body]:
@@ -144,58 +149,3 @@ def _hook(patient: Patient, runtime: str, well: list[str]) -> Iterator[Trouble]:
         yield raised(error, deaf(title), mend=_connect(patient, runtime, patient.bound()))
         return
     well.append(f"{title}'s hook is installed, and starts in {took} ms")
-
-
-def _program(patient: Patient, runtime: str, well: list[str]) -> Iterator[Trouble]:
-    """Whether the runtime itself opens, and has what we installed."""
-    connector = connector_of(runtime)
-    name, *words = connector.LISTS
-    program = shutil.which(name)
-    if program is None:
-        yield found(
-            "warning",
-            "runtime_missing",
-            f"{name} is not on this terminal's PATH",
-            "Whether it opens was not tried.",
-            f"type: {name} --version, where your sessions run",
-        )
-        return
-    try:
-        ran = _ran([program, *words])
-    except (OSError, subprocess.TimeoutExpired) as error:
-        why = deaf(connector.TITLE)
-        yield found("critical", "runtime_closed", f"{program} does not open: {error}", why, f"{name} --version")
-        return
-    if ran.returncode:
-        said = ascii(ran.stderr.decode("utf-8", "replace").strip())[1:-1][:300]
-        yield found(
-            "critical",
-            "runtime_closed",
-            f"{program} ends with {ran.returncode}: {said}",
-            "A runtime that does not open cannot read its bus.",
-            f"sos repair --runtime {runtime}",
-        )
-    elif connector.LISTED.encode() not in ran.stdout + ran.stderr:  # Gemini CLI lists on the latter
-        yield found(
-            "critical",
-            "plugin_unseen",
-            f"{connector.TITLE} opens, and does not know {connector.LISTED}",
-            deaf(connector.TITLE),
-            f"{' '.join(connector.LISTS)}; sos connect {runtime}",
-        )
-    else:
-        well.append(f"{connector.TITLE} opens, and knows {connector.LISTED}")
-
-
-def _ran(command: list[str]) -> subprocess.CompletedProcess[bytes]:
-    """Run it to its end, or for OPENS_SECONDS: then it is ended with all that it started. Raises OSError, TimeoutExpired."""
-    running = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
-    try:
-        out, err = running.communicate(timeout=OPENS_SECONDS)
-    except BaseException:  # also where somebody types Ctrl-C: a runtime that hangs would stay behind
-        os.killpg(running.pid, signal.SIGKILL)
-        running.communicate()
-        raise
-    return subprocess.CompletedProcess(command, running.returncode, out, err)

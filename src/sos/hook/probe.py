@@ -28,7 +28,7 @@ def run(settings: Settings, event: Event, show: Callable[[str], None]) -> None:
     home = homes.load(settings.home, who.slug) if who is not None else None
     if home is None:
         return  # nobody's session, like any other
-    connection = connect(settings)
+    connection = connect(settings.replace(session=event.session))  # not every runtime names it in a variable
     entry = connection.canary(MessageId(event.session.removeprefix(PREFIX)))
     if entry is None or entry.damaged:
         raise UnknownMessage("a probe shows canaries alone")

@@ -48,6 +48,13 @@ if TYPE_CHECKING:
             """What else its files say that keeps our hooks from running in sessions in these directories. Nothing is started."""
             ...
 
+        def ask(self, program: str, home: str, projects: Sequence[str], seconds: float) -> list[Finding]:
+            """What the program itself, started for it, says that keeps our hooks from running in sessions in these directories.
+
+            Raises RuntimeConfigError where it does not answer within so many seconds.
+            """
+            ...
+
         def heeded(self, event: str, printed: bytes) -> str:
             """The text that the runtime would take from what a hook printed at a prompt; empty where it would take none."""
             ...

@@ -83,17 +83,29 @@ def look(home: str, places: Places, projects: Sequence[str]) -> list[Finding]:
                 said = state.get(key) if isinstance(state, dict) else None
                 if not isinstance(said, dict) or "trusted_hash" not in said or said.get("enabled") is False:
                     found.append(event)
+    return [_untrusted(f"Codex does not trust our hooks at {', '.join(found)} ({path})")] if found else []
+
+
+def _untrusted(what: str) -> Finding:
+    step = "start codex, then: /hooks, and trust them"
+    return Finding(code="not_trusted", severity="critical", what=what, why=looking.deaf(TITLE), next_step=step)
+
+
+def ask(program: str, home: str, projects: Sequence[str], seconds: float) -> list[Finding]:
+    """Whether the trust in each of our hooks still fits: Codex alone knows how the hash of an entry is made."""
+    from sos.runtimes.codex import asking  # with --deep alone
+
+    found: dict[str, list[str]] = {}
+    for hook in asking.hooks(program, projects, seconds):
+        if launchers.path_of(home, "sos-hook") in str(hook.get("command", "")):
+            state = str(hook.get("trustStatus")) if hook.get("enabled") else "switched off"
+            found.setdefault(state, []).append(str(hook.get("eventName")))
     if not found:
-        return []
-    return [
-        Finding(
-            code="not_trusted",
-            severity="critical",
-            what=f"Codex does not trust our hooks at {', '.join(found)} ({path})",
-            why=looking.deaf(TITLE),
-            next_step="start codex, then: /hooks, and trust them",
-        )
-    ]
+        step = "codex features list; sos connect codex"
+        return [Finding(code="plugin_unseen", severity="critical", what="Codex opens, and does not know our hooks",
+                        why=looking.deaf(TITLE), next_step=step)]  # fmt: skip
+    wrong = [f"{state} at {', '.join(dict.fromkeys(events))}" for state, events in found.items() if state != "trusted"]
+    return [_untrusted(f"Codex says that our hooks are {' and '.join(wrong)}")] if wrong else []
 
 
 def _snake(event: str) -> str:
