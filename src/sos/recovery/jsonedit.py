@@ -91,14 +91,19 @@ def value_at(value: Any, steps: tuple[str, ...]) -> Any:
     return value
 
 
+def stands(value: Any, steps: tuple[str, ...]) -> bool:
+    """Whether anything stands at a place in a document that was parsed, be it null."""
+    outer = value_at(value, steps[:-1])
+    return isinstance(outer, dict) and steps[-1] in outer
+
+
 def put(text: str, steps: tuple[str, ...], value: Any) -> str:
     """Set the member at a place. Raises ValueError where something on the way is no object."""
     holder, left = _descend(read(text), steps)
     known = holder.member(left[0]) if len(left) == 1 else None
     if known is not None:
-        return (
-            text[: known.value.start] + _written(value, indent(text, known.start), _step(text, holder)) + text[known.value.end :]
-        )
+        shown = _written(value, _newline(text) + indent(text, known.start), _step(text, holder))
+        return text[: known.value.start] + shown + text[known.value.end :]
     for step in reversed(left[1:]):
         value = {step: value}
     return _insert(text, holder, value, left[0])
@@ -115,24 +120,40 @@ def append(text: str, steps: tuple[str, ...], value: Any) -> str:
     return _insert(text, known.value, value, None)
 
 
-def take(text: str, steps: tuple[str, ...], which: Callable[[Any], bool] | None = None) -> str:
-    """Take away the member at a place, or with `which` the elements of its array that are meant; what is empty then goes too."""
+def take(text: str, steps: tuple[str, ...], which: Callable[[Any], bool] | None = None, stay: int = 0) -> str:
+    """Take away the member at a place, or with `which` the elements of its array that are meant.
+
+    What is empty then goes too, but for the first `stay` levels of the place. Raises ValueError where something on the way is no
+    object.
+    """
     holder, left = _descend(read(text), steps)
     known = holder.member(left[0]) if len(left) == 1 else None
     if known is None:
         return text
     if which is not None:
-        for number in range(len(known.value.members) - 1, -1, -1):
-            each = known.value.members[number]
-            if which(_parsed(text, each.value)):
-                return take(_without(text, known.value, number), steps, which)
-        if known.value.members:
+        taken = [number for number, each in enumerate(known.value.members) if which(_parsed(text, each.value))]
+        for number in reversed(taken):
+            _, array = _place(text, steps)
+            text = _without(text, array.value, number)
+        holder, known = _place(text, steps)
+        if known.value.members or not taken or stay >= len(steps):
             return text
     text = _without(text, holder, holder.members.index(known))
-    outer, rest = _descend(read(text), steps[:-1]) if len(steps) > 1 else (None, ())
-    if outer is not None and len(rest) == 1 and (above := outer.member(rest[0])) is not None and not above.value.members:
-        return take(text, steps[:-1])
+    for level in range(len(steps) - 1, stay, -1):
+        holder, known = _place(text, steps[:level])
+        if known.value.members:
+            break
+        text = _without(text, holder, holder.members.index(known))
     return text
+
+
+def _place(text: str, steps: tuple[str, ...]) -> tuple[Value, Member]:
+    """A member that is there, and the object that holds it."""
+    holder, left = _descend(read(text), steps)
+    known = holder.member(left[0])
+    assert known is not None  # it was there before
+    assert len(left) == 1
+    return holder, known
 
 
 def _descend(root: Value, steps: tuple[str, ...]) -> tuple[Value, tuple[str, ...]]:
@@ -158,19 +179,19 @@ def _parsed(text: str, value: Value) -> Any:
 
 def _insert(text: str, holder: Value, value: Any, key: str | None) -> str:
     many = "\n" in text[holder.start : holder.end] or not holder.members
-    step = _step(text, holder)
+    step, newline = _step(text, holder), _newline(text)
     outer = indent(text, holder.start)
     pad = indent(text, holder.members[-1].start) if many and holder.members else outer + step
-    shown = _written(value, pad, step) if many else dumps(value)
+    shown = _written(value, newline + pad, step) if many else dumps(value)
     piece = shown if key is None else f"{json.dumps(key)}: {shown}"
     if not holder.members:
-        inside = _inside(text, holder) or f"\n{outer}"
-        return f"{text[: holder.start + 1]}\n{pad}{piece}{inside}{text[holder.end - 1 :]}"
+        inside = _inside(text, holder) or newline + outer
+        return f"{text[: holder.start + 1]}{newline}{pad}{piece}{inside}{text[holder.end - 1 :]}"
     last = holder.members[-1]
     at = last.value.end if last.comma < 0 else last.comma + 1
     behind = _line_comment(text, at, holder.end)
     comma = "," if last.comma < 0 else ""
-    between = f"\n{pad}" if many else " "
+    between = newline + pad if many else " "
     return f"{text[:at]}{comma}{text[at:behind]}{between}{piece}{',' if last.comma >= 0 else ''}{text[behind:]}"
 
 
@@ -183,23 +204,31 @@ def _inside(text: str, holder: Value) -> str:
 def _line_comment(text: str, at: int, end: int) -> int:
     """Behind the comment that follows on the same line, if one does."""
     line = text.find("\n", at, end)
+    line -= line > 0 and text[line - 1] == "\r"
     rest = text[at : line if line >= 0 else at].lstrip(" \t")
     return line if rest.startswith("//") or (rest.startswith("/*") and rest.rstrip().endswith("*/")) else at
 
 
 def _without(text: str, holder: Value, number: int) -> str:
+    """The text without a member and its comma. Every comment stays, and no line of one gets anything more to hold."""
     member = holder.members[number]
     start, end = member.start, member.value.end
-    while text[start - 1] in " \t":
-        start -= 1
-    if text[start - 1] == "\n":
-        start -= 1 + (text[start - 2] == "\r")
+    before, behind = text[holder.start + 1 : start], text[end : holder.end - 1]
     if member.comma >= 0:
-        return text[:start] + text[end : member.comma] + text[member.comma + 1 :]
-    if number:
-        comma = holder.members[number - 1].comma
-        return text[:comma] + text[comma + 1 : start] + text[end:]
-    inside = text[holder.start + 1 : start] + text[end : holder.end - 1]
+        at = member.comma - end
+        behind = behind[:at] + behind[at + 1 :]
+    elif number:
+        at = holder.members[number - 1].comma - holder.start - 1
+        before = before[:at] + before[at + 1 :]
+    line = before.rstrip(" \t")
+    if line.endswith("\n") and behind.lstrip(" \t").startswith(("\n", "\r\n")):
+        before = line[:-1].removesuffix("\r")  # it stood on lines of its own
+        behind = behind.lstrip(" \t")
+    elif not line.endswith("\n") and number == len(holder.members) - 1:
+        before = line
+    else:
+        behind = behind.lstrip(" \t")
+    inside = before + behind
     return text[: holder.start + 1] + (inside if inside.strip() else "") + text[holder.end - 1 :]
 
 
@@ -213,5 +242,11 @@ def _step(text: str, holder: Value) -> str:
     return line[: len(line) - len(line.lstrip(" \t"))] or STEP
 
 
+def _newline(text: str) -> str:
+    """How the text ends its lines."""
+    first = text.find("\n")
+    return "\r\n" if first > 0 and text[first - 1] == "\r" else "\n"
+
+
 def _written(value: Any, pad: str, step: str) -> str:
-    return dumps(value, step).replace("\n", f"\n{pad}")
+    return dumps(value, step).replace("\n", pad)
