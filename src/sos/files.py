@@ -49,7 +49,7 @@ def make_directories(path: str, mode: int = 0o700) -> None:
             raise
         return
     # Syncing what is in a directory does not promise that the directory itself is still there after a power cut.
-    _sync_directory(parent or ".")
+    sync_directory(parent or ".")
 
 
 def check_private(path: str) -> None:
@@ -70,8 +70,10 @@ def translated(error: OSError, path: str) -> StorageFull | StoreUnreachable | Ho
         return StorageFull(f"no space left for {path}")
     if error.errno in {errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
         return StoreUnreachable(f"{path}: {error.strerror}", next_step="mend the disk or the limit, then try again")
-    if error.errno in {errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EINVAL}:  # the last where it is no regular file
+    if error.errno in {errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EEXIST, errno.EINVAL}:  # the last: no regular file
         return HomeDamaged(f"{path}: {error.strerror}", next_step=f"move {path} away, then try again")
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return HomeDamaged(f"{path}: {error.strerror}", next_step=f"ls -ld {path}   (it has to be yours, and writable)")
     return HomeDamaged(f"{path}: {error.strerror}")
 
 
@@ -95,7 +97,7 @@ def write(path: str, data: bytes, mode: int = 0o600, like: os.stat_result | None
         finally:
             os.close(descriptor)
         os.replace(temporary, path)
-        _sync_directory(os.path.dirname(path) or ".")
+        sync_directory(os.path.dirname(path) or ".")
     except OSError as error:
         _remove_quietly(temporary)
         raise translated(error, path) from error
@@ -186,7 +188,26 @@ def remove(path: str) -> None:
         raise translated(error, path) from error
 
 
-def _sync_directory(path: str) -> None:
+def clear(path: str) -> None:
+    """Remove what killed writes of a file have left beside it. Whoever calls it holds the lock under which it is written.
+
+    Raises StoreUnreachable, HomeDamaged.
+    """
+    folder, base = os.path.split(path)
+    try:
+        names = os.listdir(folder or ".")
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise translated(error, path) from error
+    for name in names:
+        parts = name.removeprefix(f"{base}.").split(".") if name.startswith(f"{base}.") else []
+        if len(parts) == 3 and parts[0].isdigit() and parts[2] == "tmp":
+            remove(os.path.join(folder, name))
+
+
+def sync_directory(path: str) -> None:
+    """Make sure that the entries of a directory outlast a power cut. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

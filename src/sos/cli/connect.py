@@ -44,6 +44,8 @@ def run(command: Command) -> int:
         )
     where = "every session" if made.place == "*" else f"sessions in {made.place}"
     lines = [f"{'would write' if made.planned else 'wrote'} {path}" for path in made.written]
+    if made.diff:
+        lines += ["what would change in files that are not ours:", made.diff.rstrip("\n")]
     lines.append(f"{where}: {made.slug}. {connector.NEXT}; sos disconnect {made.runtime} takes it back")
     lines.append(f"{connector.TITLE}: {connector.WAKES}")
     value = {
@@ -54,6 +56,7 @@ def run(command: Command) -> int:
         "place": made.place,
         "written": list(made.written),
         "planned": made.planned,
+        "diff": made.diff,
     }
     if rules is not None:
         span = f"every {rules.wake_every // 1000} s at most, quiet: {rules.quiet}"

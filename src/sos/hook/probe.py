@@ -28,7 +28,8 @@ def run(settings: Settings, event: Event, show: Callable[[str], None]) -> None:
     home = homes.load(settings.home, who.slug) if who is not None else None
     if home is None:
         return  # nobody's session, like any other
-    connection = connect(settings.replace(session=event.session))  # not every runtime names it in a variable
+    # In this very session: not every runtime names it in the environment, and elsewhere somebody else may act.
+    connection = connect(settings.replace(session=event.session))
     entry = connection.canary(MessageId(event.session.removeprefix(PREFIX)))
     if entry is None or entry.damaged:
         raise UnknownMessage("a probe shows canaries alone")

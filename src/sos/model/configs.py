@@ -73,3 +73,5 @@ class Merge(Record):
 
     config: Config
     puts: tuple[Put, ...]
+    #: What a new file says besides.
+    base: dict[str, Any] = {}  # a Record's default is never changed

@@ -52,8 +52,9 @@ def check(home: str, python: str = sys.executable) -> None:
         raise EphemeralInterpreter(f"{python} is a temporary environment")
     if files.in_archive():
         raise EphemeralInterpreter("this is the program in one file, which no hook can start")
-    if any(character in home + python for character in "\"'$`\\\n"):
-        raise RuntimeConfigError(f"{home} or {python} has characters that a shell line cannot carry")
+    for path, step in ((home, "export SOS_HOME=/a/path/without/them"), (python, "install sos-lifeline at another path")):
+        if not path.isprintable() or any(character in path for character in "\"'$`\\"):
+            raise RuntimeConfigError(f"{path!a} has characters that a shell line cannot carry", next_step=step)
 
 
 def is_ephemeral(python: str) -> bool:

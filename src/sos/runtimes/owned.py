@@ -29,7 +29,7 @@ def write(own: Own) -> list[str]:
         try:
             files.make_directories(os.path.dirname(path), 0o755)
         except OSError as error:
-            raise files.translated(error, path) from error
+            raise files.translated(error, str(error.filename or path)) from error
         files.write(path, text.encode(), mode=0o644)
         written.append(path)
     return written
@@ -50,7 +50,10 @@ def is_ours(own: Own) -> bool:
         return _SAYS in data or b"/bin/sos-" in data or _is_rest(data, own.contents[""].encode())
     if os.path.exists(os.path.join(own.path, MARK)):
         return True
-    return os.path.isdir(own.path) and all(name.startswith(MARK) for name in os.listdir(own.path))
+    try:
+        return all(name.startswith(MARK) for name in os.listdir(own.path))
+    except OSError:
+        return False  # no directory, or one that others have closed
 
 
 def _is_rest(data: bytes, whole: bytes) -> bool:
@@ -64,16 +67,21 @@ def exists(own: Own) -> bool:
 
 
 def remove(own: Own) -> bool:
-    """Remove it, if it is ours; whether it was there."""
+    """Remove it, if it is ours; whether it was there. What a link in it leads to stays. Raises HomeDamaged, StoreUnreachable."""
     if not os.path.lexists(own.path) or not is_ours(own):
         return False
     if _is_file(own):
+        files.clear(own.path)
         files.remove(own.path)
         return True
-    for folder, _, names in os.walk(own.path, topdown=False):
-        for name in sorted(names, key=lambda name: name == MARK):
-            files.remove(os.path.join(folder, name))
-        os.rmdir(folder)
+    try:
+        for folder, folders, names in os.walk(own.path, topdown=False):
+            links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+            for name in sorted((*links, *names), key=lambda name: name == MARK):
+                files.remove(os.path.join(folder, name))
+            os.rmdir(folder)
+    except OSError as error:
+        raise files.translated(error, str(error.filename or own.path)) from error
     return True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from sos import files
 from sos.homes import connected, resolver
 from sos.homes import home as homes
 from sos.model.errors import GuideTampered, InvalidInput, UnknownAgent
@@ -19,6 +20,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sos.model.agents import Agent, Bodies
     from sos.settings import Settings
+
+
+PATIENCE = 30.0
+"""Seconds that another connect or disconnect is waited for."""
 
 
 class Connected(Record):
@@ -52,12 +57,13 @@ def connect(
         paths, diff = installing.planned(settings, runtime, places)
         planned = (*paths, rescue.path_of(settings.home), archive.path_of(settings.home))
         return Connected(slug=slug, runtime=runtime, place=bound, written=planned, diff=diff, planned=True)
-    written = installing.install(settings, runtime, places, _guide(settings))
-    written.append(rescue.install(settings.home))
-    _compile()
-    written.append(archive.keep(settings.home))
-    resolver.bind(settings.home, bound, slug)
-    connected.add(settings.home, slug, runtime)
+    with _alone(settings):
+        written = installing.install(settings, runtime, places, _guide(settings))
+        written.append(rescue.install(settings.home))
+        _compile()
+        written.append(archive.keep(settings.home))
+        resolver.bind(settings.home, bound, slug)
+        connected.add(settings.home, slug, runtime)
     return Connected(slug=slug, runtime=runtime, place=bound, written=tuple(written))
 
 
@@ -131,6 +137,13 @@ def _agent(settings: Settings, runtime: str, name: str | None) -> str:
 
 def disconnect(settings: Settings, runtime: str) -> bool:
     """Take back what connecting wrote for a runtime; whether there was any. Bindings stay: they say who, not how."""
-    removed = installing.uninstall(settings, runtime, settings.places(""))
-    connected.drop(settings.home, runtime)
+    with _alone(settings):
+        removed = installing.uninstall(settings, runtime, settings.places(""))
+        connected.drop(settings.home, runtime)
     return removed
+
+
+def _alone(settings: Settings) -> files.Lock:
+    """One connects or disconnects at a time. Raises HomeNotPrivate, and StoreUnreachable where another one takes too long."""
+    run = files.private_directory(os.path.join(settings.home, "run"))
+    return files.Lock(os.path.join(run, "connect.lock"), PATIENCE)

@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 
 
 def planned(settings: Settings, runtime: str, places: Places) -> tuple[list[str], str]:
-    """The paths that connecting would write, and what it would change in files that are not ours. Raises RuntimeConfigError."""
+    """The paths that connecting would write, and what it would change in files that are not ours.
+
+    Raises EphemeralInterpreter, RuntimeConfigError, NotFound.
+    """
     connector = connector_of(runtime)
+    launchers.check(settings.home)
     paths = [path for own in connector.owned(settings.home, places, "") for path in owned.paths(own)]
     changes = [merging.plan(settings.home, merge) for merge in connector.merges(settings.home, places)]
     changed = [each for each in changes if each.before != each.after]
@@ -42,16 +46,17 @@ def install(settings: Settings, runtime: str, places: Places, guide: str) -> lis
     """
     connector, home = connector_of(runtime), settings.home
     launchers.check(home)
-    changes = [merging.plan(home, merge) for merge in connector.merges(home, places)]
+    merges = connector.merges(home, places)
+    changes = [merging.plan(home, merge) for merge in merges]
     own = connector.owned(home, places, guide)
-    made = _missing([*(each.path for each in own), *(os.path.realpath(each.config.path) for each in changes)])
+    missing = _missing([*(each.path for each in own), *(os.path.realpath(each.config.path) for each in changes)])
+    _remember(home, list(dict.fromkeys((*_remembered(home), *missing))))
     written = launchers.write(home)
     for each in own:
         written += owned.write(each)
-    for change in changes:
-        if merging.apply(home, runtime, change):
-            written.append(change.config.path)
-    _remember(home, runtime, made)
+    for merge in merges:
+        if merging.apply(home, runtime, merge):
+            written.append(merge.config.path)
     return written
 
 
@@ -63,10 +68,13 @@ def uninstall(settings: Settings, runtime: str, places: Places) -> bool:
     for own in connector.owned(home, places, ""):
         if not (own.shared and own.path in needed):
             removed.append(owned.remove(own))
-    for path in reversed(_remembered(home, runtime)):
+    left: list[str] = []
+    for path in reversed(_remembered(home)):
         if os.path.isdir(path) and not os.listdir(path):
             os.rmdir(path)
-    files.remove(_memory(home, runtime))
+        elif os.path.isdir(path):
+            left.insert(0, path)  # another runtime has something in it, or its user
+    _remember(home, left)
     return any(removed)
 
 
@@ -127,21 +135,23 @@ def _missing(paths: list[str]) -> list[str]:
     return missing
 
 
-def _memory(home: str, runtime: str) -> str:
-    return os.path.join(home, "connected", runtime, "directories.json")
+def _memory(home: str) -> str:
+    return os.path.join(home, "connected", "directories.json")
 
 
-def _remember(home: str, runtime: str, made: list[str]) -> None:
-    made = list(dict.fromkeys((*_remembered(home, runtime), *made)))
-    if made:
-        path = _memory(home, runtime)
-        for place in (home, os.path.join(home, "connected"), os.path.dirname(path)):
-            files.private_directory(place)
-        files.write(path, wire.dumps(made, indent=1).encode())
+def _remember(home: str, made: list[str]) -> None:
+    """Keep which directories are ours to remove; of all runtimes together: several of them share one."""
+    path = _memory(home)
+    if not made:
+        files.remove(path)
+        return
+    for place in (home, os.path.dirname(path)):
+        files.private_directory(place)
+    files.write(path, wire.dumps(made, indent=1).encode())
 
 
-def _remembered(home: str, runtime: str) -> list[str]:
-    data = files.read(_memory(home, runtime))
+def _remembered(home: str) -> list[str]:
+    data = files.read(_memory(home))
     try:
         made = wire.loads(data or b"[]")
     except UnreadableJson:

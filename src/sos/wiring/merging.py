@@ -12,12 +12,13 @@ from contextlib import ExitStack
 from functools import partial
 
 from sos import files
-from sos.model import wire
-from sos.model.digests import sha256
 from sos.model.errors import Conflict, NotFound, RuntimeConfigError, SosError
 from sos.model.record import Record
-from sos.recovery import dialects, jsonedit, masking, tomltext
+from sos.recovery import dialects, jsonedit, masking, swapping, tomledit
 from sos.recovery.directorylock import DirectoryLock
+from sos.recovery.jsontext import MAX_DEPTH
+from sos.recovery.merging import dumps
+from sos.wiring import originals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
 
     from sos.model.configs import Config, Merge, Put
 
-LARGEST = 16 << 20
-"""Bytes of a config that is changed."""
 PATIENCE = 10.0
 """Seconds that the runtime's lock is waited for."""
-REMARK = "# Written by sos connect; sos disconnect takes it out.\n"
+REMARK = "Written by sos connect; sos disconnect takes it out."
+TRIES = 20
+"""How often a change is begun anew where another program has changed the config meanwhile."""
 
 
 class Change(Record):
@@ -39,8 +40,6 @@ class Change(Record):
     config: Config
     before: bytes | None
     after: bytes
-    #: What it was before without what of ours stood in it already: to this, taking ours out leads back.
-    rest: bytes | None
 
     @property
     def diff(self) -> str:
@@ -52,38 +51,44 @@ class Change(Record):
 def plan(home: str, merge: Merge) -> Change:
     """What putting ours in would change; nothing is written. `home` is SOS_HOME.
 
-    Raises RuntimeConfigError where the config does not parse, cannot be read, or has something else where ours would stand.
+    Raises RuntimeConfigError where the config does not parse, cannot be read or written, or has something else where ours would
+    stand; NotFound for a link that leads nowhere.
     """
     config = merge.config
     before = _bytes(config)
-    text, value = _parsed(config, before)
-    others = _others(home, merge, value)
-    ours = before is not None and any(_holds_ours(home, value, put) for put in merge.puts)
-    rest = _without(home, merge, before, created=False) if before is not None and ours else before
+    text, value = _parsed(merge, before)
+    rest = _others(home, merge, value)
     for put in merge.puts:
         text = _put(home, config, text, value, put)
-        value = _value(config, text)
-    if _others(home, merge, value) != others:
+        value = _made(config, text)
+    if _others(home, merge, value) != rest:
         step = f"report it, with {shlex.quote(config.path)}"
         raise RuntimeConfigError(f"ours cannot be put into {config.path} without a change to another key", next_step=step)
-    after = text.encode("utf-8", "surrogateescape")
-    return Change(config=config, before=before, after=after, rest=rest)
+    if all(_has(_parsed(merge, before)[1], put) for put in merge.puts):
+        return Change(config=config, before=before, after=before or b"")
+    _writable(config)
+    return Change(config=config, before=before, after=text.encode("utf-8", "surrogateescape"))
 
 
-def apply(home: str, runtime: str, change: Change) -> bool:
-    """Write what was planned; whether anything had to be. Raises Conflict, RuntimeConfigError, StoreUnreachable, StorageFull."""
-    if change.before == change.after:
-        return False
-    config = change.config
+def apply(home: str, runtime: str, merge: Merge) -> bool:
+    """Put ours in; whether anything had to be written. What others write meanwhile is read again, not written over.
+
+    Raises as `plan`, and Conflict, StoreUnreachable, StorageFull.
+    """
+    config = merge.config
     with ExitStack() as held:
         lock = _locked(held, home, config)
-        if _bytes(config) != change.before:
-            raise Conflict(f"{config.path} was changed meanwhile; nothing was written", next_step=f"sos connect {runtime}")
-        _keep(home, runtime, change)
-        if lock is not None:
-            lock.still_ours()
-        _write(config, change.after)
-    return True
+        held.callback(_clear, _beside(home, config))
+        for _ in range(TRIES):
+            change = plan(home, merge)
+            if change.before == change.after:
+                return False
+            _remember(home, runtime, merge, change)
+            if lock is not None:
+                lock.still_ours()
+            if _write(home, config, change.before, change.after):
+                return True
+    raise _restless(config, f"sos connect {runtime}")
 
 
 def undo(home: str, runtime: str, merge: Merge) -> bool:
@@ -91,141 +96,137 @@ def undo(home: str, runtime: str, merge: Merge) -> bool:
     config = merge.config
     with ExitStack() as held:
         lock = _locked(held, home, config) if os.path.exists(config.path) else None
-        now = _bytes(config)
-        known, before = _kept(home, runtime, config)
-        if now is None:
-            _forget(home, runtime, config)
-            return False
-        created = known is not None and before is None
-        after = before if now == known else _without(home, merge, now, created=created)
-        if lock is not None:
-            lock.still_ours()
-        if after is None:
-            files.remove(os.path.realpath(config.path))
-        elif after != now:
-            _write(config, after)
-        _forget(home, runtime, config)
-        return after != now
+        held.callback(_clear, _beside(home, config))
+        for _ in range(TRIES):
+            now = _bytes(config)
+            if now is None:
+                originals.forget(home, runtime, config)
+                return False
+            after = _undone(home, runtime, merge, now)
+            if lock is not None:
+                lock.still_ours()
+            if after == now or _write(home, config, now, after):
+                originals.forget(home, runtime, config)
+                return after != now
+    raise _restless(config, f"sos disconnect {runtime}")
+
+
+def _undone(home: str, runtime: str, merge: Merge, now: bytes) -> bytes | None:
+    """What is to stand there instead; None for no file."""
+    marks, before = originals.kept(home, runtime, merge.config)
+    if originals.mark(now) in marks:
+        return before
+    return _without(home, merge, now, before, created=bool(marks) and before is None)
+
+
+def _remember(home: str, runtime: str, merge: Merge, change: Change) -> None:
+    def bare(data: bytes, known: bytes | None) -> bytes | None:  # what is ours in it is not what was there before
+        return _without(home, merge, data, known, created=False)
+
+    originals.keep(home, runtime, change.config, change.before, change.after, bare)
+
+
+def _restless(config: Config, again: str) -> Conflict:
+    step = f"close what writes it, then: {again}"
+    return Conflict(f"{config.path} is written by another program all the time; nothing was written", next_step=step)
 
 
 def stands(home: str, merge: Merge) -> list[Put]:
     """What of ours is not in the config as it should be; all of it where the config cannot be read."""
     try:
-        _, value = _parsed(merge.config, _bytes(merge.config))
+        _, value = _parsed(merge, _bytes(merge.config))
     except SosError:
         return list(merge.puts)
     return [put for put in merge.puts if not _has(value, put)]
 
 
-def parses(config: Config) -> bool:
-    """Whether a config can be read as an object, or is not there, or empty: then ours can be put in."""
-    try:
-        _parsed(config, _bytes(config))
-    except SosError:
-        return False
-    return True
-
-
-def blocked(merge: Merge) -> str:
-    """The first place above one of ours, in a config that parses, where something else than an object stands; empty: none."""
-    _, value = _parsed(merge.config, _bytes(merge.config))
-    for put in merge.puts:
-        for depth in range(1, len(put.steps) + int(put.element)):
-            found = jsonedit.value_at(value, put.steps[:depth])
-            if found is not None and not isinstance(found, list if depth == len(put.steps) else dict):
-                return ".".join(put.steps[:depth])
-    return ""
-
-
-def changed(home: str, config: Config, put: Put) -> bool:
-    """Whether something of ours stands there, in a config that parses, in whatever form."""
-    return _holds_ours(home, _parsed(config, _bytes(config))[1], put)
-
-
-def _holds_ours(home: str, value: Any, put: Put) -> bool:
-    found = jsonedit.value_at(value, put.steps)
-    return any(_is_ours(home, each) for each in (found if put.element and isinstance(found, list) else [found]))
-
-
 def _has(value: Any, put: Put) -> bool:
     found = jsonedit.value_at(value, put.steps)
-    if put.element and isinstance(found, list):
-        return put.value in found
-    if isinstance(found, dict) and isinstance(put.value, dict):
-        return all(key in found and found[key] == wanted for key, wanted in put.value.items())  # the user may say more of it
-    return bool(found == put.value)
+    return put.value in found if put.element and isinstance(found, list) else found == put.value
 
 
 def _put(home: str, config: Config, text: str, value: Any, put: Put) -> str:
     if _has(value, put):
         return text
     found = jsonedit.value_at(value, put.steps)
-    if not put.element and found is not None and not _is_ours(home, found):
+    if not put.element and jsonedit.stands(value, put.steps) and not _is_ours(home, found):
         what = f"{config.path} has another {'.'.join(put.steps)}, which is not ours"
-        raise RuntimeConfigError(what, next_step=f"look at it: {shlex.quote(config.path)}")
-    if isinstance(found, dict) and isinstance(put.value, dict):
-        put = put.replace(value={**found, **put.value})  # what the user says more of it stays
+        step = f"look at it: {shlex.quote(config.path)}; rename it or take it out, then connect again"
+        raise RuntimeConfigError(what, next_step=step)
     try:
         if config.dialect == "toml":
-            return _put_toml(text if found is None else _without_table(text, put), put)
+            return tomledit.put(tomledit.take(text, put.steps, REMARK), put.steps, put.value, REMARK)
         if put.element:
-            text = jsonedit.take(text, put.steps, lambda each: _is_ours(home, each)) if isinstance(found, list) else text
+            text = jsonedit.take(text, put.steps, partial(_is_ours, home), len(put.steps)) if isinstance(found, list) else text
             return jsonedit.append(text, put.steps, put.value)
         return jsonedit.put(text, put.steps, put.value)
     except ValueError as error:
-        step = f"look at it: {shlex.quote(config.path)}"
-        raise RuntimeConfigError(f"{config.path}: {error}, so ours cannot stand there", next_step=step) from error
+        raise _no_room(config, str(error)) from error
 
 
-def _put_toml(text: str, put: Put) -> str:
-    gap = "" if not text or text.endswith("\n") else "\n"
-    return text + gap + REMARK + _table(put)
+def _no_room(config: Config, why: str) -> RuntimeConfigError:
+    step = f"look at it: {shlex.quote(config.path)}; mend that by hand, then connect again"
+    return RuntimeConfigError(f"{config.path}: {why}, so ours cannot stand there; nothing was written", next_step=step)
 
 
-def _without_table(text: str, put: Put) -> str:
-    """The text without the table of ours in whatever form, up to the next one that is not below it; comments stay."""
-    name = tomltext.emit(put.value, put.steps).lstrip().split("\n", 1)[0]
-    kept, inside = [], False
-    for line in text.splitlines(keepends=True):
-        if line.startswith("["):
-            inside = line.rstrip() == name or line.startswith(f"{name[:-1]}.")
-        if line != REMARK and (not inside or line.lstrip()[:1] in {"", "#"}):
-            kept.append(line)
-    return "".join(kept)
+def _made(config: Config, text: str) -> Any:
+    """The value of a text that we have changed: it parsed before. Raises RuntimeConfigError."""
+    try:
+        return _strict(config, text)
+    except dialects.Unreadable as error:
+        raise _no_room(config, f"with ours it would not parse ({error})") from error
 
 
-def _table(put: Put) -> str:
-    return f"{tomltext.emit(put.value, put.steps).lstrip()}\n"
+def _without(home: str, merge: Merge, now: bytes, known: bytes | None, *, created: bool) -> bytes | None:
+    """The config without what is ours; None where nothing else is in it and it was not there before.
 
-
-def _without(home: str, merge: Merge, now: bytes, *, created: bool) -> bytes | None:
-    """The config without what is ours; None where nothing else is in it and it was not there before."""
+    `known`: its bytes before ours came, where they are known: an empty object that stood there then, stays.
+    """
     config = merge.config
-    text, before = _parsed(config, now)
-    for put in merge.puts:
-        found = jsonedit.value_at(before, put.steps)
+    text, value = _parsed(merge, now)
+    rest = _others(home, merge, value)
+    ours = [put for put in merge.puts if _stands(home, value, put)]
+    if not ours:
+        return now
+    for put in ours:
         if config.dialect == "toml":
-            # Not what stands between two marks: Codex writes tables of its own before a comment at the end.
-            text = text.replace(REMARK + _table(put), "", 1).replace(_table(put), "", 1)
-            if found is not None and jsonedit.value_at(_value(config, text), put.steps) is not None:
-                text = _without_table(text, put)
-        elif put.element and isinstance(found, list):
-            text = jsonedit.take(text, put.steps, lambda each: _is_ours(home, each))
-        elif found is not None and _is_ours(home, found):
-            text = jsonedit.take(text, put.steps)
-    value = _value(config, text)
-    left = any(_holds_ours(home, value, put) for put in merge.puts)
-    if left or _others(home, merge, value) != _others(home, merge, before):
+            text = tomledit.take(text, put.steps, REMARK)
+        else:
+            which = partial(_is_ours, home) if put.element else None
+            text = jsonedit.take(text, put.steps, which, _depth(merge, known, put))
+    try:
+        value = _strict(config, text)
+    except dialects.Unreadable:
+        value = None
+    if value is None or _others(home, merge, value) != rest or any(_stands(home, value, put) for put in merge.puts):
         names = ", ".join(".".join(put.steps) for put in merge.puts)
-        step = f"take {names} out of {shlex.quote(config.path)}"
+        step = f"take {names} out of {shlex.quote(config.path)}, then: sos disconnect {config.runtime}"
         raise RuntimeConfigError(
             f"{config.path} has ours in another form than it was written; nothing was written", next_step=step
         )
-    return None if created and not value else text.encode("utf-8", "surrogateescape")
+    return None if created and rest in ({}, merge.base) else text.encode("utf-8", "surrogateescape")
+
+
+def _depth(merge: Merge, known: bytes | None, put: Put) -> int:
+    """How many levels of a place stood there before ours came."""
+    if known is None:
+        return 0
+    try:
+        value = _parsed(merge, known)[1]
+    except RuntimeConfigError:
+        return 0  # a copy that is damaged says nothing
+    levels = range(len(put.steps), 0, -1)
+    return next((level for level in levels if jsonedit.stands(value, put.steps[:level])), 0)
+
+
+def _stands(home: str, value: Any, put: Put) -> bool:
+    """Whether anything of ours stands at a place, in whatever form."""
+    found = jsonedit.value_at(value, put.steps)
+    return any(_is_ours(home, each) for each in found) if put.element and isinstance(found, list) else _is_ours(home, found)
 
 
 def _others(home: str, merge: Merge, value: Any) -> Any:
-    """The value without what is ours, and without what only held that."""
+    """The value without what is ours, and without objects and lists on the way to it that hold nothing else."""
     for put in merge.puts:
         value = _pruned(value, put.steps, partial(_left, home, put))
     return value
@@ -234,7 +235,7 @@ def _others(home: str, merge: Merge, value: Any) -> Any:
 def _left(home: str, put: Put, value: Any) -> Any:
     if put.element and isinstance(value, list):
         return [each for each in value if not _is_ours(home, each)]
-    return None if _is_ours(home, value) else value
+    return {} if _is_ours(home, value) else value
 
 
 def _pruned(value: Any, steps: tuple[str, ...], left: Callable[[Any], Any]) -> Any:
@@ -242,54 +243,85 @@ def _pruned(value: Any, steps: tuple[str, ...], left: Callable[[Any], Any]) -> A
         return value
     known = value[steps[0]]
     inner = left(known) if len(steps) == 1 else _pruned(known, steps[1:], left)
-    if inner == known and inner not in ({}, []):  # what is empty holds as much as what is not there
-        return value
-    rest = {key: each for key, each in value.items() if key != steps[0]}
-    return {key: inner if key == steps[0] else each for key, each in value.items()} if inner else rest
+    if isinstance(inner, dict | list) and not inner:
+        return {key: each for key, each in value.items() if key != steps[0]}
+    return {**value, steps[0]: inner}
 
 
 def _is_ours(home: str, value: Any) -> bool:
     """Whether a value starts one of our launchers."""
-    return f"{os.path.join(home, 'bin')}/sos-" in wire.dumps(value).replace('\\"', '"')
+    launcher = f"{os.path.join(home, 'bin')}/sos-"
+    left = [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, str) and launcher in each:
+            return True
+        left += each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
+    return False
 
 
-def _parsed(config: Config, data: bytes | None) -> tuple[str, Any]:
-    """Its text and value; of one that is not there or empty, those of an empty one. Raises RuntimeConfigError."""
+def _parsed(merge: Merge, data: bytes | None) -> tuple[str, Any]:
+    """Its text and value; of one that is not there or says nothing, those of a new one. Raises RuntimeConfigError."""
+    config = merge.config
     if data is None or not data.strip():
-        return ("", {}) if config.dialect == "toml" else ("{}\n", {})
+        return ("", {}) if config.dialect == "toml" else (f"{dumps(merge.base, jsonedit.STEP)}\n", merge.base)
     text = data.decode("utf-8", "surrogateescape")
-    return text, _value(config, text)
-
-
-def _value(config: Config, text: str) -> Any:
     try:
-        value = dialects.strict(text.encode("utf-8", "surrogateescape"), config.dialect, bom=config.bom)
+        value = _strict(config, text)
     except dialects.Unreadable as error:
         step = f"sos repair {shlex.quote(config.path)}"
         raise RuntimeConfigError(f"{config.path} does not parse ({error}); nothing was written", next_step=step) from error
     if not isinstance(value, dict):
-        step = f"look at it: {shlex.quote(config.path)}"
+        step = f"look at it: {shlex.quote(config.path)}; it has to be an object"
         raise RuntimeConfigError(f"{config.path} is no object; nothing was written", next_step=step)
+    return text, value
+
+
+def _strict(config: Config, text: str) -> Any:
+    """The value. Raises Unreadable, also where it is nested deeper than any config is: what walks it would end there."""
+    value = dialects.strict(text.encode("utf-8", "surrogateescape"), config.dialect, bom=config.bom)
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise dialects.Unreadable("it is nested too deeply")
+        inner = [each for each in level if isinstance(each, dict | list)]
+        level = [below for each in inner for below in (each.values() if isinstance(each, dict) else each)]
     return value
 
 
 def _bytes(config: Config) -> bytes | None:
     """None where it is not there. Raises RuntimeConfigError, NotFound for a link that leads nowhere."""
     target = os.path.realpath(config.path)
+    step = f"ls -la {shlex.quote(config.path)}"
     try:
-        data = files.peek(target, LARGEST + 1)
+        data = files.peek(target, originals.LARGEST + 1)
     except FileNotFoundError as error:
         if os.path.islink(config.path):
-            step = f"ls -la {shlex.quote(config.path)}; put a file there, or remove the link"
+            step += "; put a file there, or remove the link"
             raise NotFound(f"{config.path} is a link to {target}, which is not there", next_step=step) from error
         return None
     except OSError as error:
-        step = f"ls -la {shlex.quote(config.path)}"
         raise RuntimeConfigError(f"{config.path}: {error.strerror}; nothing was written", next_step=step) from error
-    if len(data) > LARGEST:
-        step = f"look at it: ls -la {shlex.quote(config.path)}"
-        raise RuntimeConfigError(f"{config.path} is larger than {LARGEST >> 20} MiB; nothing was written", next_step=step)
+    if len(data) > originals.LARGEST:
+        raise RuntimeConfigError(
+            f"{config.path} is larger than {originals.LARGEST >> 20} MiB; nothing was written", next_step=step
+        )
     return data
+
+
+def _writable(config: Config) -> None:
+    """Raises RuntimeConfigError where it is not to be written: a rename would not ask a file that its owner has closed."""
+    target = os.path.realpath(config.path)
+    try:
+        mode = os.stat(target).st_mode
+    except OSError:
+        mode = 0o200  # it is made anew
+    folder = os.path.dirname(target)
+    closed = target if not mode & 0o200 else folder if os.path.isdir(folder) and not os.access(folder, os.W_OK) else ""
+    if closed:
+        step = f"if it may be changed: chmod u+w {shlex.quote(closed)}, then again"
+        raise RuntimeConfigError(f"{closed} is read-only; nothing was written", next_step=step)
 
 
 def _locked(held: ExitStack, home: str, config: Config) -> DirectoryLock | None:
@@ -300,54 +332,33 @@ def _locked(held: ExitStack, home: str, config: Config) -> DirectoryLock | None:
     return held.enter_context(DirectoryLock(config.lock, PATIENCE, lambda _said: None))
 
 
-def _write(config: Config, data: bytes) -> None:
+def _write(home: str, config: Config, before: bytes | None, after: bytes | None) -> bool:
+    """Replace the one with the other (None: no file), unless it is not as it was; whether it was done."""
     target = os.path.realpath(config.path)
+    if _bytes(config) != before:
+        return False
+    _writable(config)
+    beside = _beside(home, config)
     try:
-        like = os.stat(target) if os.path.exists(target) else None
-        if like is None:
+        if after is None:
+            files.remove(target)
+            return True
+        if before is None:
             files.make_directories(os.path.dirname(target), 0o755)
-        files.write(target, data, mode=0o644, like=like)
+            files.write(beside, after, mode=0o644)
+            return swapping.place(target, beside)
+        files.write(beside, after, mode=0o644, like=os.stat(target))
+        return swapping.swap(target, beside, before)
     except OSError as error:
-        raise files.translated(error, target) from error
+        raise files.translated(error, str(error.filename or target)) from error
 
 
-def written(home: str, runtime: str, config: Config) -> str:
-    """Where a copy of what was written last stands, if anything was: for a repair it is a backup."""
-    return os.path.join(_folder(home, runtime, config), "after")
+def _beside(home: str, config: Config) -> str:
+    """Where the new file is made ready: one name for each SOS_HOME, so that the next run finds what a killed one left."""
+    return f"{os.path.realpath(config.path)}.{originals.mark(os.fsencode(home))[:8]}.sos"
 
 
-# --- what it was before -----------------------------------------------------------------------------------------------
-
-
-def _folder(home: str, runtime: str, config: Config) -> str:
-    return os.path.join(home, "connected", runtime, sha256(os.fsencode(os.path.realpath(config.path))).hex()[:32])
-
-
-def _keep(home: str, runtime: str, change: Change) -> None:
-    """Keep what it was before ours came, once: connecting again must not take ours for the user's."""
-    folder = _folder(home, runtime, change.config)
-    known, before = _kept(home, runtime, change.config)
-    if known is None or known != change.before:
-        before = change.rest
-    for place in (home, os.path.join(home, "connected"), os.path.dirname(folder), folder):
-        files.private_directory(place)
-    if before is None:
-        files.remove(os.path.join(folder, "before"))
-    else:
-        files.write(os.path.join(folder, "before"), before)
-    files.write(os.path.join(folder, "after"), change.after)
-
-
-def _kept(home: str, runtime: str, config: Config) -> tuple[bytes | None, bytes | None]:
-    """What was written last, and what had been there before; None for neither."""
-    folder = _folder(home, runtime, config)
-    after, before = (files.read(os.path.join(folder, name), limit=LARGEST) for name in ("after", "before"))
-    return after, before
-
-
-def _forget(home: str, runtime: str, config: Config) -> None:
-    folder = _folder(home, runtime, config)
-    for name in ("after", "before"):
-        files.remove(os.path.join(folder, name))
-    if os.path.isdir(folder):
-        os.rmdir(folder)
+def _clear(beside: str) -> None:
+    files.clear(beside)
+    if os.path.lexists(beside):
+        files.remove(beside)
