@@ -102,6 +102,7 @@ def test_disconnect_gives_the_bytes_back_and_connecting_twice_is_connecting_once
     once = place.path.read_bytes()
     assert place.value() != before
     assert not merging.stands(place.home, place.merge)
+    assert os.listdir(place.path.parent) == [place.path.name]
     assert not place.connect()
     assert place.path.read_bytes() == once
     assert place.disconnect()

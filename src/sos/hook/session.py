@@ -191,7 +191,10 @@ class Turn:
                 self._owe()
             case "UserPromptSubmit":
                 self._new_turn()
-                packet = self._packet() if self._owes() else ""
+                if "UserPromptSubmit" not in self._event.speech.SPEAKING:
+                    self._judge()
+                    return ""
+                packet = self._packet() if self._pays() else ""
                 if self._holds:
                     waiting = rendering.waiting(inbox.waiting(self._store, self.agent))
                     return "\n".join(filter(None, (packet, self._show(), waiting)))
@@ -208,6 +211,8 @@ class Turn:
         if not self._holds or self._event.moment not in {"UserPromptSubmit", "PostToolBatch"}:
             self._judge()
             return ""
+        if self._pays():
+            return "\n".join(filter(None, (self._packet(), self._show())))
         return self._show()
 
     def _packet(self) -> str:
@@ -225,6 +230,11 @@ class Turn:
         """The packet is due with the next prompt: at this event the runtime takes no text."""
         if self._event.source != "auto":  # Gemini CLI says so before every request
             files.write(self._debt(), b"")
+
+    def _pays(self) -> bool:
+        """Whether this event brings a packet that is due: a prompt, or what comes next where a prompt takes no text."""
+        at = "UserPromptSubmit" if "UserPromptSubmit" in self._event.speech.SPEAKING else "PostToolBatch"
+        return self._event.moment == at and self._owes()
 
     def _owes(self) -> bool:
         return "PreCompact" in self._event.speech.MOMENTS.values() and os.path.lexists(self._debt())
@@ -298,7 +308,7 @@ class Turn:
                 self._store.agents.told(self.agent.slug, self._now)
             if self._lost:
                 self._store.mail.forget_lost(self.agent.slug)
-        if printed and self._event.moment == "UserPromptSubmit" and self._owes():
+        if printed and self._pays():
             files.remove(self._debt())
         self._body = self._body.replace(hook_outcome=self._outcome(printed=printed), holder=self._body.holder)
         quiet = self._store.mail.settle(self._body, self._turn, self._changes)

@@ -8,6 +8,7 @@ from sos.model.configs import Config
 from sos.runtimes.claude import configs as claude
 from sos.runtimes.codex import configs as codex
 from sos.runtimes.copilot import configs as copilot
+from sos.runtimes.cursor import configs as cursor
 from sos.runtimes.gemini import configs as gemini
 from sos.runtimes.opencode import configs as opencode
 
@@ -21,6 +22,7 @@ RUNTIMES: dict[str, Callable[[Places], tuple[Config, ...]]] = {
     "claude": claude.configs,
     "codex": codex.configs,
     "copilot": copilot.configs,
+    "cursor": cursor.configs,
     "gemini": gemini.configs,
     "opencode": opencode.configs,
 }

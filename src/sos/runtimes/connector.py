@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         TITLE: str
         #: Hook events and the seconds that the runtime gives each.
         EVENTS: Mapping[str, int]
-        #: The event, of its own names, that a probe runs: a prompt.
+        #: The event, of its own names, that a probe runs: a prompt, or another one whose text is taken.
         PROMPT: str
         #: A command of its own that lists what it loads, and what must stand in the list.
         LISTS: Sequence[str]

@@ -23,6 +23,7 @@ text="[sos] SOS cannot start (the Python that it was connected with is gone or b
 user to run: sos connect $1 (sos is gone too? install it again, or see: python3 '$SOS_HOME/bin/sos.pyz' doctor)"
 case "$1 $2" in
   "copilot "*) printf '%s' '{{"additionalContext": "'"$text"'"}}' ;;
+  "cursor sessionStart" | "cursor postToolUse") printf '%s' '{{"additional_context": "'"$text"'"}}' ;;
   "opencode "*) printf '%s' '{{"text": "'"$text"'"}}' ;;
   "claude "* | *" SessionStart" | *" UserPromptSubmit" | *" BeforeAgent")
     printf '%s' '{{"hookSpecificOutput": {{"hookEventName": "'"$2"'", "additionalContext": "'"$text"'"}}}}' ;;

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
         BODIES: Bodies
         #: Bytes that one turn gives to messages, at most `core.rendering.BUDGET`.
         BUDGET: int
-        #: Its names of what a hook is told: ours → its own, where they differ.
+        #: Its names of what a hook is told: ours → its own, where they differ. Where a text is wanted, a list means its first; a
+        #: number above zero means that a turn was continued already. `ended`: how it ended; one that did not complete is left.
         KEYS: Mapping[str, str]
         #: The variable that names the session to its hooks, and beside which `CLAUDE_PID` names its process; empty: none does.
         SESSION: str

@@ -1,0 +1,1 @@
+"""Cursor: its editor's agent, and `cursor-agent`."""
