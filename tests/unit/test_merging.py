@@ -19,7 +19,7 @@ from sos.model.errors import Conflict, RuntimeConfigError
 from sos.recovery import dialects, swapping
 from sos.runtimes import NAMES
 from sos.runtimes.connector import connector_of
-from sos.wiring import merging
+from sos.wiring import merging, standing
 from tests.configs import CLAUDE, CODEX, OPENCODE, SETTINGS
 
 SERVERS = {key: CLAUDE["mcpServers"][key] for key in ("github", "search")}
@@ -101,7 +101,7 @@ def test_disconnect_gives_the_bytes_back_and_connecting_twice_is_connecting_once
     assert place.connect()
     once = place.path.read_bytes()
     assert place.value() != before
-    assert not merging.stands(place.home, place.merge)
+    assert not standing.missing(place.merge)
     assert os.listdir(place.path.parent) == [place.path.name]
     assert not place.connect()
     assert place.path.read_bytes() == once
@@ -171,7 +171,7 @@ def test_disconnect_takes_out_ours_alone_whatever_another_program_made_of_the_fi
         place.path.write_bytes(text.encode("utf-8", "surrogateescape"))
     others = place.others()
     if chance.random() < 0.5 and _again(place):
-        assert not merging.stands(place.home, place.merge)
+        assert not standing.missing(place.merge)
         assert place.others() == others
     place.disconnect()
     assert (place.others() if place.path.exists() else {}) == others
@@ -232,7 +232,7 @@ def test_a_launcher_line_of_an_older_version_is_replaced_and_never_comes_back(tm
     place.connect()
     older = place.path.read_bytes().replace(b"sos-hook", b"sos-hook --older").replace(b"sos-mcp", b"sos-mcp2")
     place.path.write_bytes(older)
-    assert len(merging.stands(place.home, place.merge)) == len([put for put in place.merge.puts if put.value != 1])
+    assert len(standing.missing(place.merge)) == len([put for put in place.merge.puts if put.value != 1])
     assert place.connect()
     assert place.path.read_bytes().count(b"/bin/sos-") == older.count(b"/bin/sos-")
     assert b"older" not in place.path.read_bytes()
@@ -272,7 +272,7 @@ def test_what_another_program_writes_meanwhile_is_kept(
     assert place.connect()
     assert not left
     assert place.value()["mine"] == "theirs"
-    assert not merging.stands(place.home, place.merge)
+    assert not standing.missing(place.merge)
     assert place.disconnect()
     assert place.path.read_bytes() == theirs
 

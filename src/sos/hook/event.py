@@ -32,11 +32,8 @@ class Event(Record):
     source: str = ""
     cwd: str = ""
     transcript: str = ""
-<<<<<<< HEAD
     tool: str = ""
-=======
     #: Whether a turn that ends must not be continued: it was already, or did not complete.
->>>>>>> 396a1e5 (sos connect cursor: hooks, tools and skill as Cursor documents them)
     stop_active: bool = False
     subagent: bool = False
 
@@ -107,13 +104,10 @@ def parse_event(speech: Speech, name: str, data: bytes) -> Event:
     if not isinstance(made, dict):
         return Event(speech=speech, name=name)
     own = speech.KEYS
-<<<<<<< HEAD
-    text = {key: value for key in _READ if isinstance(value := made.get(own.get(key, key), made.get(key)), str) and _plain(value)}
-=======
-    text = {key: value for key in _READ if isinstance(value := _first(made.get(own.get(key, key))), str) and _plain(value)}
+    told = {key: _first(made.get(own.get(key, key), made.get(key))) for key in _READ}
+    text = {key: value for key, value in told.items() if isinstance(value, str) and _plain(value)}
     continued = made.get(own.get("stop_hook_active", "stop_hook_active"))
     ended = made.get(own["ended"], "completed") if "ended" in own else "completed"
->>>>>>> 396a1e5 (sos connect cursor: hooks, tools and skill as Cursor documents them)
     return Event(
         speech=speech,
         name=text.get("hook_event_name", name),
@@ -121,12 +115,8 @@ def parse_event(speech: Speech, name: str, data: bytes) -> Event:
         source=text.get("source", ""),
         cwd=text.get("cwd", ""),
         transcript=text.get("transcript_path", ""),
-<<<<<<< HEAD
         tool=text.get("tool_name", ""),
-        stop_active=made.get(own.get("stop_hook_active", "stop_hook_active")) is True,
-=======
         stop_active=(isinstance(continued, int) and continued > 0) or ended != "completed",
->>>>>>> 396a1e5 (sos connect cursor: hooks, tools and skill as Cursor documents them)
         subagent="agent_id" in made,
     )
 

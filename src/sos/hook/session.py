@@ -191,16 +191,7 @@ class Turn:
                 self._owe()
             case "UserPromptSubmit":
                 self._new_turn()
-                if "UserPromptSubmit" not in self._event.speech.SPEAKING:
-                    self._judge()
-                    return ""
-                packet = self._packet() if self._pays() else ""
-                if self._holds:
-                    waiting = rendering.waiting(inbox.waiting(self._store, self.agent))
-                    return "\n".join(filter(None, (packet, self._show(), waiting)))
-                if packet:
-                    self._judge()
-                    return packet
+                return self._prompted()
             case "Stop":
                 return self._stop()
             case "SessionEnd":
@@ -208,12 +199,19 @@ class Turn:
                 resolver.forget_session(self._settings.home, self._event.session)
                 if self._event.speech.ALONE:
                     lineage.forget(self._settings.home, self._event.session)
-        if not self._holds or self._event.moment not in {"UserPromptSubmit", "PostToolBatch"}:
+        if not self._holds or self._event.moment != "PostToolBatch":
             self._judge()
             return ""
-        if self._pays():
-            return "\n".join(filter(None, (self._packet(), self._show())))
-        return self._show()
+        return "\n".join(filter(None, (self._packet() if self._pays() else "", self._show())))
+
+    def _prompted(self) -> str:
+        """What a prompt brings: a packet that is due, the mail, and how many requests are no longer reminded of."""
+        packet = self._packet() if self._pays() else ""
+        if not self._holds or "UserPromptSubmit" not in self._event.speech.SPEAKING:
+            self._judge()
+            return packet
+        waiting = rendering.waiting(inbox.waiting(self._store, self.agent))
+        return "\n".join(filter(None, (packet, self._show(), waiting)))
 
     def _packet(self) -> str:
         """What an agent must know at a session's start."""

@@ -15,7 +15,7 @@ from sos.model.errors import UnreadableJson
 from sos.model.findings import Finding
 from sos.runtimes import NAMES, launchers, looking, owned
 from sos.runtimes.connector import connector_of
-from sos.wiring import merging
+from sos.wiring import merging, standing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def installed(settings: Settings, runtime: str, places: Places) -> bool:
     if any(owned.exists(own) for own in connector.owned(settings.home, places, "") if own.vital):
         return True
     merges = connector.merges(settings.home, places)
-    return any(len(merging.stands(settings.home, merge)) < len(merge.puts) for merge in merges)
+    return any(len(standing.missing(merge)) < len(merge.puts) for merge in merges)
 
 
 def look(settings: Settings, runtime: str, projects: Sequence[str]) -> list[Finding]:
@@ -109,14 +109,14 @@ def look(settings: Settings, runtime: str, projects: Sequence[str]) -> list[Find
 
 def _merged(home: str, merge: Merge, runtime: str, title: str) -> Iterator[Finding]:
     """What of ours does not stand in a config as it should. One that does not parse is another finding, and the cause of this."""
-    if not merging.parses(merge.config):
+    if not standing.parses(merge):
         return
-    blocked = merging.blocked(merge)
+    blocked = standing.blocked(merge)
     if blocked:
         yield looking.no_object(merge.config, blocked, title)
         return
-    for put in merging.stands(home, merge):
-        yield looking.taken_out(merge.config.path, put, runtime, title, changed=merging.changed(home, merge.config, put))
+    for put in standing.missing(merge):
+        yield looking.taken_out(merge.config.path, put, runtime, title, changed=standing.changed(home, merge, put))
 
 
 # --- directories that were not there before ---------------------------------------------------------------------------

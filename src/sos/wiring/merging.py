@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from sos import files
-from sos.model.errors import Conflict, NotFound, RuntimeConfigError, SosError
+from sos.model.errors import Conflict, NotFound, RuntimeConfigError
 from sos.model.record import Record
 from sos.recovery import dialects, jsonedit, masking, swapping, tomledit
 from sos.recovery.directorylock import DirectoryLock
@@ -55,8 +55,8 @@ def plan(home: str, merge: Merge) -> Change:
     stand; NotFound for a link that leads nowhere.
     """
     config = merge.config
-    before = _bytes(config)
-    text, value = _parsed(merge, before)
+    before = content(config)
+    text, value = parsed(merge, before)
     rest = _others(home, merge, value)
     for put in merge.puts:
         text = _put(home, config, text, value, put)
@@ -64,7 +64,7 @@ def plan(home: str, merge: Merge) -> Change:
     if _others(home, merge, value) != rest:
         step = f"report it, with {shlex.quote(config.path)}"
         raise RuntimeConfigError(f"ours cannot be put into {config.path} without a change to another key", next_step=step)
-    if all(_has(_parsed(merge, before)[1], put) for put in merge.puts):
+    if all(has(parsed(merge, before)[1], put) for put in merge.puts):
         return Change(config=config, before=before, after=before or b"")
     _writable(config)
     return Change(config=config, before=before, after=text.encode("utf-8", "surrogateescape"))
@@ -98,7 +98,7 @@ def undo(home: str, runtime: str, merge: Merge) -> bool:
         lock = _locked(held, home, config) if os.path.exists(config.path) else None
         held.callback(_clear, _beside(home, config))
         for _ in range(TRIES):
-            now = _bytes(config)
+            now = content(config)
             if now is None:
                 originals.forget(home, runtime, config)
                 return False
@@ -131,33 +131,31 @@ def _restless(config: Config, again: str) -> Conflict:
     return Conflict(f"{config.path} is written by another program all the time; nothing was written", next_step=step)
 
 
-def stands(home: str, merge: Merge) -> list[Put]:
-    """What of ours is not in the config as it should be; all of it where the config cannot be read."""
-    try:
-        _, value = _parsed(merge, _bytes(merge.config))
-    except SosError:
-        return list(merge.puts)
-    return [put for put in merge.puts if not _has(value, put)]
-
-
-def _has(value: Any, put: Put) -> bool:
+def has(value: Any, put: Put) -> bool:
+    """Whether ours stands in a value as it should; its user may say more of it."""
     found = jsonedit.value_at(value, put.steps)
-    return put.value in found if put.element and isinstance(found, list) else found == put.value
+    if put.element and isinstance(found, list):
+        return put.value in found
+    if isinstance(found, dict) and isinstance(put.value, dict):
+        return all(key in found and found[key] == wanted for key, wanted in put.value.items())
+    return bool(found == put.value)
 
 
 def _put(home: str, config: Config, text: str, value: Any, put: Put) -> str:
-    if _has(value, put):
+    if has(value, put):
         return text
     found = jsonedit.value_at(value, put.steps)
-    if not put.element and jsonedit.stands(value, put.steps) and not _is_ours(home, found):
+    if not put.element and jsonedit.stands(value, put.steps) and not is_ours(home, found):
         what = f"{config.path} has another {'.'.join(put.steps)}, which is not ours"
         step = f"look at it: {shlex.quote(config.path)}; rename it or take it out, then connect again"
         raise RuntimeConfigError(what, next_step=step)
+    if isinstance(found, dict) and isinstance(put.value, dict):
+        put = put.replace(value={**found, **put.value})  # what its user says more of it stays
     try:
         if config.dialect == "toml":
             return tomledit.put(tomledit.take(text, put.steps, REMARK), put.steps, put.value, REMARK)
         if put.element:
-            text = jsonedit.take(text, put.steps, partial(_is_ours, home), len(put.steps)) if isinstance(found, list) else text
+            text = jsonedit.take(text, put.steps, partial(is_ours, home), len(put.steps)) if isinstance(found, list) else text
             return jsonedit.append(text, put.steps, put.value)
         return jsonedit.put(text, put.steps, put.value)
     except ValueError as error:
@@ -183,7 +181,7 @@ def _without(home: str, merge: Merge, now: bytes, known: bytes | None, *, create
     `known`: its bytes before ours came, where they are known: an empty object that stood there then, stays.
     """
     config = merge.config
-    text, value = _parsed(merge, now)
+    text, value = parsed(merge, now)
     rest = _others(home, merge, value)
     ours = [put for put in merge.puts if _stands(home, value, put)]
     if not ours:
@@ -192,7 +190,7 @@ def _without(home: str, merge: Merge, now: bytes, known: bytes | None, *, create
         if config.dialect == "toml":
             text = tomledit.take(text, put.steps, REMARK)
         else:
-            which = partial(_is_ours, home) if put.element else None
+            which = partial(is_ours, home) if put.element else None
             text = jsonedit.take(text, put.steps, which, _depth(merge, known, put))
     try:
         value = _strict(config, text)
@@ -212,7 +210,7 @@ def _depth(merge: Merge, known: bytes | None, put: Put) -> int:
     if known is None:
         return 0
     try:
-        value = _parsed(merge, known)[1]
+        value = parsed(merge, known)[1]
     except RuntimeConfigError:
         return 0  # a copy that is damaged says nothing
     levels = range(len(put.steps), 0, -1)
@@ -222,7 +220,7 @@ def _depth(merge: Merge, known: bytes | None, put: Put) -> int:
 def _stands(home: str, value: Any, put: Put) -> bool:
     """Whether anything of ours stands at a place, in whatever form."""
     found = jsonedit.value_at(value, put.steps)
-    return any(_is_ours(home, each) for each in found) if put.element and isinstance(found, list) else _is_ours(home, found)
+    return any(is_ours(home, each) for each in found) if put.element and isinstance(found, list) else is_ours(home, found)
 
 
 def _others(home: str, merge: Merge, value: Any) -> Any:
@@ -234,8 +232,8 @@ def _others(home: str, merge: Merge, value: Any) -> Any:
 
 def _left(home: str, put: Put, value: Any) -> Any:
     if put.element and isinstance(value, list):
-        return [each for each in value if not _is_ours(home, each)]
-    return {} if _is_ours(home, value) else value
+        return [each for each in value if not is_ours(home, each)]
+    return {} if is_ours(home, value) else value
 
 
 def _pruned(value: Any, steps: tuple[str, ...], left: Callable[[Any], Any]) -> Any:
@@ -248,7 +246,7 @@ def _pruned(value: Any, steps: tuple[str, ...], left: Callable[[Any], Any]) -> A
     return {**value, steps[0]: inner}
 
 
-def _is_ours(home: str, value: Any) -> bool:
+def is_ours(home: str, value: Any) -> bool:
     """Whether a value starts one of our launchers."""
     launcher = f"{os.path.join(home, 'bin')}/sos-"
     left = [value]
@@ -260,7 +258,7 @@ def _is_ours(home: str, value: Any) -> bool:
     return False
 
 
-def _parsed(merge: Merge, data: bytes | None) -> tuple[str, Any]:
+def parsed(merge: Merge, data: bytes | None) -> tuple[str, Any]:
     """Its text and value; of one that is not there or says nothing, those of a new one. Raises RuntimeConfigError."""
     config = merge.config
     if data is None or not data.strip():
@@ -290,8 +288,8 @@ def _strict(config: Config, text: str) -> Any:
     return value
 
 
-def _bytes(config: Config) -> bytes | None:
-    """None where it is not there. Raises RuntimeConfigError, NotFound for a link that leads nowhere."""
+def content(config: Config) -> bytes | None:
+    """Its bytes; None where it is not there. Raises RuntimeConfigError, NotFound for a link that leads nowhere."""
     target = os.path.realpath(config.path)
     step = f"ls -la {shlex.quote(config.path)}"
     try:
@@ -335,7 +333,7 @@ def _locked(held: ExitStack, home: str, config: Config) -> DirectoryLock | None:
 def _write(home: str, config: Config, before: bytes | None, after: bytes | None) -> bool:
     """Replace the one with the other (None: no file), unless it is not as it was; whether it was done."""
     target = os.path.realpath(config.path)
-    if _bytes(config) != before:
+    if content(config) != before:
         return False
     _writable(config)
     beside = _beside(home, config)

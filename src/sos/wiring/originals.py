@@ -50,6 +50,7 @@ def keep(
             files.remove(os.path.join(folder, "before"))
         else:
             files.write(os.path.join(folder, "before"), before)
+    files.write(os.path.join(folder, "after"), after)
     marks = [*marks, mark(after)][-MOST_MARKS:]
     files.clear(os.path.join(folder, "marks"))
     files.write(os.path.join(folder, "marks"), "".join(f"{each}\n" for each in marks).encode())
@@ -60,6 +61,11 @@ def kept(home: str, runtime: str, config: Config) -> tuple[list[str], bytes | No
     folder = _folder(home, runtime, config)
     marks = files.read(os.path.join(folder, "marks")) or b""
     return marks.decode("ascii", "replace").split(), files.read(os.path.join(folder, "before"), limit=LARGEST)
+
+
+def written(home: str, runtime: str, config: Config) -> str:
+    """Where a copy of what was written last stands, if anything was: for a repair it is a backup."""
+    return os.path.join(_folder(home, runtime, config), "after")
 
 
 def forget(home: str, runtime: str, config: Config) -> None:

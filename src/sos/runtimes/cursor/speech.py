@@ -1,8 +1,8 @@
 """How Cursor's hooks speak, as its documentation says (2026); Cursor itself was not run.
 
-Documented: `sessionStart` and `postToolUse` take `additional_context`; `stop` takes `followup_message`, the next prompt, and says in
-`loop_count` how often that was done; `beforeSubmitPrompt` takes no text. Reported by others: the editor (3.12) drops what is said at
-a session's start and behind a tool, while `cursor-agent` takes it. Nothing shows what has arrived, so nothing is concluded.
+Documented: `sessionStart` and `postToolUse` take `additional_context`; `stop` takes `followup_message`, the next prompt, and says
+in `loop_count` how often that was done; `beforeSubmitPrompt` takes no text. Reported by others: the editor (3.12) drops what is
+said at a session's start and behind a tool, while `cursor-agent` takes it. Nothing shows what has arrived.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ KEYS: Mapping[str, str] = {
     "stop_hook_active": "loop_count",
     "ended": "status",
 }
-SESSION, ALONE, DAEMON = "", False, ""
+SUBAGENT = ""
+SESSION, DAEMON = "", ""
+ALONE, OVERLAPS = False, False
 LINES: Lines | None = None
 
 
