@@ -276,7 +276,7 @@ def test_a_tool_shows_peer_text_as_the_command_does(shell: Shell) -> None:
 
     def framed(text: str) -> list[str]:
         """Without what is new in each showing: the nonce, the age, how often it was shown, and what each face says around it."""
-        nonce = text.partition("[end ")[2].partition("]")[0]
+        nonce = text.rpartition("[end ")[2].partition("]")[0]
         lines = text.replace(nonce, "NONCE").split("\n")
         begin, end = next(n for n, line in enumerate(lines) if line.startswith("[sos NONCE")), lines.index("[end NONCE]")
         assert lines[begin].startswith(f"[sos NONCE {identifier}] request from aa (same-user)")
