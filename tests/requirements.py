@@ -343,6 +343,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("SENTINEL-003", "It tells the agent at its next turn, then a peer of the same role, then the operator, and repeats nothing.", "§12", "kept"),
     Promise("SENTINEL-004", "When its own loop is late it accuses nobody; it never ends a process.", "§12", "kept"),
     Promise("SENTINEL-005", "`sos peers` and the sender's receipt show the recipient's hearing: hearing, late, deaf or unknown.", "§4", "kept"),
+    Promise("SENTINEL-006", "A webhook, off unless it is set, is told what the operator is told and nothing that an agent wrote; it goes to public addresses over TLS alone unless allowed, to the address that was checked, and follows no redirect.", "§12", "kept"),
     Promise("PROBE-001", "`sos probe AGENT` sends a canary over the agent's real path with the time of each hop; with any one hop broken, exit code and text name that hop.", "§12", "kept"),
     Promise("RESCUE-001", "`sos-rescue` runs under dash and busybox without Python, package, bus or network: it checks the first rungs, prints the guide, and restores a config from a parsing backup.", "§12", "kept"),
     Promise("AMNESIA-001", "With only its token left, or only its name and the operator's leave, one command makes an agent whole: same inbox, guide and open requests.", "§12", "kept"),

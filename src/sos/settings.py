@@ -67,6 +67,10 @@ class Settings(Record):
     conventions: tuple[Convention, ...] = ()
     #: `SOS_RATE`: requests a second of one token that a process of `sos serve` answers for long (twice as many at once); 0: all.
     rate: int = 200
+    #: `SOS_WEBHOOK`: a URL that the sentinel tells what it tells the operator. `SOS_WEBHOOK_PRIVATE=yes`: it may be on this
+    #: machine or in a private network, and without TLS.
+    webhook: str | None = None
+    webhook_private: bool = False
     # Where the user's files are: `HOME`, or what the system has for this user.
     user_home: str = ""
     # Not of the environment: the bus token that was given to this command (`--token-file`).
@@ -108,6 +112,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         global_stream=_spelling(environment.get("SOS_GLOBAL_STREAM") or "agent"),
         conventions=_conventions(environment.get("SOS_CONVENTIONS") or ""),
         rate=_rate(environment.get("SOS_RATE") or "200"),
+        webhook=environment.get("SOS_WEBHOOK") or None,
+        webhook_private=_yes("SOS_WEBHOOK_PRIVATE", environment.get("SOS_WEBHOOK_PRIVATE") or "no"),
         urls=_by_service(environment, "URL", AGENT_SERVICES),
         tokens=_by_service(environment, "TOKEN", (*AGENT_SERVICES, "admin")),
         token_files=_by_service(environment, "TOKEN_FILE", (*AGENT_SERVICES, "admin")),
@@ -135,6 +141,12 @@ def _rate(value: str) -> int:
     if not (value.isdigit() and value.isascii() and len(value) <= 6):
         raise InvalidInput(f"SOS_RATE={value[:40]!a} is no number of requests", next_step="use 1 to 999999, or 0 for no limit")
     return int(value)
+
+
+def _yes(name: str, value: str) -> bool:
+    if value not in {"yes", "no"}:
+        raise InvalidInput(f"{name}={value[:40]!a} is neither yes nor no", next_step=f"export {name}=yes")
+    return value == "yes"
 
 
 def _port(value: str) -> int:

@@ -115,6 +115,7 @@ class _Watch:
             long_tool=self._long_tool,
             machine=self._machine.look,
             spelling=settings.global_stream,
+            webhook=sentinel.webhook_of(settings),
         )
 
 

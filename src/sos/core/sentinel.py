@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from sos.model.ids import MessageId
     from sos.model.times import Millis
 
-    #: `notice`: shown by the agent's next hook. `message`: from the mesh itself into an inbox.
-    Way = Literal["notice", "message"]
+    #: `notice`: shown by the agent's next hook. `message`: from the mesh itself into an inbox. `webhook`: to the operator's URL.
+    Way = Literal["notice", "message", "webhook"]
 
 PATIENCE = 2
 """Rounds that a rung of the telling has before the next one is told: the agent, a peer of its role, the operator."""

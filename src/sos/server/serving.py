@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sos.ports import Store
     from sos.settings import Settings
     from sos.wiring.sentinel import Round
+    from sos.wiring.webhook import Webhook
 
 DRAIN_SECONDS = 10
 """How long requests that run may take to their end once the server stops."""
@@ -39,6 +40,7 @@ def serve(settings: Settings, only: Sequence[Service], hosts: Sequence[str], rea
         signal.signal(number, lambda *_: None)
     store = _store(settings)
     try:
+        webhook = sentinel.webhook_of(settings)
         named, clock = (*LOOPBACK, settings.host, *hosts), SystemClock()
         services = Services(
             store,
@@ -50,7 +52,7 @@ def serve(settings: Settings, only: Sequence[Service], hosts: Sequence[str], rea
             rate=settings.rate,
             at_once=1 if settings.redis is None else WORKERS,
             look=lambda failed: watchdog.look(settings, after_failure=failed),
-            judge=lambda lag, awake: _judged(settings, store, clock.now(), lag, awake),
+            judge=lambda lag, awake: _judged(settings, store, clock.now(), lag, awake, webhook),
             root=settings.home,
         )
         with _bound(settings.host, settings.port) as bound:
@@ -62,9 +64,17 @@ def serve(settings: Settings, only: Sequence[Service], hosts: Sequence[str], rea
     return 0
 
 
-def _judged(settings: Settings, store: Store, now: Millis, lag: int, awake: Millis) -> Round:
-    spelling, conventions = settings.global_stream, settings.conventions
-    return sentinel.look(settings.home, store, now, lag=lag, awake=awake, spelling=spelling, conventions=conventions)
+def _judged(settings: Settings, store: Store, now: Millis, lag: int, awake: Millis, webhook: Webhook | None) -> Round:
+    return sentinel.look(
+        settings.home,
+        store,
+        now,
+        lag=lag,
+        awake=awake,
+        spelling=settings.global_stream,
+        conventions=settings.conventions,
+        webhook=webhook,
+    )
 
 
 def _store(settings: Settings) -> Store:

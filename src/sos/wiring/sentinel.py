@@ -30,12 +30,16 @@ if TYPE_CHECKING:
     from sos.model.addresses import Convention, GlobalSpelling
     from sos.model.agents import Agent
     from sos.ports import Clock, Store
+    from sos.settings import Settings
+    from sos.wiring.webhook import Webhook
 
     #: What the machine of an agent adds to what its store knows.
     Look = Callable[[Agent, Facts], Facts]
 
 EVERY = 30 * SECOND
 """Milliseconds from one round to the next."""
+MOST_WAITING = 20
+"""What a webhook is to be told that does not answer, the newest. The operator's inbox has all of it."""
 CODE = "hearing"
 """Of the notices that it leaves for agents."""
 
@@ -81,6 +85,15 @@ class Pace:
         return rest
 
 
+def webhook_of(settings: Settings) -> Webhook | None:
+    """The operator's URL, if one is set. Raises InvalidInput."""
+    if settings.webhook is None:
+        return None
+    from sos.wiring.webhook import Webhook  # TLS and HTTP, which nobody else loads
+
+    return Webhook(settings.webhook, private=settings.webhook_private)
+
+
 def lock(root: str) -> files.Lock:
     """Held by the one sentinel that runs in a home. Raises HomeNotPrivate, StorageFull."""
     return files.Lock(os.path.join(files.private_directory(os.path.join(root, "run")), "sentinel.lock"), 0.1)
@@ -97,6 +110,7 @@ def look(
     machine: Look | None = None,
     spelling: GlobalSpelling = "agent",
     conventions: Sequence[Convention] = (),
+    webhook: Webhook | None = None,
 ) -> Round:
     """One round. `lag`, `awake`: as its `Pace` has them. Raises HomeDamaged, StorageFull, StoreUnreachable."""
     agents = [agent for agent in store.agents.agents() if agent.status == "open" and agent.slug != OPERATOR]
@@ -112,26 +126,36 @@ def look(
     memory = sentinel.step(load(root), agents, verdicts, now)
     if memory.pending:
         save(root, memory)
-    told, kept, failures = _tell(store, memory.pending, spelling)
+    told, kept, failures = _tell(store, memory.pending, spelling, webhook)
     save(root, memory.replace(pending=kept))
     return Round(verdicts=verdicts, cases=memory.cases, told=told, failures=failures)
 
 
 def _tell(
-    store: Store, pending: Sequence[Telling], spelling: GlobalSpelling
+    store: Store, pending: Sequence[Telling], spelling: GlobalSpelling, webhook: Webhook | None
 ) -> tuple[tuple[Telling, ...], tuple[Telling, ...], tuple[str, ...]]:
     """What was said, what is to be tried again, and what could not be said."""
     told, kept, failures = [], [], []
-    for telling in pending:
+    left = list(pending)
+    while left:
+        telling = left.pop(0)
         try:
-            _say(store, telling, spelling)
+            if telling.way != "webhook":
+                _say(store, telling, spelling)
+            elif webhook is not None:
+                webhook.tell(telling)
             told.append(telling)
+            if (telling.to, telling.way) == (OPERATOR, "message") and webhook is not None:
+                left.append(telling.replace(way="webhook"))
         except UnknownAgent as error:
             failures.append(f"nobody could be told of {telling.about}: {error.message}")
         except SosError as error:
             kept.append(telling)
-            failures.append(f"{telling.to} is not told of {telling.about} yet: {error.message}")
-    return tuple(told), tuple(kept), tuple(failures)
+            who = "the webhook" if telling.way == "webhook" else telling.to
+            failures.append(f"{who} is not told of {telling.about} yet: {error.message}")
+    waiting = [each for each in kept if each.way == "webhook"]
+    forgotten = {each.id for each in waiting[:-MOST_WAITING]}
+    return tuple(told), tuple(each for each in kept if each.id not in forgotten), tuple(failures)
 
 
 def _say(store: Store, telling: Telling, spelling: GlobalSpelling) -> None:
