@@ -85,7 +85,7 @@ def _chosen(command: Command) -> list[Config]:
 
 def _one(command: Command, config: Config) -> tuple[dict[str, Any], int]:
     """Look at one file; what is told of it, and 1 where it stays broken."""
-    ours = glob.escape(originals.written(command.settings.home, config.runtime, config))
+    ours = glob.escape(originals.written(command.settings.home, config.runtime, config.path))
     made = repair.plan(config.replace(backups=(*config.backups, ours)))
     entry: dict[str, Any] = {
         "path": config.path, "runtime": config.runtime, "state": made.state, "effect": _effect(made), "problems": made.problems,

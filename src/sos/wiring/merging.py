@@ -12,13 +12,13 @@ from contextlib import ExitStack
 from functools import partial
 
 from sos import files
-from sos.model.errors import Conflict, NotFound, RuntimeConfigError
+from sos.model.errors import RuntimeConfigError
 from sos.model.record import Record
-from sos.recovery import dialects, jsonedit, masking, swapping, tomledit
+from sos.recovery import dialects, jsonedit, masking, tomledit
 from sos.recovery.directorylock import DirectoryLock
 from sos.recovery.jsontext import MAX_DEPTH
 from sos.recovery.merging import dumps
-from sos.wiring import originals
+from sos.wiring import foreignfiles, originals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 PATIENCE = 10.0
 """Seconds that the runtime's lock is waited for."""
 REMARK = "Written by sos connect; sos disconnect takes it out."
-TRIES = 20
-"""How often a change is begun anew where another program has changed the config meanwhile."""
 
 
 class Change(Record):
@@ -55,7 +53,7 @@ def plan(home: str, merge: Merge) -> Change:
     stand; NotFound for a link that leads nowhere.
     """
     config = merge.config
-    before = content(config)
+    before = foreignfiles.read(config.path)
     text, value = parsed(merge, before)
     rest = _others(home, merge, value)
     for put in merge.puts:
@@ -66,7 +64,7 @@ def plan(home: str, merge: Merge) -> Change:
         raise RuntimeConfigError(f"ours cannot be put into {config.path} without a change to another key", next_step=step)
     if all(has(parsed(merge, before)[1], put) for put in merge.puts):
         return Change(config=config, before=before, after=before or b"")
-    _writable(config)
+    foreignfiles.check_writable(config.path)
     return Change(config=config, before=before, after=text.encode("utf-8", "surrogateescape"))
 
 
@@ -78,17 +76,17 @@ def apply(home: str, runtime: str, merge: Merge) -> bool:
     config = merge.config
     with ExitStack() as held:
         lock = _locked(held, home, config)
-        held.callback(_clear, _beside(home, config))
-        for _ in range(TRIES):
+        held.callback(foreignfiles.clear, home, config.path)
+        for _ in range(foreignfiles.TRIES):
             change = plan(home, merge)
             if change.before == change.after:
                 return False
             _remember(home, runtime, merge, change)
             if lock is not None:
                 lock.still_ours()
-            if _write(home, config, change.before, change.after):
+            if foreignfiles.replace(home, config.path, change.before, change.after):
                 return True
-    raise _restless(config, f"sos connect {runtime}")
+    raise foreignfiles.restless(config.path, f"sos connect {runtime}")
 
 
 def undo(home: str, runtime: str, merge: Merge) -> bool:
@@ -96,24 +94,24 @@ def undo(home: str, runtime: str, merge: Merge) -> bool:
     config = merge.config
     with ExitStack() as held:
         lock = _locked(held, home, config) if os.path.exists(config.path) else None
-        held.callback(_clear, _beside(home, config))
-        for _ in range(TRIES):
-            now = content(config)
+        held.callback(foreignfiles.clear, home, config.path)
+        for _ in range(foreignfiles.TRIES):
+            now = foreignfiles.read(config.path)
             if now is None:
-                originals.forget(home, runtime, config)
+                originals.forget(home, runtime, config.path)
                 return False
             after = _undone(home, runtime, merge, now)
             if lock is not None:
                 lock.still_ours()
-            if after == now or _write(home, config, now, after):
-                originals.forget(home, runtime, config)
+            if after == now or foreignfiles.replace(home, config.path, now, after):
+                originals.forget(home, runtime, config.path)
                 return after != now
-    raise _restless(config, f"sos disconnect {runtime}")
+    raise foreignfiles.restless(config.path, f"sos disconnect {runtime}")
 
 
 def _undone(home: str, runtime: str, merge: Merge, now: bytes) -> bytes | None:
     """What is to stand there instead; None for no file."""
-    marks, before = originals.kept(home, runtime, merge.config)
+    marks, before = originals.kept(home, runtime, merge.config.path)
     if originals.mark(now) in marks:
         return before
     return _without(home, merge, now, before, created=bool(marks) and before is None)
@@ -123,12 +121,7 @@ def _remember(home: str, runtime: str, merge: Merge, change: Change) -> None:
     def bare(data: bytes, known: bytes | None) -> bytes | None:  # what is ours in it is not what was there before
         return _without(home, merge, data, known, created=False)
 
-    originals.keep(home, runtime, change.config, change.before, change.after, bare)
-
-
-def _restless(config: Config, again: str) -> Conflict:
-    step = f"close what writes it, then: {again}"
-    return Conflict(f"{config.path} is written by another program all the time; nothing was written", next_step=step)
+    originals.keep(home, runtime, change.config.path, change.before, change.after, bare)
 
 
 def has(value: Any, put: Put) -> bool:
@@ -288,75 +281,9 @@ def _strict(config: Config, text: str) -> Any:
     return value
 
 
-def content(config: Config) -> bytes | None:
-    """Its bytes; None where it is not there. Raises RuntimeConfigError, NotFound for a link that leads nowhere."""
-    target = os.path.realpath(config.path)
-    step = f"ls -la {shlex.quote(config.path)}"
-    try:
-        data = files.peek(target, originals.LARGEST + 1)
-    except FileNotFoundError as error:
-        if os.path.islink(config.path):
-            step += "; put a file there, or remove the link"
-            raise NotFound(f"{config.path} is a link to {target}, which is not there", next_step=step) from error
-        return None
-    except OSError as error:
-        raise RuntimeConfigError(f"{config.path}: {error.strerror}; nothing was written", next_step=step) from error
-    if len(data) > originals.LARGEST:
-        raise RuntimeConfigError(
-            f"{config.path} is larger than {originals.LARGEST >> 20} MiB; nothing was written", next_step=step
-        )
-    return data
-
-
-def _writable(config: Config) -> None:
-    """Raises RuntimeConfigError where it is not to be written: a rename would not ask a file that its owner has closed."""
-    target = os.path.realpath(config.path)
-    try:
-        mode = os.stat(target).st_mode
-    except OSError:
-        mode = 0o200  # it is made anew
-    folder = os.path.dirname(target)
-    closed = target if not mode & 0o200 else folder if os.path.isdir(folder) and not os.access(folder, os.W_OK) else ""
-    if closed:
-        step = f"if it may be changed: chmod u+w {shlex.quote(closed)}, then again"
-        raise RuntimeConfigError(f"{closed} is read-only; nothing was written", next_step=step)
-
-
 def _locked(held: ExitStack, home: str, config: Config) -> DirectoryLock | None:
     run = files.private_directory(os.path.join(home, "run"))
     held.enter_context(files.Lock(os.path.join(run, "repair.lock"), PATIENCE))
     if config.lock is None:
         return None
     return held.enter_context(DirectoryLock(config.lock, PATIENCE, lambda _said: None))
-
-
-def _write(home: str, config: Config, before: bytes | None, after: bytes | None) -> bool:
-    """Replace the one with the other (None: no file), unless it is not as it was; whether it was done."""
-    target = os.path.realpath(config.path)
-    if content(config) != before:
-        return False
-    _writable(config)
-    beside = _beside(home, config)
-    try:
-        if after is None:
-            files.remove(target)
-            return True
-        if before is None:
-            files.make_directories(os.path.dirname(target), 0o755)
-            files.write(beside, after, mode=0o644)
-            return swapping.place(target, beside)
-        files.write(beside, after, mode=0o644, like=os.stat(target))
-        return swapping.swap(target, beside, before)
-    except OSError as error:
-        raise files.translated(error, str(error.filename or target)) from error
-
-
-def _beside(home: str, config: Config) -> str:
-    """Where the new file is made ready: one name for each SOS_HOME, so that the next run finds what a killed one left."""
-    return f"{os.path.realpath(config.path)}.{originals.mark(os.fsencode(home))[:8]}.sos"
-
-
-def _clear(beside: str) -> None:
-    files.clear(beside)
-    if os.path.lexists(beside):
-        files.remove(beside)

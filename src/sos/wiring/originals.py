@@ -1,4 +1,4 @@
-"""What a runtime's config was before ours came, and what we wrote into its place: kept below SOS_HOME until ours is taken out."""
+"""What somebody else's file was before ours came, and what we wrote into its place: kept until ours is taken out again."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import os
 
 from sos import files
 from sos.model.digests import sha256
+from sos.wiring import foreignfiles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sos.model.configs import Config
-
-LARGEST = 16 << 20
-"""Bytes of a config that is kept, and so changed."""
 MOST_MARKS = 8
 """Digests of what we have written that are kept of a config."""
 
@@ -26,20 +23,20 @@ def mark(data: bytes) -> str:
 
 def keep(
     home: str,
-    runtime: str,
-    config: Config,
+    owner: str,
+    path: str,
     now: bytes | None,
     after: bytes,
     bare: Callable[[bytes, bytes | None], bytes | None],
 ) -> None:
-    """Keep what it was before ours came, and what we are about to write. `home` is SOS_HOME; `now` is what it holds.
+    """Keep what it was before ours came, and what we are about to write. `home`: SOS_HOME; `owner`: for whom ours is there.
 
-    Where somebody else has written it since, that counts as what it was, without what of ours stands in it: `bare` takes that out
-    of the bytes, by what was kept before. Killed before the write, the last one is still known as ours. Raises StorageFull, and
-    what `bare` raises.
+    Where somebody else wrote what it holds `now`, that counts as what it was, without what of ours stands in it: `bare` takes
+    that out of the bytes, by what was kept before. Killed before the write, the last one is still known as ours. Raises
+    StorageFull, and what `bare` raises.
     """
-    folder = _folder(home, runtime, config)
-    marks, before = kept(home, runtime, config)
+    folder = _folder(home, owner, path)
+    marks, before = kept(home, owner, path)
     for place in (home, os.path.join(home, "connected"), os.path.dirname(folder), folder):
         files.private_directory(place)
     if now is None or mark(now) not in marks:
@@ -56,26 +53,26 @@ def keep(
     files.write(os.path.join(folder, "marks"), "".join(f"{each}\n" for each in marks).encode())
 
 
-def kept(home: str, runtime: str, config: Config) -> tuple[list[str], bytes | None]:
+def kept(home: str, owner: str, path: str) -> tuple[list[str], bytes | None]:
     """The digests of what we have written, and what had been there before (None: nothing was)."""
-    folder = _folder(home, runtime, config)
+    folder = _folder(home, owner, path)
     marks = files.read(os.path.join(folder, "marks")) or b""
-    return marks.decode("ascii", "replace").split(), files.read(os.path.join(folder, "before"), limit=LARGEST)
+    return marks.decode("ascii", "replace").split(), files.read(os.path.join(folder, "before"), limit=foreignfiles.LARGEST)
 
 
-def written(home: str, runtime: str, config: Config) -> str:
+def written(home: str, owner: str, path: str) -> str:
     """Where a copy of what was written last stands, if anything was: for a repair it is a backup."""
-    return os.path.join(_folder(home, runtime, config), "after")
+    return os.path.join(_folder(home, owner, path), "after")
 
 
-def forget(home: str, runtime: str, config: Config) -> None:
+def forget(home: str, owner: str, path: str) -> None:
     """Ours was taken out."""
-    folder = _folder(home, runtime, config)
+    folder = _folder(home, owner, path)
     if os.path.isdir(folder):
         for name in sorted(os.listdir(folder), reverse=True):  # the marks first, and what killed writes have left
             files.remove(os.path.join(folder, name))
         os.rmdir(folder)
 
 
-def _folder(home: str, runtime: str, config: Config) -> str:
-    return os.path.join(home, "connected", runtime, mark(os.fsencode(os.path.realpath(config.path)))[:32])
+def _folder(home: str, owner: str, path: str) -> str:
+    return os.path.join(home, "connected", owner, mark(os.fsencode(os.path.realpath(path)))[:32])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sos.model.errors import SosError
 from sos.recovery import jsonedit
-from sos.wiring.merging import content, has, is_ours, parsed
+from sos.wiring import foreignfiles
+from sos.wiring.merging import has, is_ours, parsed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +44,6 @@ def changed(home: str, merge: Merge, put: Put) -> bool:
 
 def _value(merge: Merge) -> Any:
     try:
-        return parsed(merge, content(merge.config))[1]
+        return parsed(merge, foreignfiles.read(merge.config.path))[1]
     except SosError:
         return None
