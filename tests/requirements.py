@@ -269,7 +269,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("CONNECT-004", "`sos connect copilot` works in the real Copilot CLI: text arrives, and the sender has the model's reply.", "§10", "kept"),
     Promise("CONNECT-005", "`sos connect opencode` works in the real OpenCode: text arrives, and the sender has the model's reply.", "§10", "kept"),
     Promise("CONNECT-006", "`sos connect cursor` writes the files that Cursor documents, and `disconnect` takes them away.", "§10", "kept"),
-    Promise("CONNECT-007", "Connecting prefers own files, then the runtime's own `mcp add`, and merges into a foreign file last.", "§10", "planned"),
+    Promise("CONNECT-007", "Connecting looks at every file first, then writes own files, and merges into a foreign file last; a config that SOS does not write (YAML) is left to its user, with the exact lines.", "§10", "kept"),
     Promise("CONNECT-008", "A merge keeps comments, order and unknown keys, and is locked, atomic and backed up; what cannot take ours is refused with what to do, and left as it is; what others write meanwhile stays.", "§10", "kept"),
     Promise("CONNECT-009", "`--dry-run` shows the changes and makes none; after `sos disconnect` every file is byte for byte as before, save what others changed since.", "§10", "kept"),
     Promise("CONNECT-010", "One plugin directory serves Claude Code, Codex and Copilot CLI.", "§10", "kept"),

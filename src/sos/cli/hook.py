@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sos.runtimes import NAMES
+from sos.runtimes import HOOKED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ EXAMPLE = 'echo \'{"session_id": "…", "hook_event_name": "UserPromptSubmit"}\'
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The runtime and the event, as the launcher gives them."""
-    parser.add_argument("runtime", nargs="?", choices=NAMES, default="claude")
+    parser.add_argument("runtime", nargs="?", choices=HOOKED, default="claude")
     parser.add_argument("event", nargs="?", default="")
 
 

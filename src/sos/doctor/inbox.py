@@ -264,7 +264,7 @@ def _canary(patient: Patient, well: list[str]) -> Iterator[Trouble]:
     well.append(f"a test message came back {said}")
     if not _bound(patient):
         return
-    for runtime in connecting.runtimes(patient.settings, patient.slug):
+    for runtime in connecting.hooked(patient.settings, patient.slug):
         shown = probing.shows(patient.settings, runtime, patient.slug, known.id, known.nonce)
         if not shown.broken:
             well.append(f"{shown.said}, {shown.took:.0f} ms")

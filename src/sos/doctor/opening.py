@@ -36,8 +36,9 @@ class Opened(Record):
 def all_of(settings: Settings, runtimes: Sequence[str], places: Sequence[str]) -> dict[str, Opened]:
     """Open these runtimes' programs for sessions in these directories: side by side, at most one for each processor, or two."""
     with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
-        opened = pool.map(lambda runtime: _one(settings, runtime, places), runtimes)
-        return dict(zip(runtimes, opened, strict=True))
+        named = [runtime for runtime in runtimes if connector_of(runtime).LISTS]  # the others have no program that lists
+        opened = pool.map(lambda runtime: _one(settings, runtime, places), named)
+        return dict(zip(named, opened, strict=True))
 
 
 def _one(settings: Settings, runtime: str, places: Sequence[str]) -> Opened:

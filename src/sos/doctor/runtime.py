@@ -42,7 +42,9 @@ def look(patient: Patient, now: Millis, *, deep: bool) -> Looked:
     opened = _opened(patient, runtimes, places) if deep else {}
     for runtime in runtimes:
         seen = [*_configs(patient, runtime, places, well), *_files(patient, runtime, places)]
-        if not any(trouble.finding.severity == "critical" for trouble in seen):
+        if not connector_of(runtime).EVENTS:
+            well.append(f"{connector_of(runtime).TITLE} runs no hooks: {patient.slug} sees its mail when it asks for it")
+        elif not any(trouble.finding.severity == "critical" for trouble in seen):
             seen += _hook(patient, runtime, well)
         if runtime in opened:
             known = {trouble.finding.code for trouble in seen}

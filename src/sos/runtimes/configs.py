@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 
 from sos.model.configs import Config
+from sos.runtimes.amp import configs as amp
 from sos.runtimes.claude import configs as claude
 from sos.runtimes.codex import configs as codex
 from sos.runtimes.copilot import configs as copilot
 from sos.runtimes.cursor import configs as cursor
 from sos.runtimes.gemini import configs as gemini
+from sos.runtimes.goose import configs as goose
+from sos.runtimes.hermes import configs as hermes
 from sos.runtimes.opencode import configs as opencode
+from sos.runtimes.vscode import configs as vscode
+from sos.runtimes.windsurf import configs as windsurf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,9 +27,14 @@ RUNTIMES: dict[str, Callable[[Places], tuple[Config, ...]]] = {
     "claude": claude.configs,
     "codex": codex.configs,
     "copilot": copilot.configs,
-    "cursor": cursor.configs,
     "gemini": gemini.configs,
     "opencode": opencode.configs,
+    "cursor": cursor.configs,
+    "vscode": vscode.configs,
+    "windsurf": windsurf.configs,
+    "amp": amp.configs,
+    "goose": goose.configs,
+    "hermes": hermes.configs,
 }
 _BY_ENDING: dict[str, Dialect] = {".json": "json", ".jsonc": "jsonc", ".toml": "toml"}
 

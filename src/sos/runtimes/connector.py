@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
         #: As people call it.
         TITLE: str
-        #: Hook events and the seconds that the runtime gives each.
+        #: Hook events and the seconds that the runtime gives each; none where it runs no hooks, and has no speech.
         EVENTS: Mapping[str, int]
         #: The event, of its own names, that a probe runs: a prompt, or another one whose text is taken.
         PROMPT: str
-        #: A command of its own that lists what it loads, and what must stand in the list.
+        #: A command of its own that lists what it loads, and what must stand in the list; empty where there is none.
         LISTS: Sequence[str]
         LISTED: str
-        #: What its user has to do after connecting.
+        #: What its user has to do after connecting. `{mcp}` stands for the program that offers our tools.
         NEXT: str
         #: What wakes it at an idle prompt, or that nothing does.
         WAKES: str

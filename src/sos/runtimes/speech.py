@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from sos.model.errors import InvalidInput
-from sos.runtimes import NAMES
+from sos.runtimes import HOOKED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ if TYPE_CHECKING:
 
 def speech_of(name: str) -> Speech:
     """The speech of a runtime by its name. Raises InvalidInput."""
-    if name not in NAMES:
-        raise InvalidInput(f"{name[:40]!a} is no runtime whose hooks are known", next_step=f"one of: {', '.join(NAMES)}")
+    if name not in HOOKED:
+        raise InvalidInput(f"{name[:40]!a} is no runtime whose hooks are known", next_step=f"one of: {', '.join(HOOKED)}")
     module = f"sos.runtimes.{name}.speech"
     __import__(module)
     speech: Speech = sys.modules[module]  # the tests hold each to it

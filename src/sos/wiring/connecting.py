@@ -11,7 +11,7 @@ from sos.model.errors import GuideTampered, InvalidInput, UnknownAgent
 from sos.model.names import OPERATOR, address_name
 from sos.model.record import Record
 from sos.recovery import archive, guide, rescue
-from sos.runtimes import NAMES
+from sos.runtimes import HOOKED, NAMES
 from sos.wiring import installing
 from sos.wiring.freshening import compile_hook, is_compiled
 from sos.wiring.local import store_path
@@ -48,7 +48,7 @@ def connect(
     dry_run: bool = False,
 ) -> Connected:
     """Write what a runtime needs and bind a directory (default: this one), or every session, to an agent."""
-    slug = _agent(settings, runtime, name)
+    slug = agent_named(settings, runtime, name)
     bound = "*" if everywhere else os.path.realpath(place or here(runtime))
     if bound != "*" and not os.path.isdir(bound):
         raise InvalidInput(f"{bound} is not a directory", next_step="name the directory that the agent works in")
@@ -72,6 +72,11 @@ def runtimes(settings: Settings, slug: str) -> list[str]:
     known = [each for each in connected.runtimes(settings.home, slug) if each in NAMES]
     places = settings.places("")
     return known or [each for each in NAMES if installing.installed(settings, each, places)]
+
+
+def hooked(settings: Settings, slug: str) -> list[str]:
+    """Those of them that run our hooks."""
+    return [each for each in runtimes(settings, slug) if each in HOOKED]
 
 
 def here(runtime: str) -> str:
@@ -117,7 +122,8 @@ def _compile() -> None:
     compile_hook()
 
 
-def _agent(settings: Settings, runtime: str, name: str | None) -> str:
+def agent_named(settings: Settings, runtime: str, name: str | None) -> str:
+    """The agent that is meant: the only one with a home here, where none is named. Raises UnknownAgent, InvalidInput."""
     here = homes.slugs(settings.home)
     if name is None and len(here) == 1:
         return here[0]

@@ -197,7 +197,10 @@ class _Path:
                 f"sessions of {self._slug} are expected here, and no hook is installed",
                 next_step=f"sos connect claude --as {self._slug}",
             )
-        for runtime in serving:
+        hooked = connecting.hooked(self._settings, self._slug)
+        if not hooked:
+            return "not connected", f"{', '.join(serving)} runs no hooks: {self._slug} sees its mail when it asks"
+        for runtime in hooked:
             self._shown = probing.shows(self._settings, runtime, self._slug, self._id, self._nonce)
             if self._shown.broken == "hook":
                 raise RuntimeConfigError(self._shown.said, next_step=f"sos connect {runtime} --as {self._slug}")

@@ -104,7 +104,8 @@ def look(settings: Settings, runtime: str, projects: Sequence[str]) -> list[Find
             found += looking.contents(own, runtime, connector.TITLE)
     for merge in connector.merges(home, places):
         found += _merged(home, merge, runtime, connector.TITLE)
-    return [*found, *looking.launcher(home, runtime, connector.TITLE), *connector.look(home, places, projects)]
+    starts = looking.launcher(home, runtime, connector.TITLE) if connector.EVENTS else ()
+    return [*found, *starts, *connector.look(home, places, projects)]
 
 
 def _merged(home: str, merge: Merge, runtime: str, title: str) -> Iterator[Finding]:

@@ -325,7 +325,7 @@ class _Join:
             return
         from sos.wiring import connecting
 
-        for name in connecting.runtimes(self._settings, self._agent.slug):
+        for name in connecting.hooked(self._settings, self._agent.slug):
             self._hook(name, sent)
 
     def _hook(self, name: str, sent: Canary) -> None:

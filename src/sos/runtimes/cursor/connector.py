@@ -28,8 +28,8 @@ EVENTS: Mapping[str, int] = {
 }  # fmt: skip
 """Hook events, and the seconds that we give each: Cursor's own limit is longer."""
 LISTS, LISTED = ("cursor-agent", "mcp", "list"), "sos"
-NEXT = "Start cursor there, or cursor-agent, and see Hooks and MCP in its settings (as documented, not run here)"
-WAKES = "nothing can wake it at an idle prompt, and a prompt takes no text: what comes is shown at a start and behind a tool"
+NEXT = "Start cursor there, or cursor-agent, and see its settings under Hooks and MCP (written as documented, not run here)"
+WAKES = "nothing can wake it at an idle prompt, and a prompt takes no text: what comes is shown behind its next tool"
 
 
 def owned(home: str, places: Places, guide: str) -> Sequence[Own]:

@@ -2,7 +2,7 @@
 
 Documented: `sessionStart` and `postToolUse` take `additional_context`; `stop` takes `followup_message`, the next prompt, and says
 in `loop_count` how often that was done; `beforeSubmitPrompt` takes no text. Reported by others: the editor (3.12) drops what is
-said at a session's start and behind a tool, while `cursor-agent` takes it. Nothing shows what has arrived.
+said at a session's start and behind a tool, while `cursor-agent` takes it. Nothing shows what has arrived: nothing is concluded.
 """
 
 from __future__ import annotations

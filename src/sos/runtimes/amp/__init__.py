@@ -1,0 +1,1 @@
+"""Amp, in a terminal or an editor."""

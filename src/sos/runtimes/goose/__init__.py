@@ -1,0 +1,1 @@
+"""Goose, in a terminal or on the desktop."""

@@ -1,0 +1,1 @@
+"""VS Code: its agent, GitHub Copilot Chat."""
