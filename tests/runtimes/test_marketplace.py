@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from sos.runtimes import marketplace
-
 from .claude_code import ClaudeCode
 from .codex_cli import Codex
 from .copilot_cli import CopilotCli
@@ -34,9 +32,7 @@ def write(machine: Machine[ClaudeCode] | Machine[Codex] | Machine[CopilotCli], m
     machine.join("coder", connect=True)  # launchers, and whose directory it is
     machine.sos("disconnect", machine.name)
     machine.join("reviewer")
-    for path, text in marketplace.contents(str(machine.runtime.home / ".sos"), "# a guide\n").items():
-        (market / path).parent.mkdir(parents=True, exist_ok=True)
-        (market / path).write_text(text)
+    machine.sos("connect", "--marketplace", str(market))
 
 
 @pytest.mark.promise("CONNECT-010")

@@ -24,6 +24,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runtime", nargs="?", choices=NAMES)
     parser.add_argument("--all", action="store_true", dest="every_runtime", help="each runtime that is found here")
     parser.add_argument(
+        "--marketplace", metavar="DIR", help="write a plugin that Claude Code, Codex and Copilot CLI install from there"
+    )
+    parser.add_argument(
         "--agents-md", metavar="PATH", nargs="?", const="", help="put our block into an AGENTS.md (default: here)"
     )
     parser.add_argument("--dir", metavar="PATH", help="sessions in this directory are this agent (default: here)")
@@ -45,6 +48,8 @@ def run(command: Command) -> int:
     attention_of(Attention(), given.wake, given.every, given.quiet)  # a wrong rule is refused before anything is written
     if chosen == "agents-md":
         return _agents_md(command)
+    if chosen == "marketplace":
+        return _marketplace(command)
     if chosen == "all":
         from sos.runtimes import presence
         from sos.wiring import connecting
@@ -67,6 +72,20 @@ def _agents_md(command: Command) -> int:
     written = agentsmd.put(command.settings.home, path)
     what = "wrote our block into" if written else "our block stands already in"
     command.out(f"{what} {path}; sos disconnect --agents-md takes it out", {"path": path, "written": written, "planned": False})
+    return 0
+
+
+def _marketplace(command: Command) -> int:
+    from sos.wiring import connecting
+
+    given = command.arguments
+    path, written = connecting.marketplace(command.settings, given.marketplace, dry_run=given.dry_run)
+    verbs = {"claude": "install", "codex": "add", "copilot": "install"}
+    installs = [f"{name} plugin marketplace add {path}; {name} plugin {verb} sos@sos" for name, verb in verbs.items()]
+    lines = [f"{'would write' if given.dry_run else 'wrote'} {each}" for each in written]
+    lines += ["install it, with one of:", *(f"  {line}" for line in installs)]
+    lines.append("whose a directory is: SOS_AGENT at the session's start, or what sos connect RUNTIME has bound")
+    command.out("\n".join(lines), {"path": path, "written": written, "planned": given.dry_run, "install": installs})
     return 0
 
 

@@ -17,6 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `sos disconnect`."""
     parser.add_argument("runtime", nargs="?", choices=NAMES)
     parser.add_argument("--all", action="store_true", dest="every_runtime", help="all runtimes")
+    parser.add_argument("--marketplace", metavar="DIR", help="remove the plugin that was written there")
     parser.add_argument(
         "--agents-md", metavar="PATH", nargs="?", const="", help="take our block out of an AGENTS.md (default: here)"
     )
@@ -33,6 +34,12 @@ def run(command: Command) -> int:
         path = agentsmd.path_of(command.arguments.agents_md, "sos disconnect")
         removed = agentsmd.take(command.settings.home, path)
         command.out(f"{'took our block out of' if removed else 'no block of ours in'} {path}", {"path": path, "removed": removed})
+        return 0
+    if chosen == "marketplace":
+        from sos.wiring import connecting
+
+        path, removed = connecting.without_marketplace(command.arguments.marketplace)
+        command.out(f"{'removed' if removed else 'nothing of ours in'} {path}", {"path": path, "removed": removed})
         return 0
     if chosen == "all":
         return runtimes.each(command, NAMES, lambda name: _one(command, name))

@@ -12,15 +12,22 @@ if TYPE_CHECKING:
     from sos.cli.command import Command
 
     Done = tuple[str, dict[str, object]]
+    Chosen = Literal["one", "all", "agents-md", "marketplace"]
 
 
-def chosen(command: Command, verb: str) -> Literal["one", "all", "agents-md"]:
+def chosen(command: Command, verb: str) -> Chosen:
     """What was asked for. Raises InvalidInput where it is not exactly one of them."""
     given = command.arguments
-    asked = [given.runtime is not None, given.every_runtime, given.agents_md is not None]
-    if sum(asked) != 1:
-        raise InvalidInput(f"sos {verb} needs a runtime, or --all, or --agents-md", next_step=f"sos {verb} --help")
-    return "one" if asked[0] else "all" if asked[1] else "agents-md"
+    asked: dict[Chosen, bool] = {
+        "one": given.runtime is not None,
+        "all": given.every_runtime,
+        "agents-md": given.agents_md is not None,
+        "marketplace": given.marketplace is not None,
+    }
+    if sum(asked.values()) != 1:
+        what = f"sos {verb} needs one of: a runtime, --all, --agents-md, --marketplace DIR"
+        raise InvalidInput(what, next_step=f"sos {verb} --help")
+    return next(each for each, was in asked.items() if was)
 
 
 def each(command: Command, names: Sequence[str], do: Callable[[str], Done | None]) -> int:

@@ -7,11 +7,12 @@ import os
 from sos import files
 from sos.homes import connected, resolver
 from sos.homes import home as homes
+from sos.model.configs import Own
 from sos.model.errors import GuideTampered, InvalidInput, UnknownAgent
 from sos.model.names import OPERATOR, address_name
 from sos.model.record import Record
 from sos.recovery import archive, guide, rescue
-from sos.runtimes import HOOKED, NAMES
+from sos.runtimes import HOOKED, NAMES, launchers, owned
 from sos.wiring import installing
 from sos.wiring.freshening import compile_hook, is_compiled
 from sos.wiring.local import store_path
@@ -77,6 +78,32 @@ def runtimes(settings: Settings, slug: str) -> list[str]:
 def hooked(settings: Settings, slug: str) -> list[str]:
     """Those of them that run our hooks."""
     return [each for each in runtimes(settings, slug) if each in HOOKED]
+
+
+def marketplace(settings: Settings, directory: str, *, dry_run: bool = False) -> tuple[str, list[str]]:
+    """Write a plugin with a marketplace file into a directory of its own; where, and what was (or would be) written.
+
+    Raises EphemeralInterpreter, RuntimeConfigError where the directory holds something else, StorageFull.
+    """
+    own = _market(settings, directory)
+    if dry_run:
+        return own.path, owned.paths(own)
+    launchers.check(settings.home)
+    written = [*launchers.write(settings.home), *owned.write(own)]
+    _compile()
+    return own.path, written
+
+
+def without_marketplace(directory: str) -> tuple[str, bool]:
+    """Remove it; where, and whether it was there."""
+    own = Own(path=os.path.abspath(directory), contents={})
+    return own.path, owned.remove(own)
+
+
+def _market(settings: Settings, directory: str) -> Own:
+    from sos.runtimes import marketplace as market
+
+    return Own(path=os.path.abspath(directory), contents=market.contents(settings.home, _guide(settings)))
 
 
 def here(runtime: str) -> str:
