@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .npm_tools import install, node_folder, require_version
 
-VERSION = "2.1.330"
+PACKAGE, VERSION = "@anthropic-ai/claude-code", "2.1.330"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class ClaudeBinary:
 
 def install_claude_code() -> ClaudeBinary:
     """The installed program; installs it when missing."""
-    modules = install(f"claude-code-{VERSION}", f"@anthropic-ai/claude-code@{VERSION}")
+    modules = install("claude-code", PACKAGE, VERSION)
     binary = ClaudeBinary(modules / ".bin" / "claude", node_folder(modules))
     require_version(binary.program, binary.node_folder, f"{VERSION} (Claude Code)")
     return binary

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .npm_tools import install, node_folder, require_version
 
-VERSION = "0.169.0"
+PACKAGE, VERSION = "@openai/codex", "0.169.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class CodexBinary:
 
 def install_codex() -> CodexBinary:
     """The installed program; installs it when missing."""
-    modules = install(f"codex-{VERSION}", f"@openai/codex@{VERSION}")
+    modules = install("codex", PACKAGE, VERSION)
     binary = CodexBinary(modules / ".bin" / "codex", node_folder(modules))
     require_version(binary.program, binary.node_folder, f"codex-cli {VERSION}")
     return binary

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from .npm_tools import RuntimeUnavailable, install, node_folder
+from .npm_tools import NEWEST, RuntimeUnavailable, install, node_folder
 from .probe_hook import ProbeHook
 from .tolerant_terminal import TolerantTerminal
 
 Json = dict[str, Any]
 
-VERSION = "1.0.102"
+PACKAGE, VERSION = "@github/copilot", "1.0.102"
 # camelCase: the payload has no name of the event, so the hook is told it by its command line.
 EVENTS = (
     "sessionStart",
@@ -63,11 +63,11 @@ class RuntimeFailed(Exception):
 
 def install_copilot() -> CopilotBinary:
     """The installed program; installs it when missing."""
-    modules = install(f"copilot-{VERSION}", f"@github/copilot@{VERSION}")
+    modules = install("copilot", PACKAGE, VERSION)
     program = modules / ".bin" / "copilot"
     environment = {"PATH": f"{node_folder(modules)}:{os.defpath}", "HOME": str(modules.parent)}
     asked = subprocess.run([program, "--version"], env=environment, capture_output=True, text=True, timeout=120, check=False)
-    if VERSION not in asked.stdout:
+    if not NEWEST and VERSION not in asked.stdout:
         raise RuntimeUnavailable(f"installed Copilot CLI says {asked.stdout!r}, expected {VERSION}")
     return CopilotBinary(program, node_folder(modules))
 

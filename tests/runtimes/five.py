@@ -8,38 +8,73 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import claude_install, codex_install, copilot_cli, gemini_install, opencode_cli
 from .claude_code import ClaudeCode
-from .claude_install import install_claude_code
 from .codex_cli import Codex
-from .codex_install import install_codex
-from .copilot_cli import CopilotCli, install_copilot
+from .copilot_cli import CopilotCli
 from .gemini_cli import Gemini
-from .gemini_install import install_gemini
 from .machine import Machine
 from .model_endpoint import Json, ToolUse
-from .opencode_cli import OpenCode, install_opencode
+from .npm_tools import installed_version
+from .opencode_cli import OpenCode
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One runtime: how it is installed and driven, how its model names a tool of ours, and what lets it use them headless."""
+    """One runtime: how it is installed and driven, how its model names a tool of ours, and what lets it use them headless.
+
+    `shell` is its model's call of a shell that prints "shell", which `free` allows headless.
+    """
 
     name: str
+    package: str
     install: Callable[[], Any]
     driver: Callable[[Any, Path, str], Any]
     tool: str
+    shell: ToolUse
     allowing: tuple[str, ...] = ()
+    free: tuple[str, ...] = ()
     namespace: str | None = None
 
+    def version(self) -> str:
+        """Of what is installed."""
+        return installed_version(self.install().program.parents[1], self.package)
 
+
+ECHO = {"command": "echo shell", "description": "say"}
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("claude", install_claude_code, ClaudeCode, "mcp__plugin_sos_sos__{}", ("--allowedTools", "mcp__plugin_sos_sos")),
-        Kind("codex", install_codex, Codex, "{}", namespace="mcp__sos"),
-        Kind("gemini", install_gemini, Gemini, "mcp_sos_{}", ("--allowed-mcp-server-names", "sos")),
-        Kind("copilot", install_copilot, CopilotCli, "sos-{}"),
-        Kind("opencode", install_opencode, OpenCode, "sos_{}"),
+        Kind(
+            "claude",
+            claude_install.PACKAGE,
+            claude_install.install_claude_code,
+            ClaudeCode,
+            "mcp__plugin_sos_sos__{}",
+            ToolUse("Bash", ECHO),
+            allowing=("--allowedTools", "mcp__plugin_sos_sos"),
+        ),
+        Kind(
+            "codex",
+            codex_install.PACKAGE,
+            codex_install.install_codex,
+            Codex,
+            "{}",
+            ToolUse("exec_command", {"cmd": "echo shell"}),
+            namespace="mcp__sos",
+        ),
+        Kind(
+            "gemini",
+            gemini_install.PACKAGE,
+            gemini_install.install_gemini,
+            Gemini,
+            "mcp_sos_{}",
+            ToolUse("run_shell_command", ECHO),
+            allowing=("--allowed-mcp-server-names", "sos"),
+            free=("--yolo",),
+        ),
+        Kind("copilot", copilot_cli.PACKAGE, copilot_cli.install_copilot, CopilotCli, "sos-{}", ToolUse("bash", ECHO)),
+        Kind("opencode", opencode_cli.PACKAGE, opencode_cli.install_opencode, OpenCode, "sos_{}", ToolUse("bash", ECHO)),
     )
 }
 

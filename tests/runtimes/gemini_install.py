@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .npm_tools import install, node_folder, require_version
 
-VERSION = "0.61.0"
+PACKAGE, VERSION = "@google/gemini-cli", "0.61.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class GeminiBinary:
 
 def install_gemini() -> GeminiBinary:
     """The installed program; installs it when missing."""
-    modules = install(f"gemini-cli-{VERSION}", f"@google/gemini-cli@{VERSION}")
+    modules = install("gemini-cli", PACKAGE, VERSION)
     binary = GeminiBinary(modules / ".bin" / "gemini", node_folder(modules))
     require_version(binary.program, binary.node_folder, VERSION)
     return binary

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from .npm_tools import RuntimeUnavailable, install, node_folder
+from .npm_tools import NEWEST, RuntimeUnavailable, install, node_folder
 from .tolerant_terminal import TolerantTerminal
 from .waiting import wait_until
 
 Json = dict[str, Any]
 
-VERSION = "1.18.33"
+PACKAGE, VERSION = "opencode-ai", "1.18.33"
 PROBE = Path(__file__).parent / "probe_plugin_opencode.js"
 MODEL = "loopback/claude-test"
 
@@ -48,11 +48,11 @@ class RuntimeFailed(Exception):
 
 def install_opencode() -> OpenCodeBinary:
     """The installed program; installs it when missing."""
-    modules = install(f"opencode-{VERSION}", f"opencode-ai@{VERSION}")
+    modules = install("opencode", PACKAGE, VERSION)
     program = modules / ".bin" / "opencode"
     environment = {"PATH": f"{node_folder(modules)}:{os.defpath}", "HOME": str(modules.parent)}
     asked = subprocess.run([program, "--version"], env=environment, capture_output=True, text=True, timeout=120, check=False)
-    if asked.stdout.strip() != VERSION:
+    if not NEWEST and asked.stdout.strip() != VERSION:
         raise RuntimeUnavailable(f"installed OpenCode says {asked.stdout!r}, expected {VERSION}")
     return OpenCodeBinary(program, node_folder(modules))
 

@@ -132,7 +132,7 @@ OTHERS = {
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_other_runtimes_open_after_a_repair(name: str, home: Path, tmp_path: Path) -> None:
     package, place, sound, more = OTHERS[name]
-    modules = install(f"{name}-{package.rpartition('@')[2]}", package)
+    modules = install(name, *package.rsplit("@", 1))
     path = home / place
     path.parent.mkdir(parents=True)
     path.write_text(sound + more)
