@@ -276,6 +276,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("CONNECT-011", "The installed command names home and interpreter absolutely; an ephemeral interpreter is refused with the way to install.", "§10", "kept"),
     Promise("CONNECT-012", "An interpreter that is gone makes the hook's own shell line say \"SOS cannot start, run …\" in the runtime's JSON.", "§10", "kept"),
     Promise("CONNECT-013", "`sos connect RUNTIME --as SLUG [--dir PATH]` binds a directory, and `--everywhere` all that no nearer binding claims.", "§4", "kept"),
+    Promise("CONNECT-014", "What each runtime does with our hooks (which run, where their text lands, what is cut, what wakes it) stands in a table made from runs of the real program, and the pinned version still does it.", "§10", "kept"),
 
     # The hook
     Promise("HOOK-001", "Whatever stdin, store, home or environment holds, the hook exits 0 and prints either nothing or its runtime's valid JSON.", "§10", "kept"),
@@ -325,6 +326,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("DOCTOR-006", "`--fix` mends what is safe and leaves the rest with its command; `--deep` also opens the runtimes' CLIs.", "§12", "kept"),
     Promise("DOCTOR-007", "The doctor runs without store, config, token or network, and on a full disk.", "§12", "kept"),
     Promise("DOCTOR-008", "Each scripted breakage gets its right cause, and the message that waited arrives after the mend.", "§12", "open"),
+    Promise("DOCTOR-009", "A version of a connected runtime that is not in the table of those tried is a note of the doctor's, read from its package without starting it.", "§12", "kept"),
     Promise("DISK-001", "Bytes and inodes warn at 90 %, are critical at 95 %, and reset below 85 %, as edges kept on disk: no alert repeats while nothing changes.", "§12", "kept"),
     Promise("DISK-002", "The watchdog runs every 15 minutes (systemd user timer, launchd agent, `sos serve`) and on each write failure, and alerts through the bus and locally.", "§12", "open"),
     Promise("DISK-003", "At critical it says to stop debugging the agent and free space first, and where the space went.", "§12", "kept"),

@@ -20,7 +20,8 @@ def test_readme_is_short() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["scripts/demo", "scripts/test", "scripts/check", "scripts/bench", "scripts/evidence", ".ci/run"]
+    "name",
+    ["scripts/demo", "scripts/test", "scripts/check", "scripts/bench", "scripts/evidence", "scripts/conformance", ".ci/run"],
 )
 def test_script_can_be_run_and_stops_at_the_first_error(name: str) -> None:
     script = ROOT / name
@@ -30,7 +31,7 @@ def test_script_can_be_run_and_stops_at_the_first_error(name: str) -> None:
     assert "set -eu" in lines
 
 
-@pytest.mark.parametrize("name", ["demo", "test", "check", "bench", "evidence"])
+@pytest.mark.parametrize("name", ["demo", "test", "check", "bench", "evidence", "conformance"])
 @pytest.mark.parametrize("words", [["--help"], ["-h"]])
 def test_a_script_prints_its_own_usage_and_prepares_nothing(name: str, words: list[str], tmp_path: Path) -> None:
     script = ROOT / "scripts" / name

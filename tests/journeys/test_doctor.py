@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from sos.model.times import MINUTE
+from sos.runtimes import versions
 from tests import tools
 from tests.breakages.patient import SESSION, Patient
 from tests.shell import Shell
@@ -238,6 +239,58 @@ def test_a_deep_look_finds_a_hook_that_runs_and_shows_nothing(patient: Patient) 
     launcher.write_text(launcher.read_text().replace('"$@" &&', '"$@" >/dev/null &&'))
     assert codes(patient.doctor()) == []
     assert codes(patient.doctor("--deep")) == ["hook_deaf"]
+
+
+# --- the version of the runtime ---------------------------------------------------------------------------------------
+
+
+def package(patient: Patient, version: str, program: str = "claude") -> Path:
+    """A program of an npm package, linked onto the PATH as npm does it. It is not to be started."""
+    folder = patient.home / "lib" / "node_modules" / "claude-code"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "package.json").write_text(json.dumps({"name": "x", "version": version, "bin": {program: "bin/run.js"}}))
+    started = patient.home / "started"
+    (folder / "bin" / "run.js").write_text(f"#!/bin/sh\ntouch {started}\n")
+    (folder / "bin" / "run.js").chmod(0o700)
+    path = patient.home / "bin" / "claude"
+    path.parent.mkdir()
+    path.symlink_to(folder / "bin" / "run.js")
+    patient.shell.extra["PATH"] = f"{path.parent}:{os.environ['PATH']}"
+    return started
+
+
+@pytest.mark.promise("DOCTOR-009")
+def test_a_version_that_was_not_tried_is_a_note_and_one_that_was_is_well(patient: Patient) -> None:
+    known = versions.tried("claude")[0]
+    started = package(patient, "99.0.1")
+    examined = patient.doctor()
+    (finding,) = examined["rungs"][1]["findings"]
+    assert (finding["code"], finding["severity"]) == ("runtime_unverified", "note")
+    assert "Claude Code 99.0.1 is not among" in finding["what"]
+    assert known in finding["what"]
+    assert finding["next_step"].startswith("sos probe bb")
+    assert examined["well"]
+    json_ = patient.home / "lib" / "node_modules" / "claude-code" / "package.json"
+    json_.write_text(json_.read_text().replace("99.0.1", known))
+    examined = patient.doctor()
+    assert codes(examined) == []
+    assert f"Claude Code {known} was tried" in examined["rungs"][1]["well"]
+    assert not started.exists()
+
+
+@pytest.mark.promise("DOCTOR-009")
+def test_a_package_of_another_program_says_nothing(patient: Patient) -> None:
+    package(patient, "99.0.1", program="another")
+    assert codes(patient.doctor()) == []
+
+
+@pytest.mark.promise("DOCTOR-009")
+def test_deep_asks_a_program_that_no_package_tells_of(patient: Patient) -> None:
+    program(patient, "import sys\nprint('98.7.6 (Claude Code)' if sys.argv[1] == '--version' else 'sos@skills-dir')")
+    assert codes(patient.doctor()) == []
+    examined = patient.doctor("--deep")
+    assert codes(examined) == ["runtime_unverified"]
+    assert "98.7.6" in examined["rungs"][1]["findings"][0]["what"]
 
 
 # --- whatever is lacking ----------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from sos.doctor.trouble import Trouble, found, raised
 from sos.model.errors import SosError
 from sos.model.record import Record
+from sos.runtimes import versions
 from sos.runtimes.connector import connector_of
 from sos.runtimes.looking import deaf
 
@@ -95,6 +96,15 @@ def _asked(connector: Connector, settings: Settings, program: str, places: Seque
             yield Trouble(finding=finding)
     except SosError as error:
         yield raised(error, f"Whether {connector.TITLE} would run our hooks is not known.", severity="warning")
+
+
+def version(name: str) -> str | None:
+    """The version that a program says when asked for it; None where it says none, or does not open (which is another finding)."""
+    program = shutil.which(name)
+    try:
+        return None if program is None else versions.said(_ran([program, "--version"]).stdout)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
 
 
 def _ran(command: list[str]) -> subprocess.CompletedProcess[bytes]:

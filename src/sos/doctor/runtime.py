@@ -9,7 +9,7 @@ from sos.core.readiness import shell_word
 from sos.doctor.trouble import Looked, Trouble, found, raised
 from sos.model.errors import SosError
 from sos.recovery import repair
-from sos.runtimes import NAMES, configs
+from sos.runtimes import NAMES, configs, versions
 from sos.runtimes.connector import connector_of
 from sos.runtimes.looking import BY_CONNECTING, again, content, deaf
 from sos.wiring import connecting, installing, probing
@@ -50,6 +50,7 @@ def look(patient: Patient, now: Millis, *, deep: bool) -> Looked:
             known = {trouble.finding.code for trouble in seen}
             seen += [trouble for trouble in opened[runtime].troubles if trouble.finding.code not in known]
             well += opened[runtime].well
+        seen += _version(patient, runtime, well, deep=deep)
         troubles += seen
     return Looked(rung="runtime", agent=patient.slug, well=tuple(well), troubles=tuple(troubles))
 
@@ -151,3 +152,25 @@ def _hook(patient: Patient, runtime: str, well: list[str]) -> Iterator[Trouble]:
         yield raised(error, deaf(title), mend=_connect(patient, runtime, patient.bound()))
         return
     well.append(f"{title}'s hook is installed, and starts in {took} ms")
+
+
+def _version(patient: Patient, runtime: str, well: list[str], *, deep: bool) -> Iterator[Trouble]:
+    """Whether the version that is installed was tried. `deep`: where no file says which it is, the program is asked.
+
+    Where that is not to be seen, nothing is said: it is no sign of trouble, and the canary shows whether a message arrives.
+    """
+    connector = connector_of(runtime)
+    if not connector.LISTS:
+        return
+    version = versions.installed(connector.LISTS[0])
+    if version is None and deep:
+        from sos.doctor import opening
+
+        version = opening.version(connector.LISTS[0])
+    if version is None:
+        return
+    finding = versions.unverified(runtime, connector.TITLE, version)
+    if finding is None:
+        well.append(f"{connector.TITLE} {version} was tried")
+    else:
+        yield Trouble(finding=finding.replace(next_step=finding.next_step.replace("AGENT", patient.slug)))
