@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MOST = 16 << 20
 _COMMENT = re.compile(rb'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 LESS = "The session has not all of what SOS brings: its skill, its tools or its monitor."
-BY_CONNECTING = frozenset(("hook_gone", "hook_changed", "launcher_gone", "python_gone", "skill_changed"))
+BY_CONNECTING = frozenset(("hook_gone", "hook_changed", "launcher_gone", "launcher_changed", "python_gone", "skill_changed"))
 """Codes of what connecting again mends."""
 
 
@@ -113,12 +113,21 @@ def launcher(home: str, runtime: str, title: str) -> Iterator[Finding]:
         return
     named = dict(line.split("=", 1) for line in data.decode("utf-8", "replace").split("\n") if "=" in line)
     python, program = (named.get(name, "").strip('"') for name in ("p", "f"))
+    if not python or not program:
+        yield Finding(
+            code="launcher_changed",
+            severity="critical",
+            what=f"{path} is not what sos connect wrote, and the hooks start it",
+            why=deaf(title),
+            next_step=again(runtime),
+        )
+        return
     for place, mode in ((python, os.X_OK), (program, os.R_OK)):
         if not os.access(place, mode):
             yield Finding(
                 code="python_gone",
                 severity="critical",
-                what=f"the hooks start {place or 'nothing'}, which is gone",
+                what=f"the hooks start {place}, which is gone",
                 why="Each hook says so in the agent's context, and shows no message.",
                 next_step=again(runtime),
             )
