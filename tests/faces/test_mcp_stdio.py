@@ -146,6 +146,32 @@ def test_a_session_that_is_bound_later_is_served_as_its_agent(shell: Shell) -> N
     as_client(shell, "auto", works, CLAUDE_CODE_SESSION_ID=SESSION)
 
 
+@pytest.mark.promise("MCP-004")
+def test_where_no_session_is_named_it_is_served_as_the_agent_of_the_directory(shell: Shell) -> None:
+    """As VS Code, Windsurf, Amp, Goose and Hermes start it, in which no hook of ours says which session is whose."""
+
+    async def nobody(client: Client) -> None:
+        refused = await client.call_tool("whoami", {})
+        assert refused.is_error
+        assert text_of(refused.content[0]).startswith("nobody_here: ")
+
+    as_client(shell, "auto", nobody)
+    shell.json("connect", "windsurf", "--as", "bb")
+    sent = shell.json("send", "--as", "aa", "bb", "for bb")
+
+    async def served(client: Client) -> None:
+        assert (await client.call_tool("whoami", {})).structured_content["id"] == "bb"
+        assert sent["id"] in json.dumps((await client.call_tool("inbox", {})).structured_content)
+        assert "bb" in str(client.instructions)
+
+    as_client(shell, "auto", served)
+
+    async def another(client: Client) -> None:
+        assert (await client.call_tool("whoami", {})).structured_content["id"] == "aa"
+
+    as_client(shell, "auto", another, SOS_AGENT="aa")
+
+
 @pytest.mark.promise("MCP-001")
 def test_the_doctor_works_where_nothing_else_does(shell: Shell) -> None:
     shell.connect("bb")

@@ -23,7 +23,7 @@ class Cursor(Shell):
         """Run all hooks of an event with the fields that Cursor documents; what they print. A hook that says nothing: {}."""
         hooks = json.loads((self.home / ".cursor/hooks.json").read_text())["hooks"][event]
         told = {"conversation_id": S1, "generation_id": "g", "model": "m", "hook_event_name": event, "cursor_version": "3.12.17",
-                "workspace_roots": [str(self.home), "/elsewhere"], "user_email": None, **fields}  # fmt: skip
+                "workspace_roots": [str(self.home / "work"), "/elsewhere"], "user_email": None, **fields}  # fmt: skip
         said: dict[str, Any] = {}
         for hook in hooks:
             done = subprocess.run(
@@ -37,9 +37,18 @@ class Cursor(Shell):
 @pytest.fixture
 def cursor(home: Path) -> Cursor:
     made = Cursor(home)
+    (home / "work").mkdir()
     made.join("aa")
     made.join("bb")
     return made
+
+
+def test_a_file_that_only_we_have_made_goes_as_a_whole_whatever_it_looks_like_now(cursor: Cursor) -> None:
+    cursor.json("connect", "cursor", "--as", "bb", "--dir", str(cursor.home / "work"))
+    hooks = cursor.home / ".cursor/hooks.json"
+    hooks.write_text(json.dumps(json.loads(hooks.read_text()), indent=7))
+    cursor.json("disconnect", "cursor")
+    assert not (cursor.home / ".cursor").exists()
 
 
 MINE = {"version": 1, "hooks": {"stop": [{"command": "./mine.sh", "loop_limit": 2}], "afterFileEdit": [{"command": "./format"}]}}
@@ -54,7 +63,7 @@ def test_it_writes_the_documented_files_and_disconnect_takes_them_away(cursor: C
         hooks.write_text(json.dumps(mine))
         servers.write_text('{"mcpServers": {"mine": {"url": "https://example.org"}}}')
     before = tree(cursor.home)
-    made = cursor.json("connect", "cursor", "--as", "bb")
+    made = cursor.json("connect", "cursor", "--as", "bb", "--dir", str(cursor.home / "work"))
     assert {str(hooks), str(servers)} <= set(made["written"])
     value = json.loads(hooks.read_text())
     assert value.get("version", 1) == 1
@@ -70,7 +79,7 @@ def test_it_writes_the_documented_files_and_disconnect_takes_them_away(cursor: C
 
 @pytest.mark.promise("HOOK-003", "HOOK-004", "HOOK-006")
 def test_its_session_starts_with_the_packet_hears_behind_a_tool_and_goes_on_for_a_request_once(cursor: Cursor) -> None:
-    cursor.json("connect", "cursor", "--as", "bb")
+    cursor.json("connect", "cursor", "--as", "bb", "--dir", str(cursor.home / "work"))
     started = cursor.fires("sessionStart", session_id=S1, is_background_agent=False, composer_mode="agent")
     assert "You are bb" in started["additional_context"]
     cursor.json("send", "--as", "aa", "bb", "look at the parser")
@@ -89,7 +98,7 @@ def test_its_session_starts_with_the_packet_hears_behind_a_tool_and_goes_on_for_
 
 @pytest.mark.promise("HOOK-006")
 def test_after_a_compaction_the_packet_comes_behind_the_next_tool_and_once(cursor: Cursor) -> None:
-    cursor.json("connect", "cursor", "--as", "bb")
+    cursor.json("connect", "cursor", "--as", "bb", "--dir", str(cursor.home / "work"))
     cursor.fires("sessionStart", session_id=S1)
     assert cursor.fires("preCompact", trigger="auto", context_usage_percent=85) == {}
     assert cursor.fires("beforeSubmitPrompt", prompt="go on") == {}
@@ -110,7 +119,7 @@ def test_a_session_that_is_nobodys_is_left_in_peace_and_a_hook_that_cannot_start
 
 
 def test_the_installed_hook_is_tried_by_a_join_and_looked_at_by_the_doctor(cursor: Cursor) -> None:
-    cursor.json("connect", "cursor", "--as", "bb")
+    cursor.json("connect", "cursor", "--as", "bb", "--dir", str(cursor.home / "work"))
     (hook,) = [step for step in cursor.join("bb")["steps"] if step["name"] == "hook"]
     assert hook["ok"], hook
     assert cursor.run("probe", "bb").code == 0

@@ -183,7 +183,7 @@ class Loop:
     def _run(self, tool: Tool, arguments: object) -> Done:
         given = tool.checked(arguments)
         settings = self._load()
-        face = Terminal(settings, self._named, self._examine)
+        face = Terminal(settings, self._acting(settings), self._examine)
         connections: list[Connection] = []
 
         def connect() -> Connection:
@@ -210,10 +210,18 @@ class Loop:
     def _connect(self) -> Connection:
         """The connection of this session's agent. Raises NobodyHere where it would be the operator: no program is, unasked."""
         settings = self._load()
-        if who_am_i(settings, self._named).slug == OPERATOR and self._named is None and settings.token is None:
+        named = self._acting(settings)
+        if who_am_i(settings, named).slug == OPERATOR and named is None and settings.token is None:
             raise NobodyHere("no agent is bound here, and a program does not act as the operator unasked",
                              next_step="sos connect claude --as SLUG   (or start it as: sos mcp --as SLUG)")  # fmt: skip
-        return connect(settings, self._named, own=True)
+        return connect(settings, named, own=True)
+
+    def _acting(self, settings: Settings) -> str | None:
+        """The agent that was named; else, where a runtime without hooks started this and names no session, the directory's."""
+        if self._named is not None or settings.session is not None or settings.agent is not None or settings.token is not None:
+            return self._named
+        found = resolver.bound(settings.home, agent=None, directory=here())
+        return None if found is None else found.slug
 
     # --- resources ------------------------------------------------------------------------------------------------------
 
@@ -222,7 +230,9 @@ class Loop:
         if uri == protocol.GUIDE:
             return protocol.contents(uri, guiding.text(self._load, self._named)[0])
         if uri == protocol.INBOX:
-            return protocol.contents(uri, protocol.inbox(self._connect(), Terminal(self._load(), self._named, self._examine)))
+            settings = self._load()
+            face = Terminal(settings, self._acting(settings), self._examine)
+            return protocol.contents(uri, protocol.inbox(self._connect(), face))
         raise Refused(INVALID_PARAMS, f"there is no resource {str(uri)[:80]!a}", {"uri": str(uri)[:200]})
 
 
