@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sos import files
 from sos.model.configs import Merge, Places
 from sos.model.errors import Conflict, RuntimeConfigError
-from sos.recovery import dialects, swapping
+from sos.recovery import dialects, jsonedit, swapping
 from sos.runtimes import NAMES
 from sos.runtimes.connector import connector_of
 from sos.wiring import merging, standing
@@ -239,6 +239,31 @@ def test_a_launcher_line_of_an_older_version_is_replaced_and_never_comes_back(tm
     assert place.disconnect()
     assert b"/bin/sos-" not in place.path.read_bytes()
     assert dialects.strict(data, place.merge.config.dialect, bom=True) == place.value() or not data.strip()
+
+
+@pytest.mark.promise("CONNECT-008")
+@EACH
+def test_what_is_added_to_an_entry_of_ours_stays_when_it_is_written_anew(tmp_path: Path, number: int) -> None:
+    place = Place(tmp_path, number, contents(number)[1])
+    if any(put.element for put in place.merge.puts):
+        return  # a hook has no keys of its user's
+    place.connect()
+    text = place.path.read_bytes().decode("utf-8", "surrogateescape")
+    (put,) = place.merge.puts
+    if place.merge.config.dialect == "toml":
+        text += '\n[mcp_servers.sos.tools.send]\napproval_mode = "approve"\n'
+    else:
+        text = jsonedit.put(text, (*put.steps, "disabled"), False)
+    place.path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert not merging.stands(place.home, place.merge)
+    assert not place.connect()
+    place.path.write_bytes(place.path.read_bytes().replace(b"sos-mcp", b"sos-mcp2"))
+    assert place.connect()
+    found = jsonedit.value_at(place.value(), put.steps)
+    assert len(found) == len(put.value) + 1
+    assert {key: found[key] for key in put.value} == put.value
+    assert place.disconnect()
+    assert b"/bin/sos-" not in place.path.read_bytes()
 
 
 @pytest.mark.promise("CONNECT-008")

@@ -127,8 +127,8 @@ def _remember(home: str, runtime: str, merge: Merge, change: Change) -> None:
 def has(value: Any, put: Put) -> bool:
     """Whether ours stands in a value as it should; its user may say more of it."""
     found = jsonedit.value_at(value, put.steps)
-    if put.element and isinstance(found, list):
-        return put.value in found
+    if put.element:
+        return isinstance(found, list) and put.value in found
     if isinstance(found, dict) and isinstance(put.value, dict):
         return all(key in found and found[key] == wanted for key, wanted in put.value.items())
     return bool(found == put.value)
@@ -146,11 +146,11 @@ def _put(home: str, config: Config, text: str, value: Any, put: Put) -> str:
         put = put.replace(value={**found, **put.value})  # what its user says more of it stays
     try:
         if config.dialect == "toml":
-            return tomledit.put(tomledit.take(text, put.steps, REMARK), put.steps, put.value, REMARK)
+            return tomledit.put(tomledit.take(text, put.steps, REMARK), put.steps, made, REMARK)
         if put.element:
             text = jsonedit.take(text, put.steps, partial(is_ours, home), len(put.steps)) if isinstance(found, list) else text
             return jsonedit.append(text, put.steps, put.value)
-        return jsonedit.put(text, put.steps, put.value)
+        return jsonedit.put(text, put.steps, made)
     except ValueError as error:
         raise _no_room(config, str(error)) from error
 
