@@ -255,7 +255,7 @@ def test_what_is_added_to_an_entry_of_ours_stays_when_it_is_written_anew(tmp_pat
     else:
         text = jsonedit.put(text, (*put.steps, "disabled"), False)
     place.path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    assert not merging.stands(place.home, place.merge)
+    assert not standing.missing(place.merge)
     assert not place.connect()
     place.path.write_bytes(place.path.read_bytes().replace(b"sos-mcp", b"sos-mcp2"))
     assert place.connect()

@@ -142,8 +142,7 @@ def _put(home: str, config: Config, text: str, value: Any, put: Put) -> str:
         what = f"{config.path} has another {'.'.join(put.steps)}, which is not ours"
         step = f"look at it: {shlex.quote(config.path)}; rename it or take it out, then connect again"
         raise RuntimeConfigError(what, next_step=step)
-    if isinstance(found, dict) and isinstance(put.value, dict):
-        put = put.replace(value={**found, **put.value})  # what its user says more of it stays
+    made = {**found, **put.value} if isinstance(found, dict) else put.value  # what its user, or the runtime, has added stays
     try:
         if config.dialect == "toml":
             return tomledit.put(tomledit.take(text, put.steps, REMARK), put.steps, made, REMARK)
