@@ -17,8 +17,8 @@ from tests.faults import disk
 from tests.journeys.test_hostile_configs import HOOKS, MINE, tree
 from tests.shell import Shell
 
-STEP = 7
-"""Every so many changes one is the last: they are some sixty, and each trial starts three programs."""
+STEPS = pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.full)])
+"""Every so many changes one is the last: they are some hundred, and each trial starts three programs."""
 
 
 class Trial:
@@ -64,11 +64,12 @@ def trial(home: Path, tmp_path: Path) -> Trial:
 CONNECT, DISCONNECT = ["connect", "codex", "--as", "aa"], ["disconnect", "codex"]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.promise("CONNECT-008", "CONNECT-009")
+@STEPS
 @pytest.mark.parametrize("then", [[CONNECT, DISCONNECT], [DISCONNECT]], ids=["connect again", "disconnect"])
-def test_a_connect_that_was_killed_is_gone_on_with_or_taken_back(trial: Trial, then: list[list[str]]) -> None:
-    for at in itertools.count(1, STEP):
+def test_a_connect_that_was_killed_is_gone_on_with_or_taken_back(trial: Trial, then: list[list[str]], step: int) -> None:
+    for at in itertools.count(1, step):
         killed = trial.killed(CONNECT, at)
         trial.judge()
         for words in then:
@@ -78,13 +79,14 @@ def test_a_connect_that_was_killed_is_gone_on_with_or_taken_back(trial: Trial, t
         assert tree(trial.home) == trial.before, at
         if not killed:
             break
-    assert at > 3 * STEP  # less, and nothing was killed
+    assert at > 3 * 7  # less, and nothing was killed
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.promise("CONNECT-008", "CONNECT-009")
-def test_a_disconnect_that_was_killed_is_gone_on_with(trial: Trial) -> None:
-    for at in itertools.count(1, 4):
+@STEPS
+def test_a_disconnect_that_was_killed_is_gone_on_with(trial: Trial, step: int) -> None:
+    for at in itertools.count(1, step):
         trial.shell.json(*CONNECT)
         killed = trial.killed(DISCONNECT, at)
         trial.judge()
