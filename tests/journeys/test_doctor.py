@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from sos.model.times import MINUTE
-from sos.runtimes import versions
+from sos.runtimes import NAMES, versions
 from tests import tools
 from tests.breakages.patient import SESSION, Patient
 from tests.shell import Shell
@@ -239,6 +239,17 @@ def test_a_deep_look_finds_a_hook_that_runs_and_shows_nothing(patient: Patient) 
     launcher.write_text(launcher.read_text().replace('"$@" &&', '"$@" >/dev/null &&'))
     assert codes(patient.doctor()) == []
     assert codes(patient.doctor("--deep")) == ["hook_deaf"]
+
+
+@pytest.mark.promise("DOCTOR-006")
+@pytest.mark.parametrize("runtime", NAMES)
+def test_deep_sees_the_canary_through_the_hook_of_each_runtime(home: Path, runtime: str) -> None:
+    shell = Shell(home)
+    shell.json("join", "--name", "aa", "--role", "qa")
+    shell.json("connect", runtime, "--as", "aa", "--everywhere")
+    examined = shell.run("doctor", "--json", "--as", "aa", "--deep", "--all").json
+    assert "hook_deaf" not in codes(examined)
+    assert any("the installed hook showed the canary" in each for each in examined["rungs"][2]["well"])
 
 
 # --- the version of the runtime ---------------------------------------------------------------------------------------
