@@ -116,3 +116,16 @@ def test_after_disconnect_every_file_is_as_it_was(copilot: CopilotCli) -> None:
     assert files() != before
     machine.sos("disconnect", "copilot")
     assert files() == before
+
+
+@pytest.mark.promise("HOOK-006")
+def test_after_a_compaction_the_packet_stands_in_the_next_request(machine: Machine[CopilotCli], endpoint: ModelEndpoint) -> None:
+    session = machine.runtime.interactive()
+    session.submit("hello")
+    endpoint.wait_for(sees("[sos] You are coder"))
+    wait_until(lambda: machine.presence("coder") == "idle", 20, "coder is idle")
+    debt = machine.runtime.home / ".sos" / "run"
+    session.submit("/compact")
+    wait_until(lambda: any(path.name.startswith("due-") for path in debt.iterdir()), 30, "the packet is due")
+    session.submit("zebra crossing")
+    endpoint.wait_for(lambda request: sees("zebra crossing")(request) and sees("[sos] You are coder")(request), 60)

@@ -10,6 +10,7 @@ import pytest
 from .gemini_cli import Gemini
 from .machine import Machine
 from .model_endpoint import ModelEndpoint, ToolUse, new_texts, said, sees
+from .waiting import wait_until
 
 BODY = "please look at the walrus"
 WITH_TOOLS = ("--allowed-mcp-server-names", "sos")
@@ -138,3 +139,18 @@ def test_mail_that_comes_while_a_subagent_works_is_shown_to_the_agent_alone(
     seen = [request for request in endpoint.requests if sees("not for the subagent")(request)]
     assert seen
     assert all(sees("call it")(request) for request in seen)
+
+
+@pytest.mark.promise("HOOK-006")
+def test_after_a_compression_the_packet_stands_in_the_next_request(machine: Machine[Gemini], endpoint: ModelEndpoint) -> None:
+    session = machine.runtime.interactive()
+    session.submit("hello")
+    endpoint.wait_for(sees("[sos] You are coder"))
+    session.wait_screen("ok")
+    debt = machine.runtime.home / ".sos" / "run"
+    session.submit("/compress")
+    wait_until(lambda: any(path.name.startswith("due-") for path in debt.iterdir()), 30, "the packet is due")
+    session.submit("zebra crossing")
+    request = endpoint.wait_for(sees("zebra crossing"))
+    assert any("[sos] You are coder" in text for text in new_texts(request))
+    wait_until(lambda: not any(path.name.startswith("due-") for path in debt.iterdir()), 30, "it was shown")

@@ -95,3 +95,37 @@ def test_after_disconnect_every_file_is_as_it_was(opencode: OpenCode) -> None:
     assert files() != before
     machine.sos("disconnect", "opencode")
     assert files() == before
+
+
+def test_a_request_that_comes_at_the_end_continues_the_turn_once(machine: Machine[OpenCode], endpoint: ModelEndpoint) -> None:
+    sent: list[str] = []
+
+    def answer(body: Any) -> str:
+        if not sent and any("hello" in text for text in texts(body)):
+            sent.append(machine.send("answer me", "coder", "--request"))
+        return "done"
+
+    endpoint.answer = answer
+    session = machine.runtime.interactive()
+    session.submit("hello")
+    endpoint.wait_for(sees("answer me"))
+    wait_until(lambda: machine.presence("coder") == "idle", 20, "coder is idle")
+    assert "surfaced" in machine.facts(sent[0])
+
+
+@pytest.mark.promise("HOOK-006")
+def test_after_a_compaction_the_packet_stands_in_the_next_request(machine: Machine[OpenCode], endpoint: ModelEndpoint) -> None:
+    session = machine.runtime.interactive()
+    session.submit("hello")
+    endpoint.wait_for(sees("[sos] You are coder"))
+    wait_until(lambda: machine.presence("coder") == "idle", 20, "coder is idle")
+    debt = machine.runtime.home / ".sos" / "run"
+    session.type("/compact")
+    session.wait_screen("Compact session")
+    session.press("enter")
+    wait_until(lambda: any(path.name.startswith("due-") for path in debt.iterdir()), 30, "the packet is due")
+    before = len(endpoint.requests)
+    wait_until(lambda: len(endpoint.requests) >= before and machine.presence("coder") == "idle", 30, "it is compacted")
+    session.submit("zebra crossing")
+    request = endpoint.wait_for(sees("zebra crossing"))
+    assert sees("[sos] You are coder")(request)
