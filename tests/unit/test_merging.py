@@ -303,6 +303,41 @@ def test_what_another_program_writes_meanwhile_is_kept(
 
 
 @pytest.mark.promise("CONNECT-008")
+def test_a_config_that_another_program_removes_meanwhile_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place(tmp_path, 0, b'{"mine": 1}')
+    real = files.write
+
+    def write(path: str, *more: Any, **named: Any) -> None:
+        real(path, *more, **named)
+        if path.endswith("/marks") and json.loads(place.path.read_bytes() if place.path.exists() else b"{}").get("mine"):
+            place.path.unlink()
+
+    monkeypatch.setattr(files, "write", write)
+    assert place.connect()
+    assert not merging.stands(place.home, place.merge)
+    assert place.disconnect()
+    assert not place.path.exists()
+
+
+@pytest.mark.promise("CONNECT-008")
+def test_what_another_program_writes_into_a_file_of_ours_while_it_is_removed_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(tmp_path, 0, None)
+    place.connect()
+    real, left = swapping.remove, [b'{"theirs": 1}']
+
+    def remove(path: str, beside: str, before: bytes) -> bool:
+        if left:
+            place.path.write_bytes(left.pop())
+        return real(path, beside, before)
+
+    monkeypatch.setattr(swapping, "remove", remove)
+    place.disconnect()
+    assert place.path.read_bytes() == b'{"theirs": 1}'
+
+
+@pytest.mark.promise("CONNECT-008")
 def test_a_config_that_never_rests_is_refused_and_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = Place(tmp_path, 0, b"{}")
     real, count = files.write, [0]

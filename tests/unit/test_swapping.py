@@ -82,3 +82,12 @@ def test_a_file_is_put_only_where_there_is_none(path: Path, links: bool, monkeyp
     path.unlink()
     assert swapping.place(str(path), beside)
     assert path.read_bytes() == b"ours"
+
+
+def test_a_file_is_removed_only_as_it_was_seen(path: Path) -> None:
+    free = str(path.with_name("free"))
+    assert not swapping.remove(str(path), free, b"something else")
+    assert path.read_bytes() == b"before"
+    os.unlink(free)
+    assert swapping.remove(str(path), free, b"before")
+    assert not path.exists()

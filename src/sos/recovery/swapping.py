@@ -68,6 +68,19 @@ def place(path: str, beside: str) -> bool:
     return True
 
 
+def remove(path: str, beside: str, before: bytes) -> bool:
+    """Remove a file, if it holds `before`, by way of a free name beside it; whether it was done. Raises as `swap`."""
+    try:
+        os.replace(path, beside)
+        done = _content(beside) == before
+        files.sync_directory(os.path.dirname(path))
+    except OSError as error:
+        raise files.translated(error, path) from error
+    if not done:
+        place(path, beside)  # unless somebody has put a newer one there already
+    return done
+
+
 def _give_back(path: str, beside: str, ours: bytes, found: bytes) -> None:
     """Put back what came out. What comes out by that and is not what we had put there is newer still, and goes back as well."""
     put = ours

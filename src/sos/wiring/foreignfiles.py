@@ -63,8 +63,7 @@ def replace(home: str, path: str, before: bytes | None, after: bytes | None) -> 
     beside = _beside(home, target)
     try:
         if after is None:
-            files.remove(target)
-            return True
+            return before is None or swapping.remove(target, beside, before)
         if before is None:
             files.make_directories(os.path.dirname(target), 0o755)
             files.write(beside, after, mode=0o644)
