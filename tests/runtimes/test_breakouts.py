@@ -61,10 +61,14 @@ def opened(seat: Seat) -> Iterator[SqliteStore]:
 
 
 def nonce_of(texts: list[str], agent: str) -> str:
-    """The nonce of the frames in a request: in our first line for them, before which nothing stands that a sender wrote."""
+    """The nonce of the frames in a request: in our first line for them, before which nothing stands that a sender wrote.
+
+    Empty where there is none: on a busy machine a hook may run out of time, and the next turn shows what waits.
+    """
     ours = re.compile(rf"(?:^|[\n>]|additional context: )\[sos\] [0-9]+ messages? for {agent}\. [^\n]+\n\[sos ([0-9a-f]{{32}}) ")
-    (found,) = [first[1] for first in map(ours.search, texts) if first]
-    return found
+    found = [first[1] for first in map(ours.search, texts) if first]
+    assert len(found) <= 1
+    return found[0] if found else ""
 
 
 def post(seat: Seat, endpoint: ModelEndpoint) -> dict[str, Sent]:
@@ -170,6 +174,9 @@ def test_each_stands_in_its_frame_byte_for_byte_and_nowhere_else(name: str, endp
     for request in endpoint.requests[before:]:
         texts = [each.text for each in said(request)]
         nonce = nonce_of(texts, seat.agent)
+        if not nonce:
+            assert not CANARY.search("\n".join(texts))
+            continue
         (text,) = (text for text in texts if f"\n[sos {nonce} " in text)
         frames = [frame(text, each, nonce, CHANGED.get(name, str)) for each in here(texts, nonce, left)]
         assert text.count(f"\n[end {nonce}]") == len(frames)
@@ -212,7 +219,7 @@ def test_in_codex_only_headers_stand_outside_of_a_tools_result_where_bodies_are_
     left = dict(sent)
     for request in endpoint.requests[before:]:
         texts = [each.text for each in said(request) if each.role != "tool"]
-        nonce = nonce_of(texts, seat.agent)
+        nonce = nonce_of(texts, seat.agent) or "none"
         found = [listed(each, nonce).search("\n".join(texts)) for each in here(texts, nonce, dict(sent))]
         lines = [each[0] for each in found if each]
         assert len(lines) == len(found) == sum(text.count(f"[sos {nonce} ") for text in texts)
