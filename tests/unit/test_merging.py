@@ -314,7 +314,7 @@ def test_a_config_that_another_program_removes_meanwhile_is_made_anew(tmp_path: 
 
     monkeypatch.setattr(files, "write", write)
     assert place.connect()
-    assert not merging.stands(place.home, place.merge)
+    assert not standing.missing(place.merge)
     assert place.disconnect()
     assert not place.path.exists()
 
