@@ -327,6 +327,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("DOCTOR-007", "The doctor runs without store, config, token or network, and on a full disk.", "§12", "kept"),
     Promise("DOCTOR-008", "Each scripted breakage gets its right cause, and the message that waited arrives after the mend.", "§12", "open"),
     Promise("DOCTOR-009", "A version of a connected runtime that is not in the table of those tried is a note of the doctor's, read from its package without starting it.", "§12", "kept"),
+    Promise("DOCTOR-008", "Each scripted breakage gets its right cause, and the message that waited arrives after the mend.", "§12", "kept"),
     Promise("DISK-001", "Bytes and inodes warn at 90 %, are critical at 95 %, and reset below 85 %, as edges kept on disk: no alert repeats while nothing changes.", "§12", "kept"),
     Promise("DISK-002", "The watchdog runs every 15 minutes (systemd user timer, launchd agent, `sos serve`) and on each write failure, and alerts through the bus and locally.", "§12", "open"),
     Promise("DISK-003", "At critical it says to stop debugging the agent and free space first, and where the space went.", "§12", "kept"),

@@ -53,10 +53,6 @@ def _without_line(path: str, line: str) -> Deed:
     return do
 
 
-def _empty_config(patient: Patient) -> None:
-    write(CODEX, "")(patient)
-
-
 def _fix_and_trust(patient: Patient) -> None:
     patient.doctor("--fix")
     trust(patient)
@@ -70,6 +66,12 @@ def _servers_are_a_number(patient: Patient) -> None:
 
 def _no_number(patient: Patient) -> None:
     _without_line(CODEX, "mcp_servers = 5\n")(patient)
+    patient.doctor("--fix")
+
+
+def _no_list(patient: Patient) -> None:
+    """Its user takes the list out; the doctor puts ours in."""
+    write(CODEX_HOOKS, "{}")(patient)
     patient.doctor("--fix")
 
 
@@ -150,14 +152,14 @@ def _codex() -> Iterator[Way]:
     yield way("the config is cut off, and the trust with it", "config_closed", cut(CODEX), _repair_and_trust)
     yield way("the config is full of NULs", "config_closed", zero(CODEX), _repair_and_trust)
     yield way("the config has a key twice", "config_closed", _prepended(CODEX, 'model = "a"\n'), repair(CODEX))
-    yield way("the config was emptied", "not_trusted", _empty_config, _fix_and_trust)
+    yield way("the config was emptied", "not_trusted", write(CODEX, ""), _fix_and_trust)
     yield way("the servers are a number", "config_closed", _servers_are_a_number, _no_number)
     yield way("the hooks are cut off", "config_ignored", cut(CODEX_HOOKS), repair(CODEX_HOOKS))
     yield way("the hooks are full of NULs", "config_ignored", zero(CODEX_HOOKS), repair(CODEX_HOOKS))
     yield way("the hooks have a comma too many", "config_ignored", edit(CODEX_HOOKS, "\n}", ",\n}"), repair(CODEX_HOOKS))
     yield way("the hooks are empty", "config_ignored", write(CODEX_HOOKS, ""))
     yield way("the hooks were reset", "hook_gone", write(CODEX_HOOKS, "{}"))
-    yield way("the hooks are a list", "config_ignored", write(CODEX_HOOKS, '{"hooks": []}'), _prepended_nothing)
+    yield way("the hooks are a list", "config_ignored", write(CODEX_HOOKS, '{"hooks": []}'), _no_list)
     yield way("the hooks' file is gone", "hook_gone", remove(CODEX_HOOKS))
     yield way("an entry was taken out", "hook_gone", change(CODEX_HOOKS, _removed("hooks", "UserPromptSubmit")))
     yield way("an entry was changed", "hook_changed", change(CODEX_HOOKS, _first_hook("UserPromptSubmit", timeout=1)))
@@ -167,12 +169,6 @@ def _codex() -> Iterator[Way]:
     yield way("a hook was switched off", "not_trusted", _switched_off, trust)
     yield way("our tools were taken out", "skill_changed", _without_tools)
     yield way("our tools start something else", "skill_changed", edit(CODEX, "bin/sos-mcp", "bin/sos-gone"))
-
-
-def _prepended_nothing(patient: Patient) -> None:
-    """Its user takes the list out; the doctor puts ours in."""
-    write(CODEX_HOOKS, "{}")(patient)
-    patient.doctor("--fix")
 
 
 def _gemini() -> Iterator[Way]:
@@ -227,7 +223,7 @@ def _copilot() -> Iterator[Way]:
     yield way("an entry was changed", "hook_changed", edit(COPILOT_HOOKS, '"userPromptSubmitted"', '"prompt"'))
     yield way("the file of hooks switches them off", "hook_changed", change(COPILOT_HOOKS, _set(True, "disableAllHooks")))
     yield way("a project switches all hooks off", "hooks_disabled", _project_settings, remove("work/.github"))
-    yield way("our tools were taken out", "skill_changed", _without_copilot_tools)
+    yield way("our tools were taken out", "skill_changed", change(COPILOT, _removed("mcpServers", "sos")))
     yield way("the extension was edited", "skill_changed", edit(f"{extension}/extension.mjs", "joinSession()", "join()"))
     yield way("the extension is gone", "skill_changed", remove(extension))
 
@@ -235,10 +231,6 @@ def _copilot() -> Iterator[Way]:
 def _no_servers(patient: Patient) -> None:
     write(COPILOT, "{}")(patient)
     patient.doctor("--fix")
-
-
-def _without_copilot_tools(patient: Patient) -> None:
-    change(COPILOT, _removed("mcpServers", "sos"))(patient)
 
 
 def _opencode() -> Iterator[Way]:
