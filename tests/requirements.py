@@ -325,7 +325,6 @@ PROMISES: tuple[Promise, ...] = (
     Promise("DOCTOR-005", "The last rung composes a call for help (slug, broken rung, what works, the ask) to a hearing medic of the project, then the same role, then the operator, and sends it only where allowed.", "§12", "kept"),
     Promise("DOCTOR-006", "`--fix` mends what is safe and leaves the rest with its command; `--deep` also opens the runtimes' CLIs.", "§12", "kept"),
     Promise("DOCTOR-007", "The doctor runs without store, config, token or network, and on a full disk.", "§12", "kept"),
-    Promise("DOCTOR-008", "Each scripted breakage gets its right cause, and the message that waited arrives after the mend.", "§12", "open"),
     Promise("DOCTOR-009", "A version of a connected runtime that is not in the table of those tried is a note of the doctor's, read from its package without starting it.", "§12", "kept"),
     Promise("DOCTOR-008", "Each scripted breakage gets its right cause, and the message that waited arrives after the mend.", "§12", "kept"),
     Promise("DISK-001", "Bytes and inodes warn at 90 %, are critical at 95 %, and reset below 85 %, as edges kept on disk: no alert repeats while nothing changes.", "§12", "kept"),
