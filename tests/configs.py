@@ -210,3 +210,27 @@ def within(value: Any, whole: Any) -> bool:
     if isinstance(value, list) and isinstance(whole, list):
         return len(value) <= len(whole) and all(within(ours, theirs) for ours, theirs in zip(value, whole, strict=False))
     return bool(value == whole)
+
+
+HARMS = ("cut", "nul", "zero", "bom", "comma", "marks", "gone", "twice", "noise", "join", "quote")
+
+
+def harmed(what: str, data: bytes, place: int, size: int, noise: bytes) -> bytes:
+    """A text with something done to it that happens to configs."""
+    head, tail = data[:place], data[place:]
+    lines = data.split(b"\n")
+    line = place % len(lines)
+    marked = [b"<<<<<<< HEAD", *lines[line : line + 2], b"=======", *lines[line : line + 1], b">>>>>>> other"]
+    return {
+        "cut": head,
+        "nul": head + b"\0" * size,
+        "zero": head + b"\0" * size + tail[size:],
+        "bom": b"\xef\xbb\xbf" + data,
+        "comma": head + b"," + tail,
+        "marks": b"\n".join([*lines[:line], *marked, *lines[line + 2 :]]),
+        "gone": head + tail[size:],
+        "twice": head + tail[:size] + tail,
+        "noise": head + noise + tail,
+        "join": data + tail,
+        "quote": head + b'"\\}]{[\n'[size % 7 : size % 7 + 1] + tail,
+    }[what]

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from sos.recovery.dialects import Unreadable, mend, salvage, strict
-from tests.configs import CLAUDE, CONFIGS, TOML, Value, Written, at, has_keys, holds, plain, values, within
+from tests.configs import CLAUDE, CONFIGS, HARMS, TOML, Value, Written, at, harmed, has_keys, holds, plain, values, within
 
 if TYPE_CHECKING:
     from sos.model.configs import Dialect
@@ -169,6 +169,19 @@ def test_of_both_sides_of_a_conflict_every_key_is_kept_and_what_differs_is_said(
 
 
 @pytest.mark.promise("REPAIR-002")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[ system\nargs = [1]\n",
+        "<<<<<<< HEAD\n[a]\n]command = 1\n=======\n[a]\n>>>>>>> other\n",
+    ],
+    ids=["a header that may be cut off", "a side that is damaged"],
+)
+def test_a_backup_counts_also_where_a_name_was_guessed_or_one_side_of_a_conflict_is_damaged(text: str) -> None:
+    assert not salvage(text.encode(), "toml").whole
+
+
+@pytest.mark.promise("REPAIR-002")
 def test_a_key_of_the_backup_is_kept_also_where_another_document_in_the_file_has_a_value_there() -> None:
     made = mend(salvage(b'{"a": {"x": 1}, "c": 1}\n{"a": 5, "b": {"p": 1}}', "json"), {"a": {"y": 2}, "b": {"q": 2}})
     assert made.value == {"a": {"x": 1, "y": 2}, "c": 1, "b": {"p": 1, "q": 2}}
@@ -275,30 +288,6 @@ def test_ten_megabytes_are_mended_in_a_bounded_time() -> None:
     value = mended(text[:-40].encode(), "json", {"theme": "dark"})
     assert len(value["projects"]) >= 29_999
     assert time.monotonic() - begun < 50
-
-
-HARMS = ("cut", "nul", "zero", "bom", "comma", "marks", "gone", "twice", "noise", "join", "quote")
-
-
-def harmed(what: str, data: bytes, place: int, size: int, noise: bytes) -> bytes:
-    """A text with something done to it that happens to configs."""
-    head, tail = data[:place], data[place:]
-    lines = data.split(b"\n")
-    line = place % len(lines)
-    marked = [b"<<<<<<< HEAD", *lines[line : line + 2], b"=======", *lines[line : line + 1], b">>>>>>> other"]
-    return {
-        "cut": head,
-        "nul": head + b"\0" * size,
-        "zero": head + b"\0" * size + tail[size:],
-        "bom": b"\xef\xbb\xbf" + data,
-        "comma": head + b"," + tail,
-        "marks": b"\n".join([*lines[:line], *marked, *lines[line + 2 :]]),
-        "gone": head + tail[size:],
-        "twice": head + tail[:size] + tail,
-        "noise": head + noise + tail,
-        "join": data + tail,
-        "quote": head + b'"\\}]{[\n'[size % 7 : size % 7 + 1] + tail,
-    }[what]
 
 
 @st.composite

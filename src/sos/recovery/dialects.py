@@ -142,7 +142,7 @@ def _better(ours: Salvage, theirs: Salvage, pair: tuple[Side, Side]) -> Salvage:
     said = f"conflict markers of git: {names[0]} is kept, with the keys that only {names[1]} has"
     below = () if second.value is None else (second.value,)
     return first.replace(problems=(said, *first.problems), others=(*first.others, *below, *second.others),
-                         unsaved=(*first.unsaved, *second.unsaved))  # fmt: skip
+                         unsaved=(*first.unsaved, *second.unsaved), whole=first.whole and second.whole)  # fmt: skip
 
 
 def mend(found: Salvage, base: Any = None) -> Mended:

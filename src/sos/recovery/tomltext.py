@@ -130,6 +130,7 @@ class _Reader:
             closing = "]]" if line.lstrip().startswith("[[") else "]"
             self.astray = not self.keep(at, at + 1, "header", line.rstrip("]") + closing)
             if not self.astray:
+                self.whole = False  # the name itself may be cut off as well: what a backup says counts
                 self.places.add(self.starts[at], "a table's name lacks its bracket", "fault")
         if self.astray:
             self.lose(at, "a table's name cannot be read, nor what stands in it", line.strip("[] \t")[:60])
