@@ -1,6 +1,7 @@
 """Two hundred configs of each real runtime, each broken in one to three of the ways that happen, repaired, and opened by it.
 
-Opening one is the cheapest command that reads it, `mcp list`: 0.1 to 2.5 seconds. So all two hundred fit in for each of them.
+Opening one is the cheapest command that reads it, `mcp list`: 0.1 to 2.5 seconds: all two hundred fit in for each. Where a
+file is cut off before its first key and there is no backup, as with Gemini CLI, nothing can be saved: it counts as not opened.
 """
 
 from __future__ import annotations
@@ -51,11 +52,17 @@ PATH = '/usr/bin:/bin'
 trust_level = "trusted"
 """
 GEMINI = """{
+  "ide": {},
   // mine
-  "ui": { "hideTips": true, "hideBanner": true },
+  "ui": { "hideTips": true, "hideBanner": true, "footer": { "hideCWD": false }, "showLineNumbers": true },
+  "security": { "auth": { "selectedType": "gemini-api-key" }, "folderTrust": { "enabled": true } },
+  "context": { "fileName": ["AGENTS.md", "GEMINI.md"], "includeDirectories": ["/code/web"] },
+  "tools": { "shell": { "showColor": true }, "exclude": ["web_fetch"] },
   "general": { "vimMode": false },
   "mcpServers": {
-    "walrus": { "command": "true", "args": ["-y", "x"], "env": { "A": "b" } }
+    "walrus": { "command": "true", "args": ["-y", "x"], "env": { "A": "b" } },
+    "docs": { "httpUrl": "https://example.org//mcp", "headers": { "X-Team": "pp" }, "timeout": 5000 },
+    "heron": { "command": "true", "args": ["--root", "/code/parser", "--quiet"], "cwd": "/code/parser", "trust": false }
   },
   "telemetry": { "enabled": false }
 }
@@ -171,7 +178,9 @@ class User:
         found = salvage(data, self.kept.dialect)
         lost = not has_keys(made, found.value) or (not found.whole and not has_keys(made, self.base))
         opened = self.opens()
-        why = f"{self.path.read_text()} → {opened.stdout[-300:]}{opened.stderr[-300:]}" if opened.returncode else ""
+        why = (
+            f"{self.path.read_text(errors='replace')} → {opened.stdout[-300:]}{opened.stderr[-300:]}" if opened.returncode else ""
+        )
         return why, f"{data!r} → {made}" if lost else ""
 
 

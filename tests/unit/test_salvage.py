@@ -104,6 +104,7 @@ def parsed(text: str) -> dict[str, Any] | None:
 
 HARMLESS = {
     "byte order mark": b"\xef\xbb\xbf%s",
+    "two byte order marks": b"\xef\xbb\xbf\xef\xbb\xbf%s",
     "NUL bytes": b"%s\0\0\0\0",
     "NUL bytes behind a line": b"%s\n\0\0 \0",
     "UTF-16": None,

@@ -72,10 +72,9 @@ class _Reader:
 
     def read(self) -> None:
         """Read all of it."""
-        at = 0
-        if self.text.startswith("\ufeff"):
-            at = 1
-            self.edit(0, 1, "fault", "it begins with a byte order mark")
+        at = len(self.text) - len(self.text.lstrip("\ufeff"))  # two where a program that writes one met another's
+        if at:
+            self.edit(0, at, "fault", "it begins with a byte order mark")
         stop = end_of(self.text)
         while at < stop:
             found = TOKEN.match(self.text, at, stop)

@@ -78,7 +78,7 @@ class _Reader:
     def __init__(self, text: str, places: Places) -> None:
         self.places = places
         if text.startswith("\ufeff"):
-            text = text[1:]
+            text = text.lstrip("\ufeff")
             places.add(0, "it begins with a byte order mark", "fault")
         cut = text[: end_of(text)]
         if len(cut) < len(text):
