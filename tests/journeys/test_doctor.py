@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from sos.model.times import MINUTE
-from sos.runtimes import NAMES, versions
+from sos.runtimes import HOOKED, versions
 from tests import tools
 from tests.breakages.patient import SESSION, Patient
 from tests.shell import Shell
@@ -242,7 +242,7 @@ def test_a_deep_look_finds_a_hook_that_runs_and_shows_nothing(patient: Patient) 
 
 
 @pytest.mark.promise("DOCTOR-006")
-@pytest.mark.parametrize("runtime", NAMES)
+@pytest.mark.parametrize("runtime", HOOKED)
 def test_deep_sees_the_canary_through_the_hook_of_each_runtime(home: Path, runtime: str) -> None:
     shell = Shell(home)
     shell.json("join", "--name", "aa", "--role", "qa")
