@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,17 @@ TITLES = {"codex": "[Cc]odex", "gemini": "[Gg]emini", "copilot": "[Cc]opilot", "
 """How a runtime is named where the cause is one of its own."""
 
 
+def cases() -> list[Any]:
+    """Every way in Claude Code, and of each cause in another runtime the first; the rest with --full."""
+    seen: set[tuple[str, str]] = set()
+    made = []
+    for way in WAYS:
+        again = way.runtime != "claude" and (way.runtime, way.cause) in seen
+        seen.add((way.runtime, way.cause))
+        made.append(pytest.param(way, way, id=way.name, marks=[pytest.mark.full] if again else []))
+    return made
+
+
 @pytest.fixture
 def patient(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Patient]:
     way = getattr(request, "param", None)
@@ -27,7 +39,7 @@ def patient(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Patient]
 
 
 @pytest.mark.promise("DOCTOR-001", "DOCTOR-002", "DOCTOR-003", "DOCTOR-004", "DOCTOR-008")
-@pytest.mark.parametrize(("patient", "way"), [(way, way) for way in WAYS], indirect=["patient"], ids=[way.name for way in WAYS])
+@pytest.mark.parametrize(("patient", "way"), cases(), indirect=["patient"])
 def test_the_cause_is_named_and_mended_and_what_waited_arrives(patient: Patient, way: Way) -> None:
     patient.send(way.waits)
     way.do(patient)

@@ -216,7 +216,14 @@ def sound(store: SqliteStore) -> None:
 
 
 @pytest.mark.promise("INBOX-001", "INBOX-002", "INBOX-010", "JOIN-002", "HOOK-008", "CONNECT-009")
-@pytest.mark.parametrize("trial", ALL, ids=lambda trial: str(trial.__name__))
+@pytest.mark.parametrize(
+    "trial",
+    # At every seventh change of a connect and a disconnect also without --full: test_kill_connect.py.
+    [
+        pytest.param(each, id=each.__name__, marks=[pytest.mark.full] if each in {connecting, disconnecting} else [])
+        for each in ALL
+    ],
+)
 def test_killed_after_each_of_its_changes_a_command_is_whole_or_not_begun(
     trials: Trials, trial: Trial, record: Recording
 ) -> None:

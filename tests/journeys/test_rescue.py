@@ -361,6 +361,7 @@ def test_it_calls_broken_what_json_is_not(dash: Box, data: list[bytes]) -> None:
     assert read(dash, data) == [parses(each) for each in data]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("data", EDGES)
 def test_it_knows_the_edges_of_json(bare: Box, data: list[bytes]) -> None:
     assert read(bare, data) == [parses(each) for each in data]

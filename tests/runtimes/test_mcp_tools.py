@@ -30,9 +30,13 @@ SCENARIOS = ("server-initialize", "ping", "tools-list", "resources-list")
 
 
 @pytest.fixture(scope="session")
-def modules() -> Path:
-    packages = (f"@modelcontextprotocol/inspector@{INSPECTOR}", f"@modelcontextprotocol/conformance@{CONFORMANCE}")
-    return install("mcp-tools", *packages)
+def inspector() -> Path:
+    return install("mcp-inspector", "@modelcontextprotocol/inspector", INSPECTOR)
+
+
+@pytest.fixture(scope="session")
+def conformance() -> Path:
+    return install("mcp-conformance", "@modelcontextprotocol/conformance", CONFORMANCE)
 
 
 @pytest.fixture
@@ -152,28 +156,28 @@ def target(request: pytest.FixtureRequest, shell: Shell, server: Served) -> list
 
 
 @pytest.mark.promise("MCP-007", "MCP-005")
-def test_the_inspector_lists_calls_and_reads(modules: Path, target: list[str]) -> None:
-    listed = inspect(modules, target, "--method", "tools/list", "--strict")
+def test_the_inspector_lists_calls_and_reads(inspector: Path, target: list[str]) -> None:
+    listed = inspect(inspector, target, "--method", "tools/list", "--strict")
     assert [tool["name"] for tool in listed["tools"]] == [tool.name for tool in TOOLS]
     sent = ("--tool-arg", "to=bb", "text=hello", "--tool-name", "send")
-    called = inspect(modules, target, *sent, "--method", "tools/call")
+    called = inspect(inspector, target, *sent, "--method", "tools/call")
     assert called["structuredContent"]["recipients"] == ["bb"]
-    read = inspect(modules, target, "--method", "resources/read", "--uri", "sos://guide")
+    read = inspect(inspector, target, "--method", "resources/read", "--uri", "sos://guide")
     assert "# Recovery guide of aa" in read["contents"][0]["text"]
 
 
 @pytest.mark.promise("MCP-007", "MCP-006")
 @pytest.mark.parametrize("scenario", [*SCENARIOS, "dns-rebinding-protection"])
-def test_the_conformance_suite_finds_nothing_wrong_with_the_server(modules: Path, server: Served, scenario: str) -> None:
+def test_the_conformance_suite_finds_nothing_wrong_with_the_server(conformance: Path, server: Served, scenario: str) -> None:
     with bearing(server) as url:
-        conforms(modules, url, scenario)
+        conforms(conformance, url, scenario)
 
 
 @pytest.mark.promise("MCP-007")
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_the_conformance_suite_finds_nothing_wrong_with_the_loop(modules: Path, shell: Shell, scenario: str) -> None:
+def test_the_conformance_suite_finds_nothing_wrong_with_the_loop(conformance: Path, shell: Shell, scenario: str) -> None:
     with bridged(shell) as url:
-        conforms(modules, url, scenario)
+        conforms(conformance, url, scenario)
 
 
 def conforms(modules: Path, url: str, scenario: str) -> None:

@@ -131,8 +131,8 @@ class User:
 
     def __init__(self, home: Path, runtime: str) -> None:
         kept = KEPT[runtime]
-        name = f"{FOLDERS.get(runtime, runtime)}-{kept.package.rpartition('@')[2]}"
-        modules = install(name, kept.package)
+        package, _, version = kept.package.rpartition("@")
+        modules = install(FOLDERS.get(runtime, runtime), package, version)
         self.kept, self.path = kept, home / kept.place
         self.project = home / "project"
         self.project.mkdir(parents=True)
