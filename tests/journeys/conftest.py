@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,15 +13,32 @@ from tests.serving import Serving
 from tests.shell import Shell
 from tests.watching import Place
 
+NOT_TEXT = {"sos.db", "sos.db-wal", "sos.db-shm", "sos.pyz", "ballast"}
+"""Files of a home that name no place."""
 
-@pytest.fixture
-def shell(home: Path) -> Shell:
-    """A terminal in a fresh home with two agents; sessions in that home are `bb`."""
-    made = Shell(home)
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with two agents; sessions in it are `bb`. The journeys begin in copies of it: to make it takes three commands."""
+    folder = tmp_path_factory.mktemp("furnished")
+    places = {"HOME": str(folder), "SOS_HOME": str(folder / ".sos"), "CLAUDE_CONFIG_DIR": str(folder / ".claude")}
+    made = Shell(folder, places)
     made.join("aa")
     made.join("bb")
     made.connect("bb")
-    return made
+    return folder
+
+
+@pytest.fixture
+def shell(home: Path, furnished: Path) -> Shell:
+    """A terminal in a fresh home with two agents; sessions in that home are `bb`."""
+    shutil.copytree(furnished, home, symlinks=True, dirs_exist_ok=True)
+    for path in home.rglob("*"):
+        if path.is_file() and not path.is_symlink() and path.name not in NOT_TEXT:
+            data = path.read_bytes()
+            if (named := str(furnished).encode()) in data:
+                path.write_bytes(data.replace(named, str(home).encode()))
+    return Shell(home)
 
 
 @pytest.fixture
