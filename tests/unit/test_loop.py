@@ -33,6 +33,7 @@ class Watched(LocalConnection):
         assert agent is not None
         super().__init__(store, agent, world.clock, "sdk-1", scopes=tuple(AGENT_SCOPES["bus"]))
         self.asked: list[str] = []
+        self.ends_at_once = 1
         self.changed = threading.Condition()
 
     def lease(self, limit: int, span: int, busy: Sequence[str]) -> list[Entry]:
@@ -45,16 +46,19 @@ class Watched(LocalConnection):
         return super().wait(seconds)
 
     def conclude(self, number: int, fence: int, sends: Sequence[Sending]) -> list[Receipt]:
-        self._note("end")
-        if self.asked.count("end") > 1:  # the first goes ahead; the others are under way for as long as the loop does nothing
-            with self.changed:
+        first = self._note("end") == 1
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.asked.count("end") >= self.ends_at_once, 20), self.asked
+            if not first:  # the first goes ahead; the others are under way for as long as the loop does nothing
                 self.changed.wait_for(lambda: sum(each.startswith("lease") for each in self.asked) > 1, 0.2)
         return super().conclude(number, fence, sends)
 
-    def _note(self, what: str) -> None:
+    def _note(self, what: str) -> int:
+        """How often it was asked for, this time included."""
         with self.changed:
             self.asked.append(what)
             self.changed.notify_all()
+            return self.asked.count(what)
 
     def until(self, count: int, what: str) -> None:
         with self.changed:
@@ -67,6 +71,7 @@ def test_ends_that_are_being_stored_are_waited_for_and_one_lease_fills_their_roo
     for number in range(8):
         world.post(str(number), sender=("aa", "cc", "operator", "bb")[number % 4])
     connection = Watched(world, world.store)
+    connection.ends_at_once = 4
     agent, together = Agent(connection=connection, concurrency=4), threading.Barrier(4)
 
     @agent.on_message
