@@ -46,10 +46,7 @@ class Machine:
 
     @property
     def scrubber(self) -> Scrubber:
-        runtimes = str(self.codex.binary.program.parents[3])
-        return Scrubber(
-            [(str(self.codex.home), "/home/user"), (str(self.root), "/home/user/test"), (runtimes, "/home/user/runtimes")]
-        )
+        return Scrubber.of(self.root, self.codex.home, self.codex.binary.program)
 
     def write(self, name: str, thread: str) -> None:
         """The hook calls so far, and the rollout of a thread."""

@@ -35,10 +35,7 @@ class Machine:
 
     @property
     def scrubber(self) -> Scrubber:
-        runtimes = str(self.gemini.binary.program.parents[3])
-        return Scrubber(
-            [(str(self.gemini.home), "/home/user"), (str(self.root), "/home/user/test"), (runtimes, "/home/user/runtimes")]
-        )
+        return Scrubber.of(self.root, self.gemini.home, self.gemini.binary.program)
 
     def write(self, name: str, session: str) -> None:
         """The hook calls so far, and the recording of a session."""

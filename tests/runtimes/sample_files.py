@@ -21,6 +21,11 @@ class Scrubber:
     def __init__(self, places: Sequence[tuple[str, str]]) -> None:
         self._places = (*places, (sys.executable, "/usr/bin/python3"))
 
+    @classmethod
+    def of(cls, root: Path, home: Path, program: Path) -> Scrubber:
+        """For a throw-away machine at `root` with its home and the runtime's program, four folders below all runtimes."""
+        return cls([(str(home), "/home/user"), (str(root), "/home/user/test"), (str(program.parents[3]), "/home/user/runtimes")])
+
     def clean(self, value: object) -> Any:
         """The value without paths and secrets, and with long texts and lists cut in the middle."""
         text = json.dumps(value)
