@@ -294,6 +294,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("HOOK-013", "The next run sets *in context* from what is new in the transcript, on the runtime's evidence lines alone; the hook's own output is none.", "§10", "kept"),
     Promise("HOOK-014", "A message sent with `sos send` stands in the request body of the real Claude Code's next turn, and `trace` says so on evidence.", "§10", "kept"),
     Promise("HOOK-015", "After a compaction in the real Claude Code the resume packet stands in the next request body.", "§10", "kept"),
+    Promise("HOOK-016", "A session whose start was missed (its hook killed, late, or passed over for another one) starts with its first prompt: bound as at its start, with the resume packet.", "§10", "kept"),
 
     # Waking
     Promise("WAKE-001", "A wake notice has a count and nothing that a peer wrote; notices are coalesced and rate-limited for each session.", "§10", "kept"),

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import sos.hook
+from sos import files
 from sos.hook.event import parse_event
 from sos.hook.session import begin
 from sos.runtimes.speech import speech_of
@@ -104,6 +105,34 @@ def test_the_resume_packet_stays_within_600_tokens_and_keeps_whole_lines_and_cou
     assert listed[0] > 0 if length else listed == (3, 3)  # paths this long take the room of some
     assert tokens(text) <= 600, tokens(text)
     assert all(line.startswith(("[sos] ", "- ")) for line in text.splitlines())
+
+
+@pytest.mark.promise("HOOK-016")
+@pytest.mark.parametrize("missed", ["killed before it began", "another hook at it", "store gone"])
+def test_a_session_whose_start_was_missed_starts_with_its_first_prompt(shell: Shell, missed: str) -> None:
+    send(shell, "hello")
+    if missed == "another hook at it":
+        with files.Lock(str(shell.root / "agents/bb/hook.lock"), 1.0):
+            assert shell.event("SessionStart", S1, source="startup") is None
+    if missed == "store gone":
+        (shell.root / "sos.db").rename(shell.root / "away")
+        assert "bus unreachable since" in start(shell)
+        (shell.root / "away").rename(shell.root / "sos.db")
+    shown = shell.event("UserPromptSubmit", S1) or ""
+    assert shown.startswith("[sos] You are bb, because of the directory ")
+    assert "| hello" in shown
+    assert shell.inside(S1).json("whoami")["id"] == "bb"
+    assert shell.event("UserPromptSubmit", S1) is None
+    shell.event("SessionEnd", S1)
+    assert not (shell.root / "run" / f"due-{S1}").exists()
+
+
+@pytest.mark.promise("HOOK-016", "WHO-004", "WHO-007")
+def test_a_session_that_started_as_nobodys_stays_so_whatever_is_bound_later(shell: Shell) -> None:
+    (elsewhere := shell.home.with_name("elsewhere")).mkdir()
+    assert shell.event("SessionStart", S1, source="startup", cwd=str(elsewhere)) is None
+    shell.json("connect", "claude", "--as", "bb", "--dir", str(elsewhere))
+    assert shell.event("UserPromptSubmit", S1, cwd=str(elsewhere)) is None
 
 
 @pytest.mark.promise("INBOX-016")

@@ -171,15 +171,20 @@ def test_two_sessions_are_two_agents_and_a_third_on_a_taken_inbox_is_told(machin
     reviewer = machine.runtime.interactive()
     del machine.runtime.environment["SOS_AGENT"]
     coder = machine.runtime.interactive()
-    # The prompt may stand there before the session's start is recorded, and who holds the inbox is said at the third's start.
+    # The prompt may stand there before the session's start is recorded.
     wait_until(lambda: machine.presence("coder") == "idle", 60, "the coder's session is recorded")
     for_coder = machine.send("a walrus for the coder")
     for_reviewer = str(machine.sos("send", "--as", "coder", "reviewer", "a badger for the reviewer")["id"])
     third = machine.runtime.interactive()
-    third.submit("third here")
-    told = endpoint.wait_for(sees("third here"))
-    assert any("Another live session" in text for text in texts(told))
-    assert not any("walrus" in text for text in texts(told))
+    told: list[str] = []
+    for word in ("third here", "third again", "third at last"):  # what a busy machine's late hook leaves unsaid, the next says
+        third.submit(word)
+        told += texts(endpoint.wait_for(sees(word)))
+        if any("Another live session" in text for text in told):
+            break
+        third.wait_idle()
+    assert any("Another live session" in text for text in told)
+    assert not any("walrus" in text for text in told)
     coder.submit("coder here")
     reviewer.submit("reviewer here")
     request = endpoint.wait_for(sees("coder here"))

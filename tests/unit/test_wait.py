@@ -34,7 +34,7 @@ class Monitor:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, presence: str = "idle") -> None:
         self.world = World(MemoryStore())
-        self.world.store.agents.save_body(self.world.body(presence=presence, holder=True))
+        self.world.store.agents.hold(self.world.body(presence=presence).session)
         self.rests: list[tuple[str, float]] = []
         self.between: list[Callable[[], object]] = []
         agent = self.world.store.agents.agent(Slug("bb"))

@@ -125,14 +125,22 @@ class LocalConnection(Working):
         return turns.look(self.store, self.myself().agent, self.session, self.clock.now(), begins=begins, epoch=epoch, seen=seen)
 
     def settle(
-        self, body: Body, turn: int, marks: Sequence[Mark], told: Millis | None, proven: str | None, *, lost: bool
+        self,
+        body: Body,
+        turn: int,
+        marks: Sequence[Mark],
+        told: Millis | None,
+        proven: str | None,
+        *,
+        lost: bool,
+        takes: bool = False,
     ) -> bool:
         """End a hook run. See `core.turns.settle`."""
         from sos.core import turns
 
         self._allow("settle")
         now = self.clock.now()
-        return turns.settle(self.store, self.me, self.session, body, turn, marks, told, proven, now, lost=lost)
+        return turns.settle(self.store, self.me, self.session, body, turn, marks, told, proven, now, lost=lost, takes=takes)
 
     # --- stories and people -------------------------------------------------------------------------------------------
 

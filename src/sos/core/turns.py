@@ -66,8 +66,12 @@ def settle(
     now: Millis,
     *,
     lost: bool,
+    takes: bool,
 ) -> bool:
-    """End the run as one step: marks, body, turn. Whether all is quiet now. Raises Forbidden for another's body."""
+    """End the run as one step: marks, body, turn. Whether all is quiet now. Raises Forbidden for another's body.
+
+    `takes`: the inbox is this body's from now on, as if it had said so by `take`.
+    """
     if (body.agent, body.session) != (me.slug, session) or not session:
         raise Forbidden("a body is written by itself alone")
     known = store.agents.body(session)
@@ -82,8 +86,8 @@ def settle(
     if proven is not None and me.proven_at is None:
         store.agents.prove(me.slug, "proven", now, by=proven[:MAX_WORDS])
     # When it was seen is said by our clock: peers ask us whether it hears.
-    seen = body.replace(seen_at=now, hook_at=now, holder=known is not None and known.holder and body.holder)
-    return store.mail.settle(seen, turn, [(mark.number, _action(mark, session, turn)) for mark in marks])
+    seen = body.replace(seen_at=now, hook_at=now, holder=known is not None and body.holder)
+    return store.mail.settle(seen, turn, [(mark.number, _action(mark, session, turn)) for mark in marks], takes=takes)
 
 
 def _action(mark: Mark, session: str, turn: int) -> Action:

@@ -151,13 +151,24 @@ def recorded(root: str, session: str) -> bool:
     return path is not None and os.path.lexists(path)
 
 
+def has_started(root: str, session: str) -> bool:
+    """Whether a session's start was seen, whomever it was bound to, or nobody."""
+    name = session_name(session)
+    return name is not None and os.path.lexists(os.path.join(root, "run", f"q-{name}"))
+
+
+def due_path(root: str, session: str) -> str:
+    """The file that stands while this session's resume packet is due. `session`: fit for a file's name (`session_name`)."""
+    return os.path.join(root, "run", f"due-{session}")
+
+
 def record_session(root: str, session: str, who: Who | None, now: Millis) -> None:
     """Write down whom a session is bound to, and where its tool batches look for quiet: `q-<session>`, a symbolic link.
 
-    An unbound session's link leads to `.`, which always exists: it is left in peace.
+    An unbound session's link leads to `.`, which always exists: it is left in peace. Where nobody joined, nothing is made.
     """
     name = session_name(session)
-    if name is None:
+    if name is None or (who is None and not os.path.isdir(root)):
         return
     run = files.private_directory(os.path.join(root, "run"))
     _remove_old(run, now)
@@ -200,7 +211,7 @@ def forget_session(root: str, session: str) -> None:
     if name is not None:
         files.remove(os.path.join(root, "run", f"session-{name}"))
         files.remove(os.path.join(root, "run", f"q-{name}"))
-        files.remove(os.path.join(root, "run", f"due-{name}"))
+        files.remove(due_path(root, name))
         files.remove(os.path.join(root, "run", f"below-{name}"))
 
 

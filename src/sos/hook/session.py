@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from sos.files import Lock
     from sos.homes.home import Home
+    from sos.homes.resolver import Who
     from sos.hook.event import Event
     from sos.model.agents import Agent
     from sos.model.ids import MessageId
@@ -57,7 +58,7 @@ def is_below(settings: Settings, event: Event) -> bool:
     path = os.path.join(settings.home, "run", f"below-{event.session}")
     if event.moment == "SubagentStart":
         if event.tool == event.speech.SUBAGENT and resolver.recorded(settings.home, event.session):
-            files.write(path, b"")
+            files.mark(path)
         return True
     below = os.path.lexists(path)
     if below and (event.tool == event.speech.SUBAGENT or event.moment != "PostToolBatch"):
@@ -66,14 +67,19 @@ def is_below(settings: Settings, event: Event) -> bool:
     return below
 
 
-def begin(settings: Settings, event: Event) -> Turn | None:
-    """The turn of a bound session, or None: an unbound session is left in peace."""
-    process = settings.session_pid
-    starts = event.moment == "SessionStart" or (event.moment == "UserPromptSubmit" and event.speech.OVERLAPS)
-    if starts and not process:
-        process = lineage.runtime()
-        if event.speech.DAEMON and event.speech.DAEMON in processes.command_of(process):
-            settings = settings.replace(agent=None)
+def _starts(settings: Settings, event: Event) -> bool:
+    """Whether a session starts with this event.
+
+    The hook of its start may have been killed, or its Python never have come up on a busy machine: then it starts with its first
+    prompt, or it would be deaf to its end.
+    """
+    if event.moment == "UserPromptSubmit":
+        return not resolver.has_started(settings.home, event.session)
+    return event.moment == "SessionStart"
+
+
+def _whose(settings: Settings, event: Event, *, starts: bool) -> Who | None:
+    """Whose session it is, which a start writes down."""
     try:
         who = resolver.recorded_agent(settings.home, event.session)
     except HomeDamaged:
@@ -83,11 +89,25 @@ def begin(settings: Settings, event: Event) -> Turn | None:
     if who is None and starts:
         who = resolver.bound(settings.home, agent=settings.agent, directory=event.directory)
         resolver.record_session(settings.home, event.session, who, SystemClock().now())
+    return who
+
+
+def begin(settings: Settings, event: Event) -> Turn | None:
+    """The turn of a bound session, or None: an unbound session is left in peace."""
+    process = settings.session_pid
+    starts = _starts(settings, event)
+    if starts and not process:
+        process = lineage.runtime()
+        if event.speech.DAEMON and event.speech.DAEMON in processes.command_of(process):
+            settings = settings.replace(agent=None)
+    who = _whose(settings, event, starts=starts)
     if who is None:
         return None
     home = homes.load(settings.home, who.slug)
     if home is None:
         raise HomeDamaged(f"the home of {who.slug} is gone", next_step=f"sos join --name {who.slug} --role ROLE")
+    if starts:  # written down first, and struck once it is printed
+        files.mark(resolver.due_path(settings.home, event.session))
     store: Store
     if home.remote:
         from sos.wiring import remote
@@ -142,6 +162,7 @@ class Turn:
         self._changes: list[tuple[MessageId | int, Action]] = []
         self._rendered: rendering.Rendered | None = None
         self._holds = False
+        self._packed = False
         self._told = False
         self._lost = False
 
@@ -184,11 +205,10 @@ class Turn:
         match self._event.moment:
             case "SessionStart":
                 self._body = self._body.replace(presence="idle", spent=0)
-                if "SessionStart" in self._event.speech.SPEAKING:
+                if "SessionStart" in self._event.speech.SPEAKING and self._owes():
                     return self._packet()
-                self._owe()
-            case "PreCompact":
-                self._owe()
+            case "PreCompact" if self._event.source != "auto":  # Gemini CLI says so before every request
+                files.mark(self._debt)
             case "UserPromptSubmit":
                 self._new_turn()
                 return self._prompted()
@@ -219,23 +239,20 @@ class Turn:
 
         path = guide_path(self._settings, self.agent, keep=True)
         left = resume.unfinished(self._settings, self._connect, self._home)
+        self._packed = True
         return resume.packet(self._store, self.agent, self._why, self._holder(), left, path)
 
+    @property
     def _debt(self) -> str:
-        return os.path.join(self._settings.home, "run", f"due-{self._event.session}")
+        return resolver.due_path(self._settings.home, self._event.session)
 
-    def _owe(self) -> None:
-        """The packet is due with the next prompt: at this event the runtime takes no text."""
-        if self._event.source != "auto":  # Gemini CLI says so before every request
-            files.write(self._debt(), b"")
+    def _owes(self) -> bool:
+        return os.path.lexists(self._debt)
 
     def _pays(self) -> bool:
         """Whether this event brings a packet that is due: a prompt, or what comes next where a prompt takes no text."""
         at = "UserPromptSubmit" if "UserPromptSubmit" in self._event.speech.SPEAKING else "PostToolBatch"
         return self._event.moment == at and self._owes()
-
-    def _owes(self) -> bool:
-        return "PreCompact" in self._event.speech.MOMENTS.values() and os.path.lexists(self._debt())
 
     def _drain_outbox(self) -> None:
         """What this agent could not send before goes now; what is refused for good stays listed by `sos outbox`."""
@@ -306,14 +323,13 @@ class Turn:
                 self._store.agents.told(self.agent.slug, self._now)
             if self._lost:
                 self._store.mail.forget_lost(self.agent.slug)
-        if printed and self._pays():
-            files.remove(self._debt())
-        self._body = self._body.replace(hook_outcome=self._outcome(printed=printed), holder=self._body.holder)
-        quiet = self._store.mail.settle(self._body, self._turn, self._changes)
+        if printed and self._packed:
+            files.remove(self._debt)
+        self._body = self._body.replace(hook_outcome=self._outcome(printed=printed))
+        takes = self._holds and not self._body.holder and self._event.moment != "SessionEnd"
+        quiet = self._store.mail.settle(self._body, self._turn, self._changes, takes=takes)
         if self._remote:
             _distrust(self._settings.home, self.agent.slug, quiet=quiet)
-        if self._holds and not self._body.holder and self._event.moment != "SessionEnd":
-            self._store.agents.hold(self._event.session)
 
     def _provable(self) -> bool:
         """Whether the next runs can see that what is shown now has arrived."""

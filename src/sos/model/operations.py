@@ -52,9 +52,12 @@ def _post(path: str, service: Service, name: str, says: str, result: str, /, **a
     return _made("POST", path, service, name, says, result, arguments)
 
 
+_WORDS = {"None": None, "False": False}
+
+
 def _made(verb: Verb, path: str, service: Service, name: str, says: str, result: str, arguments: dict[str, str]) -> Operation:
     pairs = {key: kind.partition(" = ") for key, kind in arguments.items()}
-    defaults = {key: None if default == "None" else int(default) for key, (_, _, default) in pairs.items() if default}
+    defaults = {key: _WORDS[default] if default in _WORDS else int(default) for key, (_, _, default) in pairs.items() if default}
     kinds = {key: kind for key, (kind, _, _) in pairs.items()}
     return Operation(
         name=name, verb=verb, path=path, service=service, says=says, arguments=kinds, result=result, defaults=defaults
@@ -85,7 +88,8 @@ OPERATIONS: tuple[Operation, ...] = (
     _post("/v1/turns/look", "bus", "look", "Everything that a hook run may show.", "Look",
           begins="bool", epoch="str", seen="int"),
     _post("/v1/turns/settle", "bus", "settle", "End a hook run: what was shown, and the body's new state.", "bool",
-          body="Body", turn="int", marks="list[Mark]", told="Millis | None", proven="str | None", lost="bool"),
+          body="Body", turn="int", marks="list[Mark]", told="Millis | None", proven="str | None", lost="bool",
+          takes="bool = False"),
     _post("/v1/handling/lease", "bus", "lease", "Take unread messages for a handler.", "list[Entry]",
           limit="int", span="int", busy="list[str]"),
     _post("/v1/handling/extend", "bus", "extend", "The handler of a message goes on.", "None",

@@ -93,8 +93,11 @@ class Mailbox(Protocol):
         """
         ...
 
-    def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]]) -> bool:
-        """End a hook run as one step: the actions, the body's new state and the agent's turn. Whether all is quiet now."""
+    def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]], *, takes: bool = False) -> bool:
+        """End a hook run as one step: the actions, the body's new state and the agent's turn. Whether all is quiet now.
+
+        `takes`: it becomes the one context holder. Otherwise it holds if it says so and nobody took the inbox meanwhile.
+        """
         ...
 
     def lease(
@@ -187,7 +190,7 @@ class Directory(Protocol):
         ...
 
     def save_body(self, body: Body) -> None:
-        """Write a body down."""
+        """Write a body down. A known one holds the inbox only if it did so before: see `hold` and `settle`."""
         ...
 
     def hold(self, session: str) -> None:

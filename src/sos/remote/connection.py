@@ -205,10 +205,11 @@ class HttpConnection:
         return self._ask("look", begins=begins, epoch=epoch, seen=seen)  # type: ignore[no-any-return]
 
     def settle(
-        self, body: Body, turn: int, marks: Sequence[Mark], told: Millis | None, proven: str | None, *, lost: bool
+        self, body: Body, turn: int, marks: Sequence[Mark], told: Millis | None, proven: str | None, *, lost: bool, takes: bool
     ) -> bool:
         """See `core.turns.settle`."""
-        return self._ask("settle", body=body, turn=turn, marks=marks, told=told, proven=proven, lost=lost)  # type: ignore[no-any-return]
+        said: dict[str, Any] = {"body": body, "turn": turn, "marks": marks, "told": told, "proven": proven}
+        return self._ask("settle", **said, lost=lost, takes=takes)  # type: ignore[no-any-return]
 
     def mark(self, shown: Sequence[int], damaged: Sequence[int]) -> None:
         """`mark_read`, by the messages' numbers."""

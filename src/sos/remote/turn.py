@@ -81,10 +81,10 @@ class TurnStore:
         """It was said."""
         self._lost = True
 
-    def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]]) -> bool:
+    def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]], *, takes: bool) -> bool:
         """End the run."""
         marks = [self._mark_of(number, action) for number, action in changes if isinstance(number, int)]
-        return self._connection.settle(body, turn, marks, self._told, self._proven, lost=self._lost)
+        return self._connection.settle(body, turn, marks, self._told, self._proven, lost=self._lost, takes=takes)
 
     # --- agents and skills ------------------------------------------------------------------------------------------------
 
@@ -95,10 +95,6 @@ class TurnStore:
     def bodies(self, agent: Slug) -> list[Body]:
         """All bodies, the newest first."""
         return list(self._look.bodies)
-
-    def hold(self, session: str) -> None:
-        """Take the inbox over from a holder that is gone."""
-        self._connection.take()
 
     def notices(self, agent: Slug) -> list[Notice]:
         """What was not told yet."""

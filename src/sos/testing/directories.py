@@ -165,6 +165,20 @@ class DirectoryContract(Contract):
         world.store.agents.hold("other")
         assert {body.session: body.holder for body in world.store.agents.bodies(Slug("bb"))} == {SESSION: False, "other": True}
 
+    def test_the_end_of_a_run_takes_the_inbox_in_the_same_step_and_never_back(self) -> None:
+        world = self.world()
+        mine, other = world.body(), world.body(session="other")
+        world.store.mail.settle(mine, 1, [], takes=True)
+        holding = world.store.agents.body(SESSION)
+        assert holding is not None
+        assert holding.holder
+        world.store.mail.settle(other, 1, [], takes=True)
+        world.store.mail.settle(holding.replace(spent=7), 1, [])  # it looked before the other one took it
+        found = {body.session: (body.holder, body.spent) for body in world.store.agents.bodies(Slug("bb"))}
+        assert found == {SESSION: (False, 7), "other": (True, 0)}
+        world.store.agents.save_body(other.replace(presence="closed"))
+        assert not any(body.holder for body in world.store.agents.bodies(Slug("bb")))
+
     def test_a_body_comes_back_as_it_was(self) -> None:
         world = self.world()
         body = world.body(session="x", cwd="/a b", pid=7, offered=3, hook_event="Stop", hook_at=world.clock.now())

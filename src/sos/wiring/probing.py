@@ -76,7 +76,7 @@ def _quoted(data: bytes) -> str:
 
 
 def starts(settings: Settings, runtime: str) -> int:
-    """Run the installed hook in a session that is nobody's: it prints nothing and ends in its time; its milliseconds.
+    """Run the installed hook in a probe's session that is nobody's: it prints nothing and ends in its time; its milliseconds.
 
     Raises RuntimeConfigError where there is no hook, it does not end, or it says anything.
     """
@@ -84,7 +84,7 @@ def starts(settings: Settings, runtime: str) -> int:
     again = f"sos connect {runtime}"
     begun = time.monotonic()
     try:
-        printed = _run(settings, runtime, connector, f"sos-doctor-{os.getpid()}").out
+        printed = _run(settings, runtime, connector, f"sos-probe-{os.getpid()}").out
     except subprocess.TimeoutExpired:
         late = f"the hook did not end within {connector.EVENTS[connector.PROMPT]} s"
         raise RuntimeConfigError(late, next_step=again) from None

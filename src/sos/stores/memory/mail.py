@@ -145,10 +145,12 @@ class MemoryMailbox:
         with self._state.step():
             return [self._change(entry, action) for identifier, action in changes for entry in self._found(agent, identifier)]
 
-    def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]]) -> bool:
+    def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]], *, takes: bool = False) -> bool:
         """See `ports.Mailbox.settle`."""
         with self._state.step():
-            self._state.bodies[body.session] = body
+            self._state.save_body(body)
+            if takes:
+                self._state.hold(body.session)
             agent = self._state.agents[body.agent]
             self._state.agents[body.agent] = agent.replace(turn=max(turn, agent.turn))
             for identifier, action in changes:

@@ -98,6 +98,18 @@ class State:
         kept["facts"] = {key: list(facts) for key, facts in self.facts.items()}
         return kept
 
+    def save_body(self, body: Body) -> None:
+        """Write a body down, inside a step."""
+        known = self.bodies.get(body.session, body)
+        self.bodies[body.session] = body.replace(holder=body.holder and known.holder)
+
+    def hold(self, session: str) -> None:
+        """Make a body the one holder of its agent's inbox, inside a step."""
+        holder = self.bodies.get(session)
+        for key, body in self.bodies.items():
+            if holder is not None and body.agent == holder.agent:
+                self.bodies[key] = body.replace(holder=key == session)
+
     def turn(self, slug: str) -> int:
         """The turn that an agent is known to be at."""
         return self.agents[slug].turn if slug in self.agents else 0
@@ -243,15 +255,12 @@ class MemoryDirectory:
     def save_body(self, body: Body) -> None:
         """See `ports.Directory.save_body`."""
         with self._state.step():
-            self._state.bodies[body.session] = body
+            self._state.save_body(body)
 
     def hold(self, session: str) -> None:
         """See `ports.Directory.hold`."""
         with self._state.step():
-            holder = self._state.bodies.get(session)
-            for key, body in self._state.bodies.items():
-                if holder is not None and body.agent == holder.agent:
-                    self._state.bodies[key] = body.replace(holder=key == session)
+            self._state.hold(session)
 
     def squad(self, project: str, name: str) -> tuple[Slug, ...]:
         """See `ports.Directory.squad`."""

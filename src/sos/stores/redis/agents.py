@@ -229,28 +229,33 @@ class RedisDirectory:
         """See `ports.Directory.save_body`. Raises UnknownAgent."""
         self._steps.run(lambda step: self._save_body(step, body, _kept(step, body.agent, checked=False)))
 
-    def settle(self, step: Step, body: Body, turn: int) -> Box | None:
-        """A body's new state and its agent's turn, inside a step; the agent's box."""
+    def settle(self, step: Step, body: Body, turn: int, *, takes: bool) -> Box | None:
+        """A body's new state, as the inbox's holder or not, and its agent's turn, inside a step; the agent's box."""
         kept = _kept(step, body.agent, checked=False)
-        self._save_body(step, body, kept)
+        if takes and kept is not None:
+            self._release(step, str(kept.box), body.session)
+        self._save_body(step, body, kept, takes=takes)
         if kept is not None and turn > kept.agent.turn:
             again = _kept(step, body.agent)
             if again is not None:
                 _save(step, Kept(again.agent.replace(turn=max(turn, again.agent.turn)), again.box, again.squads))
         return None if kept is None else kept.box
 
-    def _save_body(self, step: Step, body: Body, kept: Kept | None) -> None:
+    def _save_body(self, step: Step, body: Body, kept: Kept | None, *, takes: bool = False) -> None:
         if kept is None:
             raise UnknownAgent(f"no agent {body.agent!r}")
-        before, counted = self._server.read(("HGET", keys.BODIES, body.session), ("HGET", keys.META, "bodies"))
+        (before,) = step.get((keys.BODIES, body.session))
+        holds = takes or body.holder
         if before is None:
+            (counted,) = self._server.read(("HGET", keys.META, "bodies"))
             number, place = int(counted or 0) + 1, str(kept.box)
             step.write("HINCRBY", keys.META, "bodies", 1)
         else:
-            number, place, _ = rows.body_of(before)
+            number, place, known = rows.body_of(before)
+            holds = takes or (body.holder and known.holder)
         if place != kept.box:
             step.write("ZREM", keys.part(place, "SESSIONS"), body.session)
-        step.write("HSET", keys.BODIES, body.session, rows.body_value(number, kept.box, body))
+        step.write("HSET", keys.BODIES, body.session, rows.body_value(number, kept.box, body.replace(holder=holds)))
         step.write("ZADD", keys.part(kept.box, "SESSIONS"), body.seen_at, body.session)
         step.write("ZADD", keys.SEEN, body.seen_at, body.session)
 
@@ -258,15 +263,21 @@ class RedisDirectory:
         """See `ports.Directory.hold`."""
 
         def work(step: Step) -> None:
-            (holder,) = step.get((keys.BODIES, session))
-            if holder is None:
+            (found,) = step.get((keys.BODIES, session))
+            if found is None:
                 return
-            for key, value in self._bodies(step, rows.body_of(holder)[1]):
-                number, place, body = rows.body_of(value)
-                if body.holder != (key.decode() == session):
-                    step.write("HSET", keys.BODIES, key, rows.body_value(number, place, body.replace(holder=not body.holder)))
+            number, place, body = rows.body_of(found)
+            self._release(step, place, session)
+            step.write("HSET", keys.BODIES, session, rows.body_value(number, place, body.replace(holder=True)))
 
         self._steps.run(work)
+
+    def _release(self, step: Step, place: str, session: str) -> None:
+        """No other body of this box holds its inbox."""
+        for key, value in self._bodies(step, place):
+            number, _, body = rows.body_of(value)
+            if body.holder and key.decode() != session:
+                step.write("HSET", keys.BODIES, key, rows.body_value(number, place, body.replace(holder=False)))
 
     # --- squads -------------------------------------------------------------------------------------------------------
 

@@ -152,11 +152,11 @@ class RedisMailbox:
             made += [step.change(step.load(row), action) for row in several]
         return made
 
-    def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]]) -> bool:
+    def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]], *, takes: bool = False) -> bool:
         """See `ports.Mailbox.settle`."""
 
         def work(step: Step) -> Step:
-            place = self._directory.settle(step, body, turn)
+            place = self._directory.settle(step, body, turn, takes=takes)
             self._changed(step, body.agent, changes)
             if place is not None:
                 step.ask_quiet(place, body.offered)

@@ -175,13 +175,15 @@ class SqliteMailbox:
                 for row in self._rows(agent, identifier)
             ]
 
-    def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]]) -> bool:
+    def settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]], *, takes: bool = False) -> bool:
         """See `ports.Mailbox.settle`."""
-        return self._ballast.saving(lambda: self._settle(body, turn, changes))
+        return self._ballast.saving(lambda: self._settle(body, turn, changes, takes=takes))
 
-    def _settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]]) -> bool:
+    def _settle(self, body: Body, turn: int, changes: Sequence[tuple[MessageId | int, Action]], *, takes: bool) -> bool:
         with self._database.write(), self.batch() as batch:
             self._directory.save_body(body)
+            if takes:
+                self._directory.hold(body.session)
             self._run("set_turn", (turn, body.agent, turn))
             found = self._many(body.agent, [name for name, _ in changes if isinstance(name, int)])
             for name, action in changes:

@@ -69,7 +69,7 @@ INSERT INTO body (session, agent, runtime, started_at, seen_at, host, boot, pid,
 VALUES (?, (SELECT id FROM agent WHERE slug = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (session) DO UPDATE SET agent = excluded.agent, runtime = excluded.runtime, seen_at = excluded.seen_at,
     host = excluded.host, boot = excluded.boot, pid = excluded.pid, cwd = excluded.cwd, version = excluded.version,
-    presence = excluded.presence, holder = excluded.holder, spent = excluded.spent, offered = excluded.offered,
+    presence = excluded.presence, holder = min(body.holder, excluded.holder), spent = excluded.spent, offered = excluded.offered,
     transcript = excluded.transcript, "offset" = excluded."offset", hook_event = excluded.hook_event,
     hook_at = excluded.hook_at, hook_outcome = excluded.hook_outcome
 -- name: release_holders
