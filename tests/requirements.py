@@ -39,7 +39,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("PACKAGE-001", "The base install brings no third-party package, and every command outside the extras runs with the standard library alone.", "§2", "kept"),
     Promise("PACKAGE-002", "`sos`, `sos-lifeline` and `python -m sos` are the same command.", "§2", "kept"),
     Promise("PACKAGE-003", "The tests pass on Python 3.11, 3.12, 3.13 and 3.14 on Linux; a platform that no run has covered is called untested in the docs.", "§2", "planned"),
-    Promise("PACKAGE-004", "A command that needs an absent extra says which one and the command that installs it.", "§2", "planned"),
+    Promise("PACKAGE-004", "A command that needs an absent extra says which one and the command that installs it.", "§2", "kept"),
     Promise("PACKAGE-005", "Imports point down the layers, exhaustively and without cycles; redis is imported in stores/redis alone, and server imports neither sdk nor remote.", "§3", "kept"),
     Promise("PACKAGE-006", "The modules that each entry point loads are a fixed list; one more fails a test.", "§3", "kept"),
 
@@ -219,7 +219,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("SERVER-007", "`/healthz`, `/readyz` and `/metrics` answer; `/readyz` fails while the store does.", "§8", "kept"),
     Promise("SERVER-008", "The server binds 127.0.0.1:7690 unless told otherwise, refuses foreign Host and Origin headers, sends no CORS header, and asks for a token on loopback too.", "§8", "kept"),
     Promise("SERVER-009", "The first start writes the operator's token to `$SOS_HOME/operator/token.adm` (0600), and says where, never what.", "§8", "kept"),
-    Promise("SERVER-010", "Every command, the hook and the SDK work unchanged against `SOS_URL`, with the standard library alone.", "§3", "open"),
+    Promise("SERVER-010", "Every command, the hook and the SDK work unchanged against `SOS_URL`, with the standard library alone.", "§3", "kept"),
     Promise("SERVER-011", "Without its server, frozen, gone or lying, a hook says so within its deadline, a command ends with 75, and what was to be sent is queued.", "§8", "kept"),
     Promise("SERVER-012", "Of a token that a home sends, no service but its own ever sees anything.", "§5", "kept"),
     Promise("SERVER-013", "What many clients ask at once is done together and answered to each alone; one that is refused touches no other.", "§8", "kept"),

@@ -26,7 +26,8 @@ def run(command: Command) -> int:
         raise Forbidden("the operator cannot leave", next_step="name the agent: sos leave --as AGENT --yes")
     if not command.arguments.yes:
         unread = connection.count("unread")
-        command.out(f"{connection.me.slug} would leave with {unread} unread. Do it: add --yes", {"id": connection.me.slug})
+        said = f"{connection.me.slug} would leave with {unread} unread. Do it: add --yes"
+        command.out(said, {"id": connection.me.slug, "status": "open", "unread": unread})
         return 1
     connection.leave()
     command.out(f"{connection.me.slug} has left", {"id": connection.me.slug, "status": "closed"})
