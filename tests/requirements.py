@@ -74,7 +74,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("WHO-012", "The agent tools and the SDK give the same answer in the same place as hook and command line.", "§4", "kept"),
 
     # Identity: bodies and presence
-    Promise("PRESENCE-001", "Each place an agent runs in is a body of its own (runtime, host, boot id, pid, cwd, session id, version), working, idle, closed or unknown by its own events.", "§4", "planned"),
+    Promise("PRESENCE-001", "Each place an agent runs in is a body of its own (runtime, host, boot id, pid, cwd, session id, version), working, idle, closed or unknown by its own events.", "§4", "kept"),
     Promise("PRESENCE-002", "A body that promises heartbeats is stale after 300 s and gone after 900 s without one.", "§4", "kept"),
     Promise("PRESENCE-003", "A coding agent's body is never called stale or gone for silence alone.", "§4", "kept"),
     Promise("PRESENCE-004", "A closed agent's record stays, and search shows it labelled closed.", "§4", "kept"),

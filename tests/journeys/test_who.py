@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -171,6 +174,38 @@ def test_a_holder_whose_process_is_gone_keeps_nobody_from_the_inbox(shell: Shell
     shown = shell.event("UserPromptSubmit", S2)
     assert shown is not None
     assert "| hello" in shown
+
+
+@pytest.mark.promise("WHO-010")
+def test_a_holder_of_before_the_machines_last_start_is_gone_whatever_process_has_its_number_now(shell: Shell) -> None:
+    shell.event("SessionStart", S1, source="startup")
+    assert "Another live session" in (shell.event("SessionStart", S2, source="startup") or "")
+    with closing(sqlite3.connect(shell.root / "sos.db")) as database, database:
+        database.execute("UPDATE body SET boot = 'the one before' WHERE session = ?", (S1,))
+    assert "Another live session" not in (shell.event("SessionStart", S2, source="resume") or "")
+    shell.json("send", "--as", "aa", "bb", "hello")
+    assert "| hello" in (shell.event("UserPromptSubmit", S2) or "")
+
+
+@pytest.mark.promise("PRESENCE-001")
+def test_each_place_that_an_agent_runs_in_is_a_body_of_its_own(shell: Shell) -> None:
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    shell.event("SessionStart", S1, source="startup")
+    shell.event("UserPromptSubmit", S1)
+    shell.event("SessionStart", S2, process=other.pid, source="startup", cwd=str(shell.root))
+    runs = {each["id"]: each for each in shell.json("whoami", "--as", "bb")["runs"]}
+    facts = [(each["runtime"], each["pid"], each["cwd"], each["presence"], each["holder"]) for each in (runs[S1], runs[S2])]
+    assert facts == [
+        ("claude", os.getpid(), str(shell.home), "working", True),
+        ("claude", other.pid, str(shell.root), "idle", False),
+    ]
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip() if sys.platform == "linux" else ""
+    assert {(each["host"], each["boot"]) for each in runs.values()} == {(os.uname().nodename, boot)}
+    text = shell.run("whoami", "--as", "bb").out
+    assert f"- claude on {os.uname().nodename} in {shell.home}: working, holds the inbox, seen " in text
+    other.communicate(b"\n")
+    shell.event("SessionEnd", S1)
+    assert shell.json("whoami", "--as", "bb")["runs"] == []
 
 
 @pytest.mark.promise("MESSAGE-002")

@@ -5,20 +5,29 @@ from __future__ import annotations
 import os
 
 from sos.core import rendering
-from sos.model.forms import agent, delivery, entry, fact, message, peer, receipt, skill, state, story
+from sos.model.forms import agent, body, delivery, entry, fact, message, peer, receipt, skill, state, story
 from sos.model.times import ago, iso
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sos.model.agents import Agent
+    from sos.model.agents import Agent, Body
     from sos.model.deliveries import Entry, Story
     from sos.model.tasks import Task
     from sos.model.times import Millis
 
 __all__ = [
-    "agent", "delivery", "entry", "fact", "line", "message", "peer", "receipt", "skill", "state", "story",
+    "agent", "body", "delivery", "entry", "fact", "line", "message", "peer", "receipt", "skill", "state", "story",
     "task_line", "task_whole", "told", "whole",
 ]  # fmt: skip
+
+
+def runs(value: Body, presence: str, now: Millis) -> str:
+    """One place where an agent runs, and what it does there."""
+    program = " ".join(filter(None, (value.runtime, value.version)))
+    where = " in ".join(filter(None, (value.host, value.cwd)))
+    words = [presence, *(["holds the inbox"] if value.holder else []), f"seen {ago(now - value.seen_at)} ago"]
+    process = f", process {value.pid}" if value.pid else ""
+    return rendering.escape(f"{program} on {where}: {', '.join(words)} (session {value.session}{process})")
 
 
 def line(value: Entry, now: Millis) -> str:

@@ -1,4 +1,4 @@
-"""Who acts here and why, and the four answers that make an agent onboarded."""
+"""Who acts here and why, the four answers that make an agent onboarded, and where it runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 
 from sos.cli import forms
 from sos.homes import home as homes
+from sos.homes import processes
+from sos.model.agents import presence_of
 from sos.model.times import iso
 
 TYPE_CHECKING = False
@@ -35,12 +37,17 @@ def run(command: Command) -> int:
     lines += [f"  next: {each.next_step}" for each in answers if not each.good]
     left = _undone(homes.path_of(command.settings.home, who.slug))
     lines += [f"! left undone since {iso(each.since)}: {each.step}: {each.what}  next: {each.next_step}" for each in left]
+    now = connection.clock.now()
+    runs = [(body, presence_of(body, now)) for body in connection.myself().bodies if processes.is_here(body)]
+    runs = [(body, presence) for body, presence in runs if presence not in {"closed", "gone"}]
+    lines += [f"- {forms.runs(body, presence, now)}" for body, presence in runs]
     lines.append("onboarded" if good else "merely running: not onboarded")
     value = {
         **forms.agent(connection.me),
         "why": who.why,
         "onboarded": good,
         "answers": [each.fields() for each in answers],
+        "runs": [{**forms.body(body), "presence": presence} for body, presence in runs],
         "undone": [{**each.fields(), "since": iso(each.since), "values": list(each.values)} for each in left],
     }
     command.out("\n".join(lines), value)

@@ -26,9 +26,28 @@ def is_alive(process: int) -> bool:
     return True
 
 
+def boot() -> str:
+    """The id of this start of the machine; empty where the system has none (macOS)."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def can_be_seen(body: Body) -> bool:
+    """Whether a body has a process of this machine, so that `is_here` knows."""
+    return bool(body.pid) and body.host == os.uname().nodename
+
+
 def is_here(body: Body) -> bool:
-    """Whether a body's process is there, as far as that can be seen from this machine."""
-    return not body.pid or body.host != os.uname().nodename or is_alive(body.pid)
+    """Whether a body's process is there, as far as that can be seen from this machine.
+
+    After another start of the machine it is not, though another process may have its number by now.
+    """
+    if not can_be_seen(body):
+        return True
+    return (not body.boot or body.boot == boot()) and is_alive(body.pid)
 
 
 class Process(Record):
@@ -85,13 +104,13 @@ def name_of(process: int) -> str:
         return ""
 
 
-def command_of(process: int) -> str:
-    """The words of a process's command line, a space between each; empty where it cannot be looked at."""
+def words_of(process: int) -> list[str]:
+    """The words of a process's command line; none where it cannot be looked at."""
     try:
         with open(f"/proc/{process}/cmdline", "rb") as file:
-            return file.read().decode("utf-8", "replace").replace("\0", " ").strip()
+            return file.read().decode("utf-8", "surrogateescape").rstrip("\0").split("\0")
     except OSError:
-        return ""
+        return []
 
 
 def line_of(process: int) -> list[int]:

@@ -10,7 +10,6 @@ from sos.core import inbox, rendering
 from sos.core.access import allow
 from sos.homes import home as homes
 from sos.homes import lineage, processes, resolver
-from sos.homes.processes import is_alive
 from sos.model.agents import PASSED_OVER, Body, is_program
 from sos.model.errors import HomeDamaged
 from sos.model.times import Millis, iso
@@ -98,7 +97,7 @@ def begin(settings: Settings, event: Event) -> Turn | None:
     starts = _starts(settings, event)
     if starts and not process:
         process = lineage.runtime()
-        if event.speech.DAEMON and event.speech.DAEMON in processes.command_of(process):
+        if event.speech.DAEMON and event.speech.DAEMON in processes.words_of(process):
             settings = settings.replace(agent=None)
     who = _whose(settings, event, starts=starts)
     if who is None:
@@ -176,11 +175,14 @@ class Turn:
         if body.transcript != transcript and transcript:
             # A resumed session's file is old news; a fresh one does not exist yet.
             body = body.replace(transcript=transcript, offset=transcripts.size(transcript))
+        process = self._settings.session_pid or body.pid
         return body.replace(
             agent=self.agent.slug,
             seen_at=self._now,
             host=os.uname().nodename,
-            pid=self._settings.session_pid or body.pid,
+            boot=processes.boot(),
+            pid=process,
+            version=body.version if process == body.pid else _version_of(process),
             cwd=event.cwd or body.cwd,
             hook_event=event.moment or event.name,
             hook_at=self._now,
@@ -372,9 +374,13 @@ def _distrust(root: str, slug: str, *, quiet: bool) -> None:
         quiet_file.ring(place)
 
 
+def _version_of(process: int) -> str:
+    from sos.runtimes import packages  # at a session's start only
+
+    return packages.running(process, processes.words_of(process))
+
+
 def _alive(body: Body, now: Millis) -> bool:
     if body.presence == "closed":
         return False
-    if body.pid == 0 or body.host != os.uname().nodename:
-        return now - body.seen_at < SEEN_LATELY
-    return is_alive(body.pid)
+    return processes.is_here(body) if processes.can_be_seen(body) else now - body.seen_at < SEEN_LATELY

@@ -6,7 +6,7 @@ from sos.model.times import iso
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sos.model.agents import Agent, Peer
+    from sos.model.agents import Agent, Body, Peer
     from sos.model.deliveries import Delivery, Entry, Fact, Story
     from sos.model.messages import Message, Receipt
     from sos.model.skills import FoundSkill, Skill
@@ -62,6 +62,13 @@ def story(value: Story) -> dict[str, object]:
     """A message and everything known of it."""
     deliveries = [{**delivery(where), "facts": [fact(each) for each in facts]} for where, facts in value.deliveries.values()]
     return {**message(value.message), "deliveries": deliveries}
+
+
+def body(value: Body) -> dict[str, object]:
+    """One place where an agent runs. `id`: its session."""
+    names = ("runtime", "version", "host", "boot", "pid", "cwd", "holder", "hook_event", "hook_outcome")
+    found = {name: getattr(value, name) for name in names}
+    return {"id": value.session, "started_at": iso(value.started_at), "seen_at": iso(value.seen_at), **found}
 
 
 def agent(value: Agent) -> dict[str, object]:

@@ -9,15 +9,13 @@ import shutil
 from sos import files
 from sos.model import wire
 from sos.model.findings import Finding
-from sos.runtimes import looking
+from sos.runtimes import packages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "conformance.json")
-LEVELS = 4
-"""Directories, from that of a program upwards, in which its package.json is looked for (npm puts it one or two above)."""
 _VERSION = re.compile(rb"\b[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.]+)?")
 
 
@@ -37,13 +35,10 @@ def installed(program: str) -> str | None:
     found = shutil.which(program)
     if found is None:
         return None
-    folder = os.path.dirname(os.path.realpath(found))
-    for _ in range(LEVELS):
-        package = looking.settings(os.path.join(folder, "package.json"))
-        version, programs = package.get("version"), package.get("bin")
-        if isinstance(version, str) and (isinstance(programs, str) or (isinstance(programs, dict) and program in programs)):
-            return version
-        folder = os.path.dirname(folder)
+    for package in packages.above(found):
+        programs = package.get("bin")
+        if isinstance(programs, str) or (isinstance(programs, dict) and program in programs):
+            return str(package["version"])
     return None
 
 

@@ -155,6 +155,8 @@ class Agent:
     def _made(self) -> Loop:
         if self._loop is not None:
             raise InvalidInput("this agent runs already")
+        from sos import __version__
+        from sos.homes import processes
         from sos.model.agents import Body
         from sos.sdk.loop import Loop
 
@@ -165,6 +167,8 @@ class Agent:
             started_at=self._connection.clock.now(),
             seen_at=self._connection.clock.now(),
             host=os.uname().nodename,
+            boot=processes.boot(),
+            version=__version__,
             pid=os.getpid(),
             cwd=os.getcwd(),
             presence="idle",

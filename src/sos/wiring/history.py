@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from sos.core import history
-from sos.homes import cursor
+from sos.homes import cursor, processes
 from sos.homes import home as homes
 from sos.model.times import DAY, Millis
 
@@ -35,12 +35,4 @@ def remember(settings: Settings, home: Home, epoch: str, agent: Agent | None) ->
 
 def check_after_boot(store: SqliteStore) -> None:
     """Look through the store once after each start of the machine: what damages it is a cut of the power. Raises StoreDamaged."""
-    store.check_once(_boot())
-
-
-def _boot() -> str:
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
-            return file.read().strip()
-    except OSError:
-        return f"day {int(time.time()) // (DAY // 1000)}"  # no such file on macOS: once a day
+    store.check_once(processes.boot() or f"day {int(time.time()) // (DAY // 1000)}")  # where no start has an id, once a day
