@@ -64,6 +64,28 @@ def test_mail_that_comes_during_a_turn_is_announced_after_the_next_tool(machine:
     assert "in context" in machine.facts(sent[0])
 
 
+@pytest.mark.promise("INBOX-007")
+def test_what_vanished_on_its_way_is_known_not_to_have_arrived_and_comes_again(
+    machine: Machine[Codex], endpoint: ModelEndpoint
+) -> None:
+    identifier = machine.send("into the void")  # before the harm: a command would mend the launcher
+    launcher = machine.runtime.home / ".sos" / "bin" / "sos-hook"
+    whole = launcher.read_text()
+    real = launcher.with_name("sos-hook-real")
+    launcher.rename(real)
+    launcher.write_text(f'#!/bin/sh\n"{real}" "$@" > /dev/null\nexit 0\n')
+    launcher.chmod(0o700)
+    endpoint.answer = when(("hello", ToolUse("exec_command", {"cmd": "true"})))
+    machine.runtime.run("hello")
+    assert not any(sees(f"{identifier}]")(request) for request in endpoint.requests)
+    facts = machine.facts(identifier)  # which mends the launcher
+    assert launcher.read_text() == whole
+    assert ("surfaced" in facts, "in context" in facts, facts[-1]) == (True, False, "not in context")
+    machine.runtime.run("again")
+    endpoint.wait_for(sees(f"{identifier}]"))
+    assert machine.facts(identifier)[-1] == "in context"
+
+
 @pytest.mark.promise("WHO-005")
 def test_the_model_answers_from_its_own_shell(machine: Machine[Codex], endpoint: ModelEndpoint) -> None:
     identifier = machine.send("is it green?", "coder", "--request")

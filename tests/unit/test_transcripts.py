@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sos.model.times import parse_iso
 from sos.runtimes import codex, copilot, gemini, transcripts
 from sos.runtimes.codex import speech as codex_speech
 from sos.runtimes.copilot import speech as copilot_speech
@@ -52,6 +53,26 @@ def test_codex_proves_what_a_model_has_read_and_nothing_sooner(write: Write) -> 
     assert found(codex_speech.LINES, path, first) == ([], first)
     write(item("assistant", "done", 7, 5))
     assert found(codex_speech.LINES, path, first) == (["response_item (developer)"], path.stat().st_size)
+
+
+@pytest.mark.promise("INBOX-007")
+def test_in_codex_a_request_is_proven_by_what_a_model_has_read_since(write: Write) -> None:
+    def asked(path: Path, offset: int = 0) -> tuple[object, str]:
+        look = transcripts.look(codex_speech.LINES, str(path), offset, [MARK])
+        return look.asked_at, look.asked.partition(" at byte")[0]
+
+    def at(second: int, **fields: Any) -> dict[str, Any]:
+        return {"timestamp": f"2026-11-29T12:00:{second:02}.000Z", **fields}
+
+    path = write(at(1, **item("user", "hello", 1, 0)), at(2, **item("assistant", "of an earlier request", 2, 0)))
+    assert asked(path) == (None, "")  # nothing of it was read yet
+    write(at(3, **item("assistant", "done", 3, 1)))
+    assert asked(path) == (parse_iso("2026-11-29T12:00:01Z"), "response_item")
+    size = path.stat().st_size
+    write(at(4, **item("user", "more", 4, 3)), at(5, type="event_msg", metadata={"history_sequence": 5}))
+    assert asked(path, size) == (None, "")
+    write(at(6, **item("assistant", "done", 6, 4)))
+    assert asked(path, size) == (parse_iso("2026-11-29T12:00:04Z"), "response_item")
 
 
 @pytest.mark.promise("HOOK-013")

@@ -31,7 +31,8 @@ SHOWN = b"[sos "
 class Lines(Record):
     """What the lines of one runtime's transcript say."""
 
-    #: What stands in every line that says when a request went out; empty where no line does.
+    #: What stands in every line that says when a request went out, or, where `reading` is given, of what a model is to read (one
+    #: that it has read, and that was written after a message was shown, proves a request); empty where no line does.
     asking: bytes
     #: Such a line, parsed → when, and what it is called as evidence; None for any other.
     asked: Callable[[dict[str, Any]], tuple[Millis, str] | None]
@@ -39,7 +40,7 @@ class Lines(Record):
     context: Callable[[dict[str, Any]], tuple[str, str]]
     #: A request that fails takes nothing: where the runtime writes down how far a model has read, only what it has read counts.
     #: What stands in each line that says so (empty where a line of context is proof by itself); such a line → how far, or None;
-    #: and a line of context → its place in that order.
+    #: and a line of context, or of `asked`, → its place in that order.
     reading: bytes = b""
     read: Callable[[dict[str, Any]], int | None] = lambda _made: None
     placed: Callable[[dict[str, Any]], int] = lambda _made: 0
@@ -66,34 +67,59 @@ def size(path: str) -> int:
 
 def look(lines: Lines, path: str, offset: int, needles: list[str]) -> Look:
     """Read what is new from `offset` on and look for `needles`. A file that is gone or shorter is read from its end."""
-    arrived: dict[str, str] = {}
-    held: dict[str, tuple[int, int, str]] = {}
-    asked_at: Millis | None = None
-    asked = ""
     length = size(path)
     if offset > length:
         offset = length
+    found = _Found(lines, needles)
     for begun, block in _blocks(path, offset):
         offset = begun + len(block)
         for start, line in _telling(lines, begun, block):
-            made = _parsed(line)
-            if lines.asking and lines.asking in line:
-                if (request := lines.asked(made)) is not None:
-                    asked_at, asked = request[0], f"{request[1]} at byte {start}"
-                continue
-            if lines.reading and lines.reading in line and (through := lines.read(made)) is not None:
-                arrived |= {needle: where for needle, (place, _, where) in held.items() if place <= through}
-            if needles and SHOWN in line:
-                where, text = lines.context(made)
-                for needle in needles:
-                    if where and needle in text and needle not in arrived:
-                        held.setdefault(needle, (lines.placed(made), start, f"{where} at byte {start}"))
-        if not lines.reading:
-            arrived |= {needle: where for needle, (_, _, where) in held.items()}
-    waiting = [start for needle, (_, start, _) in held.items() if needle not in arrived]
+            found.take(start, line)
+    waiting = [start for needle, (_, start, _) in found.held.items() if needle not in found.arrived]
     if waiting and offset >= length:
         offset = min(waiting)  # no model has read it yet: the next look begins here
-    return Look(arrived=arrived, asked_at=asked_at, asked=asked, offset=offset)
+    return Look(arrived=found.arrived, asked_at=found.asked[0], asked=found.asked[1], offset=offset)
+
+
+class _Found:
+    """What the lines of one look have said so far."""
+
+    def __init__(self, lines: Lines, needles: list[str]) -> None:
+        self._lines = lines
+        self._needles = needles
+        self.arrived: dict[str, str] = {}
+        #: needle → place, byte and name of the line that shows it.
+        self.held: dict[str, tuple[int, int, str]] = {}
+        self.asked: tuple[Millis | None, str] = (None, "")
+        #: What no model has read yet: place, time and name of each line.
+        self._unread: list[tuple[int, Millis, str]] = []
+
+    def take(self, start: int, line: bytes) -> None:
+        """One line more, at this byte."""
+        lines, made = self._lines, _parsed(line)
+        if lines.reading and lines.reading in line and (through := lines.read(made)) is not None:
+            self._read(through)
+        if lines.asking and lines.asking in line and (request := lines.asked(made)) is not None:
+            at, name = request[0], f"{request[1]} at byte {start}"
+            if lines.reading:
+                self._unread.append((lines.placed(made), at, name))
+            else:
+                self.asked = (at, name)
+        if self._needles and SHOWN in line:
+            where, text = lines.context(made)
+            for needle in self._needles:
+                if where and needle in text and needle not in self.arrived:
+                    self.held.setdefault(needle, (lines.placed(made), start, f"{where} at byte {start}"))
+                    if not lines.reading:
+                        self.arrived[needle] = f"{where} at byte {start}"
+
+    def _read(self, through: int) -> None:
+        """A model has read everything up to this place."""
+        self.arrived |= {needle: where for needle, (place, _, where) in self.held.items() if place <= through}
+        for place, at, name in self._unread:
+            if place <= through:
+                self.asked = (at, name)
+        self._unread = [each for each in self._unread if each[0] > through]
 
 
 def _telling(lines: Lines, start: int, block: bytes) -> list[tuple[int, bytes]]:

@@ -1,12 +1,13 @@
 """How Codex's hooks speak (verified with 0.169.0), and what in its rollout is evidence.
 
 Hook text lands verbatim in a developer message: no peer-written body may stand there, only our headers with their ids. What a
-hook printed and Codex threw away leaves no line at all, so absence is never concluded.
+hook printed and Codex threw away leaves no line at all: once a model has read what was written down after it, it did not arrive.
 """
 
 from __future__ import annotations
 
 from sos.model import wire
+from sos.model.times import parse_iso
 from sos.runtimes.transcripts import Lines, text_of
 
 TYPE_CHECKING = False
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sos.model.agents import Bodies
+    from sos.model.times import Millis
     from sos.runtimes.speech import Moment
 
 NAME, TITLE = "codex", "Codex"
@@ -66,9 +68,14 @@ def _sequence(made: dict[str, Any], name: str) -> int | None:
     return found if isinstance(found, int) else None
 
 
+def _written(made: dict[str, Any]) -> tuple[Millis, str] | None:
+    at = parse_iso(str(made.get("timestamp"))) if made.get("type") == "response_item" else None
+    return None if at is None else (at, "response_item")
+
+
 LINES = Lines(
-    asking=b"",
-    asked=lambda _made: None,
+    asking=b'"response_item"',
+    asked=_written,
     context=_context,
     reading=b'"sampled_through_sequence"',
     read=lambda made: _sequence(made, "sampled_through_sequence"),
