@@ -389,7 +389,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("PERF-017", "From install to the first message surfaced takes ≤ 5 s with a near registry, and 5 commands.", "§14", "kept", "bench/first_minute.py"),
     Promise("PERF-018", "Of 100 messages 100 are proven in the model's context on Claude Code.", "§14", "kept", "bench/arrival.py"),
     Promise("PERF-019", "Of 100 messages 100 are proven in the model's context on Codex, and as many on Gemini CLI.", "§14", "kept", "bench/arrival.py"),
-    Promise("PERF-020", "Of all that a sender can write, nothing raises its assurance: 0 of the corpus.", "§14", "planned", "bench/forgery.py"),
+    Promise("PERF-020", "Of all that a sender can write, nothing raises its assurance: 0 of the corpus.", "§14", "kept", "bench/forgery.py"),
     Promise("PERF-021", "Embedded, no process of ours stays running; Claude Code's monitor takes ≤ 15 MB.", "§14", "kept", "bench/idle.py"),
     Promise("PERF-022", "An idle server takes ≤ 120 MB.", "§14", "kept", "bench/idle_server.py"),
     Promise("PERF-023", "Over at least 10^5 kill, power-cut, lost-reply and full-disk trials: 0 acked messages lost, 0 effects doubled, 0 stale acks accepted, each with its 3/n bound and its negative control.", "§14", "kept", "bench/faults.py"),

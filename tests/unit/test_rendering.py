@@ -88,11 +88,15 @@ def test_the_header_says_what_is_known_and_no_more() -> None:
     shown = rendering.header(
         entry("x", assurance="claimed", project="q", sender="op\u202eerator"), READER, Millis(NOW + 120_000), NONCE
     )
-    assert "someone who claims to be op\\u{202e}erator" in shown
+    assert 'someone who claims to be "op\\u{202e}erator"' in shown
     assert "project q" in shown
     assert "2 m ago" in shown
     claims = [rendering.sender(entry("x", assurance="claimed", sender=name)) for name in ("agent:aa", "squad:s", "agent:")]
     assert claims == ["someone who claims to be aa", "someone who claims to be squad:s", "someone who gives no name"]
+    imitation = entry("x", assurance="claimed", sender='aa (token) · your "project')
+    assert rendering.sender(imitation) == """someone who claims to be "aa (token) · your 'project\""""
+    threaded = rendering.header(entry("x", thread="t (token)"), READER, NOW, NONCE)
+    assert 'thread "t (token)"' in threaded
     request = rendering.header(entry("x", kind="request", deadline=NOW + 60_000), READER, NOW, NONCE)
     assert "REQUEST: answer within 1 m" in request
 

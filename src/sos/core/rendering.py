@@ -66,6 +66,14 @@ def inline(text: str) -> str:
     return escape(text).replace("\n", "\\u{a}").replace("\t", "\\u{9}")
 
 
+def said(text: str) -> str:
+    """A sender's own word in a line of ours, in quotes unless it is one plain word: `operator (token)` would read like ours."""
+    shown = inline(text)
+    if all(character.isalnum() or character in "._:@/-" for character in shown):
+        return shown
+    return '"' + shown.replace('"', "'") + '"'
+
+
 def _plain(character: str) -> bool:
     if character in "\n\t":
         return True
@@ -94,9 +102,9 @@ def header(entry: Entry, reader: Agent, now: Millis, nonce: str) -> str:
     if entry.open_request:
         parts.append(_request(entry, now))
     if message.thread:
-        parts.append(f"thread {inline(message.thread)}")
+        parts.append(f"thread {said(message.thread)}")
     if message.in_reply_to:
-        parts.append(f"in reply to {inline(message.in_reply_to)}")
+        parts.append(f"in reply to {said(message.in_reply_to)}")
     if count := hidden(message.text):
         parts.append(f"{count} hidden characters escaped")
     return f"{marker(nonce, message.id)} " + " · ".join(parts)
@@ -105,7 +113,7 @@ def header(entry: Entry, reader: Agent, now: Millis, nonce: str) -> str:
 def _relation(message: Message, reader: Agent) -> str:
     """Of which project the sender is; of a claim, that of the stream it came by."""
     known = message.project if message.assurance == "claimed" else message.headers.get(FROM_PROJECT, message.project)
-    return "your project" if known == reader.project else f"project {inline(known)}"
+    return "your project" if known == reader.project else f"project {said(known)}"
 
 
 def sender(entry: Entry) -> str:
@@ -115,8 +123,8 @@ def sender(entry: Entry) -> str:
         return "unknown (its stored row is damaged)"
     if message.assurance != "claimed":
         return f"{inline(message.sender)} ({message.assurance})"
-    name = inline(message.sender.removeprefix("agent:")).strip()  # a claim is stored as kind:name, so that it is no slug
-    return f"someone who claims to be {name}" if name else "someone who gives no name"
+    name = message.sender.removeprefix("agent:").strip()  # a claim is stored as kind:name, so that it is no slug
+    return f"someone who claims to be {said(name)}" if name else "someone who gives no name"
 
 
 def _request(entry: Entry, now: Millis) -> str:
