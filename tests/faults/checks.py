@@ -26,6 +26,7 @@ from sos.model.messages import Draft
 from sos.model.names import Slug
 from sos.model.times import MINUTE, Millis
 from sos.model.transitions import Ack, Surface
+from sos.model.work import Sending
 from sos.runtimes import transcripts
 from sos.runtimes.claude.evidence import LINES
 from sos.runtimes.speech import speech_of
@@ -256,7 +257,7 @@ def drained(scene: Scene) -> set[str]:
         join(settings, name, "builder", "demo")
     home, log = str(scene.home / ".sos/agents/aa"), Log()
     draft = Draft(id="01a20b4a-b6d8-7455-aa1d-000000000001", to="bb", text="hello")  # type: ignore[arg-type]
-    outbox.put(home, outbox.Queued(draft=draft, squad=None, broadcast=False))
+    outbox.put(home, outbox.Queued(given=Sending(draft=draft)))
     log.begin("aa", ["bb"], draft.id, draft.text)
     log.told("aa", draft.id)
     connection = local.connect_here(settings, "aa")

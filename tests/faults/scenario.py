@@ -167,7 +167,7 @@ def _kept(store: SqliteStore, settings: Settings, done: Done, said: dict[str, An
             if not _stored(store, said["id"], done.agent, said["recipients"]):
                 return [f"lost: {done.what} {said['id']}"]
         case "queued":
-            waiting = {queued.draft.id for queued in outbox.waiting(f"{settings.home}/agents/{done.agent}")}
+            waiting = {queued.given.draft.id for queued in outbox.waiting(f"{settings.home}/agents/{done.agent}")}
             if said["id"] not in waiting and not _stored(store, said["id"], done.agent, [said["to"]]):
                 return [f"lost: queued {said['id']}"]
         case "acked":

@@ -40,7 +40,7 @@ def test_on_a_real_full_disk_help_still_gets_through(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr.decode()
     steps: Json = json.loads(done.stdout)
     refused = json.loads(steps["refused"]["out"])
-    assert (steps["refused"]["code"], refused["error"]) == (75, "storage_full")
+    assert (steps["refused"]["code"], refused["error"]) == (1, "not_queued")
     assert "not sent and not queued" in refused["message"]
     assert steps["ballast_after_refusal"] is True
     assert all(identifier in steps["hook"] for identifier in steps["ids"])

@@ -184,6 +184,10 @@ def test_after_a_move_the_agents_go_on_where_they_were(embedded: Path, tmp_path:
     assert inside.json("task", "done", task["id"], "moved and done")["status"] == "done"
     assert shell.json("whoami", "--as", "aa")["answers"][1]["good"] is True
     assert "bb has done your task" in shell.run("inbox", "--as", "aa").out
+    # The old store and its operator are still here: what it would take, nobody reads.
+    for words in (["send", "bb", "lost?"], ["broadcast", "--everywhere", "lost?"]):
+        refused = shell.run(*words, "--json")
+        assert (refused.code, refused.json["error"], serving.url in refused.json["message"]) == (1, "bus_mismatch", True)
     # Who waited all the while hears of what comes at the server.
     assert shell.run("send", "--as", "aa", "far", "x").code == 1
     serving.shell.json("token", "grant", "aa")

@@ -33,6 +33,32 @@ def test_what_is_queued_is_listed_while_the_store_is_out_and_can_be_given_up(she
     assert shell.json("inbox", "--as", "bb")["entries"] == []
 
 
+@pytest.mark.promise("SEND-002")
+def test_an_answer_waits_in_the_outbox_too_and_closes_its_request_once(shell: Shell) -> None:
+    asked = shell.json("send", "--request", "--as", "bb", "aa", "is it green?")["id"]
+    with (shell.root / "sos.db.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ran = shell.run("reply", "--json", "--as", "aa", asked, "it is")
+    assert (ran.code, ran.json["queued"]) == (75, True)
+    listed = shell.run("outbox", "--json", "--as", "bb")
+    assert listed.json["outbox"] == []
+    assert shell.run("outbox", "--as", "aa").out == "the outbox is empty\n"  # it has sent it
+    (entry,) = shell.json("inbox", "--as", "bb")["entries"]
+    assert (entry["id"], entry["text"], entry["in_reply_to"], entry["kind"]) == (ran.json["id"], "it is", asked, "reply")
+    assert shell.json("trace", "--as", "bb", asked)["deliveries"][0]["state"] == "replied"
+
+
+def test_what_an_older_version_queued_is_sent(shell: Shell) -> None:
+    identifier = queue(shell, "bb", "later")
+    path = shell.root / "agents" / "aa" / "outbox" / f"{identifier}.json"
+    draft = json.loads(path.read_text())["draft"]
+    path.write_text(
+        json.dumps({"draft": {**draft, "to": "", "kind": "message"}, "squad": None, "broadcast": True, "refused": ""})
+    )
+    assert shell.run("outbox", "--as", "aa").code == 0
+    assert [entry["kind"] for entry in shell.json("inbox", "--as", "bb")["entries"]] == ["broadcast"]
+
+
 def test_a_broken_file_in_the_outbox_is_listed_and_holds_up_nothing(shell: Shell) -> None:
     identifier = queue(shell, "bb", "later")
     broken = shell.root / "agents" / "aa" / "outbox" / "00000000-0000-7000-8000-000000000000.json"

@@ -9,6 +9,7 @@ from sos.model.ids import new_id, parse_id
 from sos.model.messages import Draft
 from sos.model.names import label
 from sos.model.times import Millis
+from sos.model.work import Sending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +33,6 @@ def run(command: Command) -> int:
     """Broadcast, and print the receipt."""
     given = command.arguments
     now = Millis(time.time_ns() // 1_000_000)
-    draft = Draft(id=parse_id(given.id) if given.id else new_id(now), to="", text=command.text(given.text))
+    draft = Draft(id=parse_id(given.id) if given.id else new_id(now), to="", text=command.text(given.text), kind="broadcast")
     squad = EVERYWHERE if given.everywhere else given.squad and label(given.squad, "squad")
-    return command.send(draft, broadcast=True, squad=squad)
+    return command.send(Sending(draft=draft, squad=squad))

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import NoReturn
 
-    from sos.model.ids import MessageId
-    from sos.model.messages import Draft
     from sos.model.tokens import Service
+    from sos.model.work import Sending
     from sos.ports.connection import Connection
 
 MAX_INPUT = 16 << 20
@@ -102,31 +101,19 @@ class Command:
         require_kind(token, service)
         return token.text
 
-    def send(
-        self,
-        draft: Draft,
-        *,
-        broadcast: bool = False,
-        squad: str | None = None,
-        answered: MessageId | None = None,
-        sender: str | None = None,
-    ) -> int:
-        """Send a draft and print its receipt; where no store takes it, queue it and say so with exit 75."""
+    def send(self, given: Sending) -> int:
+        """Send and print the receipt; where no store takes it, queue it and say so with exit 75."""
         from sos.cli import receipts
         from sos.model import forms
+        from sos.model.work import dispatch
+        from sos.wiring.local import require_here
 
         try:
             connection = self.connect()
-            if answered is not None:
-                receipt = connection.reply(answered, draft, sender)
-            elif broadcast:
-                receipt = connection.broadcast(draft, squad)
-            else:
-                receipt = connection.send(draft)
+            require_here(self.settings, connection, given)
+            receipt = dispatch(given, connection)
         except StoreUnreachable as error:
-            if answered is not None:
-                raise  # to whom an answer goes stands in the store: it cannot be queued
-            return receipts.queue(self, draft, error, broadcast=broadcast, squad=squad)
+            return receipts.queue(self, given, error)
         self.out(receipts.said(receipt), forms.receipt(receipt))
         return 0
 

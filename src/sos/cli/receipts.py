@@ -10,28 +10,28 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sos.cli.command import Command
     from sos.model.errors import StoreUnreachable
-    from sos.model.messages import Draft, Receipt
+    from sos.model.messages import Receipt
+    from sos.model.work import Sending
 
 QUEUED = 75
 """The exit code of `queued, not sent` (EX_TEMPFAIL of sysexits.h)."""
 
 
-def queue(command: Command, draft: Draft, error: StoreUnreachable, *, broadcast: bool, squad: str | None) -> int:
-    """Keep the message on disk; say that it was not sent. Raises StorageFull where not even that was possible."""
-    from sos.model.errors import StorageFull
+def queue(command: Command, given: Sending, error: StoreUnreachable) -> int:
+    """Keep the message on disk; say that it was not sent. Raises NotQueued where not even that was possible."""
+    from sos.model.errors import NotQueued, StorageFull
     from sos.wiring.local import queue
 
     try:
-        sender = queue(command.settings, command.arguments.as_agent, draft, broadcast=broadcast, squad=squad)
+        sender = queue(command.settings, command.arguments.as_agent, given)
     except StorageFull as full:
-        text = f"not sent and not queued: {full.message}"
-        raise StorageFull(
-            text, next_step="sos watchdog --once   (where it went; then send it again; the operator can be written to even now)"
-        ) from full
+        step = "sos watchdog --once   (where it went; then send it again; the operator can be written to even now)"
+        raise NotQueued(f"not sent and not queued: {full.message}", next_step=step) from full
     if isinstance(error, StorageFull):
         from sos.cli import room
 
         room.look()
+    draft = given.draft
     command.out(
         f"queued, not sent: {draft.id} ({error.message}). The next command of {sender} sends it; list: sos outbox",
         {"id": draft.id, "to": draft.to, "queued": True, "error": error.code, "message": error.message},

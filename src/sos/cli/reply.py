@@ -7,6 +7,7 @@ import time
 from sos.model.ids import new_id, parse_id, parse_reference
 from sos.model.messages import Draft
 from sos.model.times import Millis
+from sos.model.work import Sending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,4 +31,4 @@ def run(command: Command) -> int:
     given = command.arguments
     now = Millis(time.time_ns() // 1_000_000)
     draft = Draft(id=parse_id(given.id) if given.id else new_id(now), to="", text=command.text(given.text))
-    return command.send(draft, answered=parse_reference(given.answered), sender=given.sender)
+    return command.send(Sending(draft=draft, answered=parse_reference(given.answered), sender=given.sender))

@@ -8,6 +8,7 @@ from sos.core.sending import deadline_for
 from sos.model.ids import new_id, parse_id
 from sos.model.messages import Draft
 from sos.model.times import Millis, parse_duration
+from sos.model.work import Sending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,4 +44,4 @@ def run(command: Command) -> int:
         deadline_in=deadline_for(kind, given.deadline),
         expires_in=parse_duration(given.expires) if given.expires else None,
     )
-    return command.send(draft)
+    return command.send(Sending(draft=draft))

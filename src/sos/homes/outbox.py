@@ -7,8 +7,9 @@ import os
 from sos import files
 from sos.model import wire
 from sos.model.errors import HomeDamaged, SosError
-from sos.model.messages import Draft, drafted
+from sos.model.messages import drafted
 from sos.model.record import Record
+from sos.model.work import Sending
 
 DAMAGED = ".damaged"
 MAX_QUEUED = 1000
@@ -18,9 +19,7 @@ MAX_QUEUED = 1000
 class Queued(Record):
     """One message that waits. `refused`: the store answered, and will never take it."""
 
-    draft: Draft
-    squad: str | None
-    broadcast: bool
+    given: Sending
     refused: str = ""
 
 
@@ -38,8 +37,9 @@ def put(home: str, queued: Queued) -> None:
     place = files.private_directory(folder(home))
     if len(os.listdir(place)) >= MAX_QUEUED:
         raise HomeDamaged(f"the outbox {place} holds {MAX_QUEUED} messages; this one was not queued", next_step="sos outbox")
-    made = {**queued.fields(), "draft": queued.draft.fields()}
-    files.write(_path(home, queued.draft.id), wire.dumps(made).encode())
+    given = queued.given
+    made = {**given.fields(), "draft": given.draft.fields(), "refused": queued.refused}
+    files.write(_path(home, given.draft.id), wire.dumps(made).encode())
 
 
 def waiting(home: str) -> list[Queued]:
@@ -75,8 +75,11 @@ def _read(home: str, identifier: str) -> Queued:
     data = files.read(path)
     try:
         made = wire.loads(data or b"")
-        return Queued(**{**made, "draft": drafted(made["draft"])})
-    except (SosError, TypeError, KeyError) as error:
+        refused, broadcast = made.pop("refused"), made.pop("broadcast", False)  # as it was written before an answer could wait
+        draft = drafted(made["draft"])
+        draft = draft.replace(kind="broadcast") if broadcast else draft
+        return Queued(given=Sending(**{**made, "draft": draft}), refused=refused)
+    except (SosError, TypeError, KeyError, AttributeError) as error:
         raise HomeDamaged(f"{path} cannot be read: {error}", next_step=f"look at {path}, then remove it") from error
 
 

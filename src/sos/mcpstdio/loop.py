@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sos.model.agents import Agent
     from sos.model.deliveries import Entry
-    from sos.model.messages import Draft
+    from sos.model.work import Sending
     from sos.ports.connection import Connection
     from sos.settings import Settings
     from sos.tools.tool import Done, Tool
@@ -270,10 +270,10 @@ class Terminal:
         """See `tools.tool.Face`."""
         return self._examine(self._settings, self._named)
 
-    def queue(self, draft: Draft, *, broadcast: bool, squad: str | None, error: StoreUnreachable) -> Json:
+    def queue(self, given: Sending, error: StoreUnreachable) -> Json:
         """See `tools.tool.Face`."""
-        queue(self._settings, self._named, draft, broadcast=broadcast, squad=squad)
-        return {"id": draft.id, "to": draft.to, "queued": True, "error": error.code, "message": error.message}
+        queue(self._settings, self._named, given)
+        return {"id": given.draft.id, "to": given.draft.to, "queued": True, "error": error.code, "message": error.message}
 
 
 _INFO = {"name": "sos", "title": protocol.TITLE, "version": __version__}

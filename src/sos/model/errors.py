@@ -334,7 +334,7 @@ class StoreUnreachable(StoreError):
 
     code = "store_unreachable"
     exit_code = 75
-    next_step = "sos outbox"
+    next_step = "try again; if it stays so: sos doctor   (what was to be sent waits: sos outbox)"
 
 
 class RateLimited(StoreUnreachable):
@@ -348,7 +348,14 @@ class StorageFull(StoreUnreachable):
     """The disk is full."""
 
     code = "storage_full"
-    next_step = "where the store is: sos watchdog --once   (where the space went); free some, then: sos outbox"
+    next_step = "where the store is: sos watchdog --once   (where the space went); free some, then try again"
+
+
+class NotQueued(StorageFull):
+    """The disk is full, and what was to be sent could not be kept either: nobody will send it."""
+
+    code = "not_queued"
+    exit_code = 1
 
 
 # --- foreign files ------------------------------------------------------------------------------------------------

@@ -7,8 +7,26 @@ from sos.model.times import DAY, MINUTE, SECOND
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from sos.model.ids import MessageId
-    from sos.model.messages import Draft
+    from sos.model.messages import Draft, Receipt
+
+    class Sends(Protocol):
+        """The part of a connection that sends."""
+
+        def send(self, draft: Draft) -> Receipt:
+            """To one agent."""
+            ...
+
+        def broadcast(self, draft: Draft, squad: str | None = None) -> Receipt:
+            """To many."""
+            ...
+
+        def reply(self, answered: MessageId, draft: Draft, sender: str | None = None) -> Receipt:
+            """To whoever sent a message."""
+            ...
+
 
 LEASE = 60 * SECOND
 """How long a message is a handler's before it must show that it goes on."""
@@ -28,3 +46,19 @@ class Sending(Record):
     #: Whose message is answered, where several senders used one id.
     sender: str | None = None
     squad: str | None = None
+
+    @property
+    def whom(self) -> str:
+        """To whom, in words."""
+        if self.answered is not None:
+            return f"{self.sender or 'the sender'} of {self.answered}"
+        return self.draft.to or (self.squad and f"squad {self.squad}") or "the project"
+
+
+def dispatch(given: Sending, connection: Sends) -> Receipt:
+    """Send it now. Raises what the connection's call does."""
+    if given.answered is not None:
+        return connection.reply(given.answered, given.draft, given.sender)
+    if given.draft.kind == "broadcast":
+        return connection.broadcast(given.draft, given.squad)
+    return connection.send(given.draft)

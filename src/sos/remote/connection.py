@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sos.model import wire
-from sos.model.errors import Conflict, InvalidInput, StoreUnreachable, TokenRefused
+from sos.model.errors import Conflict, InvalidInput, TokenRefused
 from sos.model.names import Slug
 from sos.model.operations import AGENT_HEADER, EXPIRES_HEADER, MAX_WAIT, NO_SESSION, OPERATIONS, SESSION_HEADER
 from sos.model.plain import made, plain
@@ -11,7 +11,7 @@ from sos.model.tasks import LEASE
 from sos.model.times import Millis
 from sos.model.tokens import parse_token, require_kind
 from sos.remote.http import Server, quoted
-from sos.remote.refusals import refusal
+from sos.remote.refusals import away, refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -375,4 +375,4 @@ def _understood(operation: Operation, url: str, body: bytes) -> Any:
     try:
         return made(operation.result, wire.loads(body), operation.name)
     except InvalidInput as error:
-        raise StoreUnreachable(f"the answer of {url} cannot be understood: {error.message}") from error
+        raise away(url, f"gave an answer that cannot be understood: {error.message}") from error

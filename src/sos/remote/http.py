@@ -11,9 +11,10 @@ import socket
 import time
 from _thread import allocate_lock
 
-from sos.model.errors import InvalidInput, StoreUnreachable
+from sos.model.errors import InvalidInput
 from sos.model.record import Record
 from sos.model.redaction import redacted
+from sos.remote.refusals import away
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,13 +86,13 @@ class Server:
                     pass
             return self._exchange(_Line(self._place, ends, tls=self._tls), data, ends)
         except TimeoutError:
-            raise StoreUnreachable(f"{self.url} did not answer within {seconds:g} s") from None
+            raise away(self.url, f"did not answer within {seconds:g} s") from None
         except Closed:
-            raise StoreUnreachable(f"{self.url} closed the connection without an answer") from None
+            raise away(self.url, "closed the connection without an answer") from None
         except OSError as error:
-            raise StoreUnreachable(f"{self.url} cannot be reached: {error.strerror or error}") from error
+            raise away(self.url, f"cannot be reached: {error.strerror or error}") from error
         except (ValueError, IndexError) as error:
-            raise StoreUnreachable(f"{self.url} does not speak HTTP: {error}") from error
+            raise away(self.url, f"does not speak HTTP: {error}") from error
 
     def _exchange(self, line: _Line, data: bytes, ends: float) -> Answer:
         try:

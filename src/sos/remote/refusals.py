@@ -6,13 +6,19 @@ from sos.model import errors, wire
 from sos.model.errors import InvalidInput, SosError, StoreError, StoreUnreachable
 
 
+def away(url: str, why: str) -> StoreUnreachable:
+    """The error of a server that cannot be reached, or that is none of ours."""
+    step = f"curl {url}/healthz   (whether it runs and is ours; what was to be sent waits: sos outbox)"
+    return StoreUnreachable(f"{url} {why}", next_step=step)
+
+
 def refusal(url: str, status: int, body: bytes) -> SosError:
     """The error that a problem document (RFC 9457) of ours stands for; what is none of ours is a server that cannot serve."""
     try:
         problem = wire.loads(body)
         code, said, step = (str(problem[field]) for field in ("code", "detail", "next"))
     except (InvalidInput, KeyError, TypeError):
-        return StoreUnreachable(f"{url} answered with status {status}, and not as SOS does")
+        return away(url, f"answered with status {status}, and not as SOS does")
     known = _CODES.get(code)
     if known is None:
         return (

@@ -9,7 +9,7 @@ import threading
 from sos.model.errors import InvalidInput, StoreUnreachable
 from sos.model.ids import new_id, parse_id
 from sos.model.messages import Draft, parse_deadline
-from sos.model.work import Sending
+from sos.model.work import Sending, dispatch
 from sos.sdk.handlers import Caller, Handler, running
 from sos.sdk.messages import Sent
 from sos.sdk.requests import Request, Requests
@@ -282,24 +282,15 @@ class Agent:
             handling.sends.append((given, sent))
             return sent
         try:
-            if given.answered is not None:
-                sent.receipt = self._connection.reply(given.answered, given.draft, given.sender)
-            elif given.draft.kind == "broadcast":
-                sent.receipt = self._connection.broadcast(given.draft, given.squad)
-            else:
-                sent.receipt = self._connection.send(given.draft)
+            sent.receipt = dispatch(given, self._connection)
         except StoreUnreachable:
-            if self._home is None or given.answered is not None:
+            if self._home is None:
                 raise
-            self._queue(self._home, given)
+            from sos.homes import outbox
+
+            outbox.put(self._home.path, outbox.Queued(given=given))
             sent.queued = True
         return sent
-
-    def _queue(self, home: Home, given: Sending) -> None:
-        from sos.homes import outbox
-
-        is_broadcast = given.draft.kind == "broadcast"
-        outbox.put(home.path, outbox.Queued(draft=given.draft, squad=given.squad, broadcast=is_broadcast))
 
     # --- what it knows ------------------------------------------------------------------------------------------------
 

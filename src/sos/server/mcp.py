@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sos.model.agents import Agent
     from sos.model.deliveries import Entry
     from sos.model.errors import StoreUnreachable
-    from sos.model.messages import Draft
+    from sos.model.work import Sending
     from sos.ports import Clock
     from sos.server.metrics import Metrics
 
@@ -188,7 +188,7 @@ class _Face:
         place = "the server, which sees neither machine nor runtime: sos doctor there"
         return {"place": place, "well": not made, "findings": made}
 
-    def queue(self, draft: Draft, *, broadcast: bool, squad: str | None, error: StoreUnreachable) -> Json:
+    def queue(self, given: Sending, error: StoreUnreachable) -> Json:
         """Nothing is kept here: the agent's own process does, where it has one."""
         raise error
 

@@ -11,6 +11,7 @@ from sos.model.skills import search
 from sos.model.tasks import DEEDS, LEASE, NewTask, TaskChange
 from sos.model.tasks import VIEWS as TASK_VIEWS
 from sos.model.times import iso, parse_duration
+from sos.model.work import Sending, dispatch
 from sos.tools.tool import Done, Tool, flag, objects, string, strings, whole
 
 TYPE_CHECKING = False
@@ -51,26 +52,24 @@ def _draft(connection: Connection, given: Json, *, to: str, asks: bool = False) 
 
 
 def _send(connection: Connection, given: Json, face: Face) -> Done:
-    draft = _draft(connection, given, to=given["to"])
-    try:
-        return Done(value=forms.receipt(connection.send(draft)))
-    except StoreUnreachable as error:
-        return Done(value=face.queue(draft, broadcast=False, squad=None, error=error))
+    return _sent(Sending(draft=_draft(connection, given, to=given["to"])), connection, face)
 
 
 def _broadcast(connection: Connection, given: Json, face: Face) -> Done:
-    draft, squad = _draft(connection, given, to="").replace(kind="broadcast"), given.get("squad")
-    try:
-        return Done(value=forms.receipt(connection.broadcast(draft, squad)))
-    except StoreUnreachable as error:
-        return Done(value=face.queue(draft, broadcast=True, squad=squad, error=error))
+    draft = _draft(connection, given, to="").replace(kind="broadcast")
+    return _sent(Sending(draft=draft, squad=given.get("squad")), connection, face)
 
 
 def _reply(connection: Connection, given: Json, face: Face) -> Done:
-    receipt = connection.reply(
-        parse_reference(given["id"]), _draft(connection, {"text": given["text"]}, to=""), given.get("from")
-    )
-    return Done(value=forms.receipt(receipt))
+    draft = _draft(connection, {"text": given["text"]}, to="")
+    return _sent(Sending(draft=draft, answered=parse_reference(given["id"]), sender=given.get("from")), connection, face)
+
+
+def _sent(given: Sending, connection: Connection, face: Face) -> Done:
+    try:
+        return Done(value=forms.receipt(dispatch(given, connection)))
+    except StoreUnreachable as error:
+        return Done(value=face.queue(given, error))
 
 
 def _inbox(connection: Connection, given: Json, face: Face) -> Done:

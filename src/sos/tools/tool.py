@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sos.model.agents import Agent
     from sos.model.deliveries import Entry
     from sos.model.errors import StoreUnreachable
-    from sos.model.messages import Draft
+    from sos.model.work import Sending
     from sos.ports.connection import Connection
 
     Json = dict[str, Any]
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
             """What is wrong with the agent, as far as it is seen from here: `place`, `well` and `findings`."""
             ...
 
-        def queue(self, draft: Draft, *, broadcast: bool, squad: str | None, error: StoreUnreachable) -> Json:
+        def queue(self, given: Sending, error: StoreUnreachable) -> Json:
             """Keep what no store took, and say so; raises the error again where it cannot be kept."""
             ...
 

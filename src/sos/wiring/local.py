@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from sos.core.connection import LocalConnection
     from sos.homes.home import Home
     from sos.model.agents import Agent
-    from sos.model.messages import Draft
     from sos.model.tokens import Service
+    from sos.model.work import Sending
     from sos.ports.connection import Connection
     from sos.settings import Settings
 
@@ -225,6 +225,7 @@ def connection_of(settings: Settings, store: SqliteStore, agent: Agent) -> Local
 def drain_outbox(settings: Settings, connection: Connection) -> list[str]:
     """Send what waits in the outbox of this connection's agent; what was refused, in words. Ids keep it to one copy each."""
     from sos.homes import outbox
+    from sos.model.work import dispatch
 
     home = homes.path_of(settings.home, connection.slug)
     refused = []
@@ -237,21 +238,36 @@ def drain_outbox(settings: Settings, connection: Connection) -> list[str]:
         if queued.refused:
             continue
         try:
-            if queued.broadcast:
-                connection.broadcast(queued.draft, queued.squad)
-            else:
-                connection.send(queued.draft)
+            dispatch(queued.given, connection)
         except StoreUnreachable:
             break
         except SosError as error:
             outbox.put(home, queued.replace(refused=error.message))
-            refused.append(f"{queued.draft.id} to {queued.draft.to}: {error.message}")
+            refused.append(f"{queued.given.draft.id} to {queued.given.whom}: {error.message}")
         else:
-            outbox.remove(home, queued.draft.id)
+            outbox.remove(home, queued.given.draft.id)
     return refused
 
 
-def queue(settings: Settings, named: str | None, draft: Draft, *, broadcast: bool = False, squad: str | None = None) -> str:
+def require_here(settings: Settings, connection: Connection, given: Sending) -> None:
+    """Refuse to send into this machine's store what is for an agent that has gone from it to a server. Raises BusMismatch.
+
+    After `sos move` the old store is still there, and so is its operator: what is stored in it, nobody reads.
+    """
+    mine = homes.load(settings.home, connection.slug)
+    if mine is None or mine.remote:
+        return
+    named = [address_name(given.draft.to)] if given.draft.to else homes.slugs(settings.home) if given.answered is None else []
+    there = [home for slug in named if (home := homes.load(settings.home, slug)) is not None and home.remote]
+    if there:
+        who = ", ".join(home.slug for home in there)
+        raise BusMismatch(
+            f"{who} is at {there[0].store}, and {connection.slug} here is not: nothing was sent",
+            next_step=f"send as an agent that is there (--as {there[0].slug}), or as the operator on the machine of sos serve",
+        )
+
+
+def queue(settings: Settings, named: str | None, given: Sending) -> str:
     """Keep a message on disk because the store did not take it; the slug of its sender."""
     from sos.homes import outbox
 
@@ -259,7 +275,7 @@ def queue(settings: Settings, named: str | None, draft: Draft, *, broadcast: boo
     home = homes.load(settings.home, who.slug)
     if home is None:
         raise StoreMissing(f"{who.slug} has no home here, so nothing could be queued", next_step="sos join --name NAME")
-    outbox.put(home.path, outbox.Queued(draft=draft, squad=squad, broadcast=broadcast))
+    outbox.put(home.path, outbox.Queued(given=given))
     return who.slug
 
 
