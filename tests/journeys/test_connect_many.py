@@ -225,3 +225,30 @@ def test_marks_that_are_no_pair_are_refused(home: Path, text: str) -> None:
             change(os.environ["SOS_HOME"], str(path))
         assert "leave one pair" in refused.value.next_step
     assert path.read_text() == text
+
+
+@pytest.mark.promise("CONNECT-013")
+def test_one_agent_is_disconnected_and_what_serves_the_others_stays(shell: Shell) -> None:
+    for name in ("aa", "bb"):
+        (shell.home / name).mkdir()
+        shell.json("connect", "claude", "--as", name, "--dir", str(shell.home / name))
+    plugin = shell.home / ".claude/skills/sos"
+    one = shell.json("disconnect", "claude", "--as", "bb")
+    assert one == {
+        "id": "claude", "removed": False, "agents": ["bb"], "stays_for": ["aa"], "unbound": [str(shell.home), str(shell.home / "bb")],
+    }  # fmt: skip
+    assert plugin.exists()
+    session = "5a12d4d5-0000-4000-8000-000000000001"
+    assert shell.event("SessionStart", session, source="startup", cwd=str(shell.home / "bb")) is None
+    said = shell.run("disconnect", "claude").out
+    assert "removed what connect wrote\nno session of Claude Code that starts from now on hears for aa" in said
+    assert not plugin.exists()
+
+
+def test_a_directory_that_changes_hands_is_said_to(shell: Shell) -> None:
+    shell.json("connect", "claude", "--as", "bb", "--dir", str(shell.home))
+    again = shell.json("connect", "claude", "--as", "bb", "--dir", str(shell.home))
+    assert again["former"] is None
+    said = shell.run("connect", "claude", "--as", "aa", "--dir", str(shell.home)).out
+    assert f"sessions in {shell.home} belonged to bb until now; those that run go on as bb" in said
+    assert "sos disconnect claude --as aa takes it back" in said

@@ -377,6 +377,46 @@ def test_a_held_lock_delays_at_most_the_deadline_and_the_message_comes_again(she
     assert "| hello" in again
 
 
+@pytest.mark.promise("HOOK-005", "INBOX-010")
+def test_what_was_shown_and_could_not_be_marked_is_said_to_have_been_shown(shell: Shell) -> None:
+    start(shell)
+    send(shell, "hello")
+    with (shell.root / "sos.db.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        first = shell.event("UserPromptSubmit", S1) or ""
+        second = shell.event("UserPromptSubmit", S1) or ""
+    assert "| hello" in first
+    assert "may have been shown before" not in first
+    third = shell.event("UserPromptSubmit", S1) or ""
+    for again in (second, third):
+        assert re.match(
+            r"\[sos\] since 20[^ ]+Z nothing could be marked as shown \(.*\): what follows may have been shown before\n", again
+        )
+        assert "| hello" in again
+    assert shell.event("UserPromptSubmit", S1) is None
+    send(shell, "and more")
+    assert (shell.event("UserPromptSubmit", S1) or "").startswith("[sos] 1 message for bb.")
+
+
+@pytest.mark.promise("HOOK-005")
+@pytest.mark.parametrize("harm", ["agent.toml", "bindings.json", "bindings empty", "home gone", "home open", "root open"])
+def test_where_it_cannot_be_said_whose_a_session_is_the_hook_says_what_is_wrong(shell: Shell, harm: str) -> None:
+    home = shell.root / "agents" / "bb"
+    match harm:
+        case "agent.toml":
+            (home / "agent.toml").write_text("garbage")
+        case "bindings.json" | "bindings empty":
+            (shell.root / "bindings.json").write_text("garbage" if harm == "bindings.json" else "")
+        case "home gone":
+            home.rename(shell.home / "away")
+        case "home open":
+            home.chmod(0o755)
+        case "root open":
+            shell.root.chmod(0o755)
+    for event in ("SessionStart", "UserPromptSubmit", "UserPromptSubmit"):
+        assert "bus unreachable since" in (shell.event(event, S1) or ""), event
+
+
 @pytest.mark.promise("CONNECT-012")
 @pytest.mark.parametrize("stale", [('p="', 'p="/gone'), ('f="', 'f="/gone'), ("exit 0\n", "exit 0 # older\n")])
 def test_a_stale_launcher_is_written_anew_by_the_next_command(shell: Shell, stale: tuple[str, str]) -> None:

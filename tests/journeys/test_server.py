@@ -442,3 +442,17 @@ def test_a_server_looks_at_its_disks(tmp_path: Path) -> None:
 def _metrics(serving: Serving) -> str:
     with urllib.request.urlopen(f"{serving.url}/metrics") as answer:
         return str(answer.read().decode())
+
+
+@pytest.mark.promise("AMNESIA-001")
+def test_an_agent_whose_token_was_revoked_is_whole_again_by_an_invitation(laptop: Shell, serving: Serving) -> None:
+    listed = laptop.json("token", "list", "--as", "bb")["tokens"]
+    key = next(each["id"] for each in listed if each["service"] == "bus")
+    serving.shell.json("token", "revoke", key)
+    assert laptop.run("inbox", "--as", "bb", "--json").json["error"] == "token_revoked"
+    refused = laptop.run("join", "--name", "bb", "--json")
+    assert (refused.code, refused.json["error"]) == (1, "invitation_needed")
+    assert "sos token mint join" in refused.json["next"]
+    laptop.json("send", "--as", "aa", "bb", "it waits")
+    laptop.json("join", "--name", "bb", "--url", serving.url, "--invite", serving.invitation("bb"))
+    assert [entry["text"] for entry in laptop.json("inbox", "--as", "bb")["entries"]] == ["it waits"]

@@ -111,6 +111,7 @@ def _one(command: Command, runtime: str) -> tuple[str, dict[str, object]]:
         "wakes": connector.WAKES,
         "id": made.slug,
         "place": made.place,
+        "former": made.former,
         "written": list(made.written),
         "planned": made.planned,
         "diff": made.diff,
@@ -128,7 +129,10 @@ def _written(made: Connected, then: str) -> list[str]:
     lines = [f"{'would write' if made.planned else 'wrote'} {path}" for path in made.written]
     if made.diff:
         lines += ["what would change in files that are not ours:", made.diff.rstrip("\n")]
-    return [*lines, f"{where}: {made.slug}; sos disconnect {made.runtime} takes it back", f"next: {then}"]
+    if made.former:
+        lines.append(f"{where} belonged to {made.former} until now; those that run go on as {made.former}")
+    lines.append(f"{where}: {made.slug}; sos disconnect {made.runtime} --as {made.slug} takes it back")
+    return [*lines, f"next: {then}"]
 
 
 def _rules(runtime: str, rules: Agent) -> str:

@@ -1,4 +1,7 @@
-"""Remove what connect wrote, exactly. `--all`: of every runtime; one that refuses does not stop the others."""
+"""Remove what connect wrote, exactly: for all agents here, or with --as for one, while what others need stays.
+
+`--all`: of every runtime; one that refuses does not stop the others.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,17 @@ def run(command: Command) -> int:
 
 
 def _one(command: Command, runtime: str) -> tuple[str, dict[str, object]]:
+    from sos.runtimes.connector import connector_of
     from sos.wiring import connecting
 
-    removed = connecting.disconnect(command.settings, runtime)
-    return "removed what connect wrote" if removed else "there was nothing of ours", {"id": runtime, "removed": removed}
+    made = connecting.disconnect(command.settings, runtime, command.arguments.as_agent)
+    title = connector_of(runtime).TITLE
+    lines = ["removed what connect wrote" if made.removed else "there was nothing of ours" if not made.stays_for else ""]
+    if made.agents:
+        lines.append(f"no session of {title} that starts from now on hears for {', '.join(made.agents)}")
+    if made.unbound:
+        lines.append(f"nobody's now: {', '.join('every session' if place == '*' else place for place in made.unbound)}")
+    if made.stays_for:
+        lines.append(f"{title} stays connected for {', '.join(made.stays_for)}")
+    value = {"id": runtime, "removed": made.removed, "agents": [*made.agents], "stays_for": [*made.stays_for]}
+    return "\n".join(filter(None, lines)), {**value, "unbound": [*made.unbound]}

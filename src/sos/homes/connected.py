@@ -24,12 +24,14 @@ def add(root: str, slug: str, runtime: str) -> None:
         _write(root, slug, [*known, runtime])
 
 
-def drop(root: str, runtime: str) -> None:
-    """It was disconnected, for all agents here: what serves them is one set of files."""
-    for slug in homes.slugs(root):
-        known = runtimes(root, slug)
-        if runtime in known:
-            _write(root, slug, [each for each in known if each != runtime])
+def served(root: str, runtime: str) -> list[str]:
+    """The agents here that were connected in a runtime: what serves them is one set of files."""
+    return [slug for slug in homes.slugs(root) if runtime in runtimes(root, slug)]
+
+
+def drop(root: str, slug: str, runtime: str) -> None:
+    """It was disconnected, for this agent."""
+    _write(root, slug, [each for each in runtimes(root, slug) if each != runtime])
 
 
 def _write(root: str, slug: str, names: list[str]) -> None:

@@ -103,18 +103,19 @@ def load_bindings(root: str) -> dict[str, str]:
     return made
 
 
-def bind(root: str, place: str, slug: str | None) -> None:
-    """Bind a directory (or `*`) to an agent, or unbind it with None."""
+def bind(root: str, place: str, slug: str | None) -> str | None:
+    """Bind a directory (or `*`) to an agent, or unbind it with None. Whose it was, where that was another one."""
     with files.Lock(os.path.join(root, "bindings.lock"), 2.0):
         try:
             bindings = load_bindings(root)
         except HomeDamaged:
             os.replace(os.path.join(root, "bindings.json"), os.path.join(root, "bindings.json.damaged"))
             bindings = {}
-        bindings.pop(place, None)
+        former = bindings.pop(place, None)
         if slug is not None:
             bindings[place] = slug
         files.write(os.path.join(root, "bindings.json"), wire.dumps(dict(sorted(bindings.items())), indent=1).encode())
+    return former if former != slug else None
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------------

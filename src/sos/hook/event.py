@@ -50,15 +50,27 @@ class Event(Record):
         except OSError:
             return "/"
 
+    def starts(self, settings: Settings) -> bool:
+        """Whether the session starts with this event.
+
+        The hook of its start may have been killed, or its Python never have come up on a busy machine: then it starts with its
+        first prompt, or it would be deaf to its end.
+        """
+        if self.moment == "UserPromptSubmit":
+            return not resolver.has_started(settings.home, self.session)
+        return self.moment == "SessionStart"
+
     def bound(self, settings: Settings | None) -> bool:
         """Whether this session is an agent's: an unbound one is left in peace, even in trouble.
 
-        At a session's start, where it cannot be said who is bound, trouble is said: silence would look like an empty inbox.
+        Where a session starts and it cannot be said who is bound, trouble is said: silence would look like an empty inbox.
         """
         if settings is None or not self.session:
             return False
-        if self.moment != "SessionStart" or resolver.recorded(settings.home, self.session):
-            return resolver.recorded(settings.home, self.session)
+        if resolver.recorded(settings.home, self.session):
+            return True
+        if not self.starts(settings):
+            return False
         try:
             return resolver.bound(settings.home, agent=settings.agent, directory=self.directory) is not None
         except Exception:  # noqa: BLE001  # asked while reporting another error, which is the one to tell
@@ -79,6 +91,19 @@ class Event(Record):
         except Exception:  # noqa: BLE001  # a full disk or a broken home: the notice itself matters more than its age
             return known.decode("ascii", "replace") if known else iso(now)
         return known.decode("ascii", "replace") if known else iso(now)
+
+    def not_marked(self, settings: Settings | None, why: str) -> None:
+        """Leave a word for the next run: what this one has printed is not marked as shown, and will be shown again as new."""
+        try:
+            who = resolver.recorded_agent(settings.home, self.session) if settings is not None else None
+            if settings is None or who is None:
+                return
+            path = os.path.join(settings.home, "run", f"unmarked-{who.slug}")
+            if not os.path.lexists(path):
+                at = iso(Millis(time.time_ns() // 1_000_000))
+                files.write(path, f"{at} {' '.join(why.split())}".encode("ascii", "backslashreplace"))
+        except Exception:  # noqa: BLE001  # the disk is full or the home is broken: then the next run says that itself
+            return
 
     def log(self, settings: Settings | None, text: str) -> None:
         """Keep a notice in the log of this session's agent, where there is one."""

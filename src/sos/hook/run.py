@@ -111,7 +111,7 @@ def _run(settings: Settings, event: Event) -> None:
     try:
         text = turn.text()
         if text:
-            _print(_answer(event, text))
+            _print(_answer(event, _unmarked(settings, turn) + text))
         turn.settle(printed=bool(text))
         _reachable(settings, turn)
     finally:
@@ -130,16 +130,29 @@ def _print(text: str) -> None:
         data = data[os.write(1, data) :]
 
 
+def _unmarked(settings: Settings, turn: Turn) -> str:
+    """What stands before messages that an earlier run may have shown: it printed, and could not mark what it had printed."""
+    try:
+        with open(os.path.join(settings.home, "run", f"unmarked-{turn.agent.slug}"), encoding="ascii", errors="replace") as file:
+            since, _, why = file.read().partition(" ")
+    except OSError:
+        return ""
+    return f"[sos] since {since} nothing could be marked as shown ({why}): what follows may have been shown before\n"
+
+
 def _reachable(settings: Settings, turn: Turn) -> None:
-    path = os.path.join(settings.home, "run", f"unreachable-{turn.agent.slug}")
-    if os.path.exists(path):
-        os.unlink(path)
+    for name in ("unreachable", "unmarked"):
+        path = os.path.join(settings.home, "run", f"{name}-{turn.agent.slug}")
+        if os.path.exists(path):
+            os.unlink(path)
 
 
 def _notice(settings: Settings | None, event: Event, why: str) -> None:
     """Say that the bus cannot be reached, in the runtime's own JSON: silence and emptiness must not look alike."""
     global _late, _last_words  # one process, one notice
     _late = True
+    if _printed:
+        event.not_marked(settings, why)
     if _printed or event.subagent or event.moment not in event.speech.SPEAKING or not event.bound(settings):
         return
     _last_words = _unreachable(event, iso(Millis(time.time_ns() // 1_000_000)), why).encode("ascii")

@@ -66,17 +66,6 @@ def is_below(settings: Settings, event: Event) -> bool:
     return below
 
 
-def _starts(settings: Settings, event: Event) -> bool:
-    """Whether a session starts with this event.
-
-    The hook of its start may have been killed, or its Python never have come up on a busy machine: then it starts with its first
-    prompt, or it would be deaf to its end.
-    """
-    if event.moment == "UserPromptSubmit":
-        return not resolver.has_started(settings.home, event.session)
-    return event.moment == "SessionStart"
-
-
 def _whose(settings: Settings, event: Event, *, starts: bool) -> Who | None:
     """Whose session it is, which a start writes down."""
     try:
@@ -94,7 +83,7 @@ def _whose(settings: Settings, event: Event, *, starts: bool) -> Who | None:
 def begin(settings: Settings, event: Event) -> Turn | None:
     """The turn of a bound session, or None: an unbound session is left in peace."""
     process = settings.session_pid
-    starts = _starts(settings, event)
+    starts = event.starts(settings)
     if starts and not process:
         process = lineage.runtime()
         if event.speech.DAEMON and event.speech.DAEMON in processes.words_of(process):

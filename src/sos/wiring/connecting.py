@@ -37,6 +37,8 @@ class Connected(Record):
     #: What would change in files that are not ours, where it was only planned.
     diff: str = ""
     planned: bool = False
+    #: Whose the place was until now, where it was another agent's.
+    former: str | None = None
 
 
 def connect(
@@ -63,9 +65,9 @@ def connect(
         written.append(rescue.install(settings.home))
         _compile()
         written.append(archive.keep(settings.home))
-        resolver.bind(settings.home, bound, slug)
+        former = resolver.bind(settings.home, bound, slug)
         connected.add(settings.home, slug, runtime)
-    return Connected(slug=slug, runtime=runtime, place=bound, written=tuple(written))
+    return Connected(slug=slug, runtime=runtime, place=bound, written=tuple(written), former=former)
 
 
 def runtimes(settings: Settings, slug: str) -> list[str]:
@@ -168,12 +170,38 @@ def agent_named(settings: Settings, runtime: str, name: str | None) -> str:
     return slug
 
 
-def disconnect(settings: Settings, runtime: str) -> bool:
-    """Take back what connecting wrote for a runtime; whether there was any. Bindings stay: they say who, not how."""
+class Disconnected(Record):
+    """What disconnecting did."""
+
+    #: Whether what connecting wrote is gone, and was there.
+    removed: bool
+    #: Agents that were connected in the runtime and are not any longer, and those for which it stays.
+    agents: tuple[str, ...]
+    stays_for: tuple[str, ...]
+    #: Directories (`*`: every session) that are nobody's now.
+    unbound: tuple[str, ...] = ()
+
+
+def disconnect(settings: Settings, runtime: str, name: str | None = None) -> Disconnected:
+    """Take back what connecting wrote for a runtime: for all agents here, or for one.
+
+    What serves them is one set of files, which stays while it serves another agent. Bindings stay too, since they say who and not
+    how, but for those of an agent that is then connected in no runtime.
+    """
+    slug = None if name is None else agent_named(settings, runtime, name)
     with _alone(settings):
-        removed = installing.uninstall(settings, runtime, settings.places(""))
-        connected.drop(settings.home, runtime)
-    return removed
+        served = connected.served(settings.home, runtime)
+        gone = [each for each in served if slug in {None, each}]
+        stays = [] if slug is None else [each for each in served if each != slug]
+        removed = not stays and installing.uninstall(settings, runtime, settings.places(""))
+        for each in gone:
+            connected.drop(settings.home, each, runtime)
+        unbound = []
+        if slug is not None and not connected.runtimes(settings.home, slug):
+            unbound = [place for place, whose in resolver.load_bindings(settings.home).items() if whose == slug]
+            for place in unbound:
+                resolver.bind(settings.home, place, None)
+    return Disconnected(removed=removed, agents=tuple(gone), stays_for=tuple(stays), unbound=tuple(unbound))
 
 
 def _alone(settings: Settings) -> files.Lock:

@@ -11,7 +11,7 @@ import os
 from sos import files
 from sos.homes import home as homes
 from sos.model.agents import Joining
-from sos.model.errors import InvitationNeeded, TokenExpired, TokenRevoked, WrongAgent
+from sos.model.errors import Conflict, InvitationNeeded, TokenExpired, TokenRevoked, WrongAgent
 from sos.model.roles import role_of
 from sos.model.tokens import AGENT_SERVICES, SERVICES, mint
 from sos.wiring.remote import connection_to
@@ -59,7 +59,21 @@ class OverServer:
         return asked.replace(label=role or "", role=told, project=asked.project if project else "")
 
     def enrol(self, asked: Joining) -> Enrolment:
-        """Make the tokens, then have the server enrol agent and tokens as one step."""
+        """Make the tokens, then have the server enrol agent and tokens as one step.
+
+        A token that the home has and that was revoked is replaced by the operator's leave alone, which is an invitation.
+        """
+        try:
+            return self._enrol(asked)
+        except Conflict as error:
+            if error.code != Conflict.code or not self._had:
+                raise
+            if self._invitation is None:
+                raise InvitationNeeded(f"{self.bus} does not take this home's tokens any longer: {error.message}") from error
+            self._had, self._tokens = {}, []
+            return self._enrol(asked)
+
+    def _enrol(self, asked: Joining) -> Enrolment:
         place = homes.private(self._settings.home, asked.slug)
         for service in AGENT_SERVICES:
             token = self._had.get(service)
