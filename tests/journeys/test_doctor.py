@@ -14,8 +14,11 @@ from typing import Any
 
 import pytest
 
+from sos.model.errors import RuntimeConfigError
 from sos.model.times import MINUTE
 from sos.runtimes import HOOKED, versions
+from sos.settings import load
+from sos.wiring import probing
 from tests import tools
 from tests.breakages.patient import SESSION, Patient
 from tests.shell import Shell
@@ -236,9 +239,29 @@ def test_deep_asks_codex_whether_it_would_run_our_hooks(
 def test_a_deep_look_finds_a_hook_that_runs_and_shows_nothing(patient: Patient) -> None:
     program(patient, "print('sos@skills-dir')")
     launcher = patient.root / "bin" / "sos-hook"
-    launcher.write_text(launcher.read_text().replace('"$@" &&', '"$@" >/dev/null &&'))
+    launcher.write_text(launcher.read_text().replace('"$@" &&', '"$@" | grep "the hook starts" ; exit 0;'))
     assert codes(patient.doctor()) == []
     assert codes(patient.doctor("--deep")) == ["hook_deaf"]
+
+
+@pytest.mark.promise("DOCTOR-003")
+@pytest.mark.parametrize("runtime", HOOKED)
+def test_the_hook_of_each_runtime_says_that_it_starts_and_one_that_may_not_be_run_does_not(home: Path, runtime: str) -> None:
+    shell = Shell(home)
+    shell.json("join", "--name", "aa", "--role", "qa")
+    shell.json("connect", runtime, "--as", "aa", "--everywhere")
+    settings = load()
+    assert probing.starts(settings, runtime) >= 0
+    (shell.root / "bin" / "sos-hook").chmod(0o644)
+    with pytest.raises(RuntimeConfigError, match=r"does not say that it starts.*ermission denied"):
+        probing.starts(settings, runtime)
+    (shell.root / "bin" / "sos-mcp").chmod(0o600)
+    examined = shell.run("doctor", "--json", "--as", "aa").json
+    found = [(each["code"], each["severity"]) for each in examined["rungs"][1]["findings"] if each["code"] == "launcher_changed"]
+    assert found == [("launcher_changed", "critical"), ("launcher_changed", "warning")]
+    shell.run("doctor", "--fix", "--as", "aa")
+    assert probing.starts(settings, runtime) >= 0
+    assert {path.stat().st_mode & 0o777 for path in (shell.root / "bin").glob("sos-[!r]*")} == {0o700}
 
 
 @pytest.mark.promise("DOCTOR-006")
