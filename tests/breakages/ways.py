@@ -211,6 +211,7 @@ WAYS = (
     Way("the identity file is cut off", "home_damaged", cut(".sos/agents/bb/agent.toml"), JOIN),
     Way("the guide was changed", "guide_missing", edit(".sos/agents/bb/RECOVERY.md", "stop", "go on")),
     Way("it has left", "left", lambda patient: patient.shell.json("leave", "--as", "bb", "--yes"), JOIN),
+    Way("the bindings are gone", "unbound", remove(".sos/bindings.json"), CONNECT),
     Way("the bindings are damaged", "home_damaged", write(".sos/bindings.json", "{"), CONNECT),
     # --- other runtimes
     *WAYS_ELSEWHERE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -89,6 +90,63 @@ def test_mail_without_any_reader_is_trouble_once_it_has_waited(patient: Patient,
     (finding,) = examined["rungs"][2]["findings"]
     assert (finding["code"], finding["severity"]) == ("nobody_reads", severity)
     assert examined["well"] is (severity == "note")
+
+
+# --- whose sessions, and in what --------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("DOCTOR-003")
+def test_an_agent_that_no_directory_is_bound_to_is_not_well_and_is_told_its_own_command(patient: Patient) -> None:
+    (patient.root / "bindings.json").unlink()
+    examined = patient.doctor()
+    (finding,) = (each for rung in examined["rungs"] for each in rung["findings"])
+    assert (finding["code"], finding["severity"], examined["well"]) == ("unbound", "warning", False)
+    assert "only a session started with SOS_AGENT=bb is its own" in finding["what"]
+    assert finding["next_step"] == f"sos connect claude --as bb --dir '{patient.work}'"
+    assert "All is well" not in patient.shell.run("doctor").out
+    assert patient.shell.run(*shlex.split(finding["next_step"])[1:]).code == 0
+    assert patient.doctor()["well"]
+    patient.sql("UPDATE body SET cwd = ''")
+    (patient.root / "bindings.json").unlink()
+    assert patient.cause(patient.doctor())["next_step"] == "sos connect claude --as bb --dir DIR"
+    patient.shell.json("connect", "claude", "--as", "bb", "--everywhere")
+    assert patient.doctor()["well"]
+
+
+@pytest.mark.promise("DOCTOR-002")
+def test_bindings_that_cannot_be_read_are_mended_by_the_commands_that_are_listed(patient: Patient) -> None:
+    patient.shell.json("connect", "claude", "--as", "aa", "--dir", str(patient.home))
+    (patient.root / "bindings.json").write_text("garbage")
+    step = patient.cause(patient.doctor())["next_step"]
+    assert f"sos connect claude --as aa --dir DIR; sos connect claude --as bb --dir '{patient.work}' " in step
+
+
+@pytest.mark.promise("DOCTOR-003")
+@pytest.mark.parametrize("runtime", ["codex", "claude"])
+def test_a_runtime_that_was_disconnected_on_purpose_is_not_missed(tmp_path: Path, runtime: str) -> None:
+    patient = Patient(tmp_path / "home", runtime=runtime)
+    other = "gemini" if runtime == "claude" else "claude"
+    patient.shell.json("connect", other, "--as", "aa", "--dir", str(patient.home))
+    patient.shell.json("disconnect", runtime)
+    examined = patient.doctor("--fix")
+    (finding,) = (each for rung in examined["rungs"] for each in rung["findings"])
+    assert (finding["code"], finding["severity"], examined["well"]) == ("not_connected", "note", True)
+    assert "sos connect RUNTIME --as bb" in finding["next_step"]
+    assert examined["mended"] == []
+    assert runtime == "codex" or not patient.plugin.exists()
+    probed = patient.shell.run("probe", "--json", "bb")
+    assert (probed.code, {hop["hop"]: hop["state"] for hop in probed.json["hops"]}["hook"]) == (0, "not connected")
+    patient.close()
+
+
+@pytest.mark.promise("DOCTOR-001")
+def test_an_agent_that_has_left_is_a_note(patient: Patient) -> None:
+    patient.shell.json("leave", "--as", "bb", "--yes")
+    (patient.root / "bindings.json").unlink()
+    examined = patient.doctor()
+    assert examined["well"]
+    assert codes(examined) == ["left"]
+    assert states(examined)[1:] == [("runtime", "skipped"), ("inbox", "skipped"), ("identity", "well")]
 
 
 # --- mending ----------------------------------------------------------------------------------------------------------
