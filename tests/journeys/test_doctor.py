@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shlex
+import sqlite3
 import subprocess
 import sys
 import time
@@ -180,6 +181,22 @@ def test_fix_does_what_a_join_left_undone(home: Path) -> None:
     assert ("join_undone", "what its join left undone is done") in [(each["code"], each["done"]) for each in looked["mended"]]
     assert looked["well"]
     assert shell.json("whoami", "--as", "aa")["undone"] == []
+
+
+@pytest.mark.promise("DOCTOR-006")
+def test_what_a_store_does_not_take_is_not_said_to_be_sent(patient: Patient) -> None:
+    refuses = "CREATE TRIGGER full BEFORE INSERT ON message BEGIN SELECT raise(ABORT, 'no room'); END"
+    with sqlite3.connect(patient.root / "sos.db") as database:
+        database.execute(refuses)
+    assert patient.shell.run("send", "--as", "bb", "aa", "waits").code == 75
+    (mended,) = patient.doctor("--fix")["mended"]
+    assert (mended["code"], mended["done"]) == ("outbox_waits", "")
+    assert mended["failed"].startswith("sent 0 of 1; the others wait: ")
+    assert "no room" in mended["failed"]
+    assert len(list((patient.of / "outbox").iterdir())) == 1
+    database.execute("DROP TRIGGER full")
+    database.close()
+    assert [each["done"] for each in patient.doctor("--fix")["mended"]] == ["sent 1 of 1"]
 
 
 @pytest.mark.promise("DOCTOR-006")
