@@ -159,6 +159,8 @@ WAYS = (
     Way("the manifest is gone", "hook_changed", remove(".claude/skills/sos/.claude-plugin/plugin.json")),
     Way("the skill was edited", "skill_changed", edit(".claude/skills/sos/skills/sos/SKILL.md", "lifeline", "leash")),
     Way("the launcher is gone", "launcher_gone", remove(".sos/bin/sos-hook")),
+    Way("the launcher may not be run", "launcher_changed", lambda patient: (patient.root / "bin/sos-hook").chmod(0o644)),
+    Way("the launcher ends before it starts anything", "runtime_config", edit(".sos/bin/sos-hook", "[ -x", "exit 0\n[ -x")),
     Way("the environment was moved", "python_gone", edit(".sos/bin/sos-hook", sys.executable, "/nowhere/bin/python")),
     Way("all hooks are switched off", "hooks_disabled", write(".claude/settings.json", '{"disableAllHooks": true}'),
         remove(".claude/settings.json")),
@@ -209,6 +211,7 @@ WAYS = (
     Way("the identity file is cut off", "home_damaged", cut(".sos/agents/bb/agent.toml"), JOIN),
     Way("the guide was changed", "guide_missing", edit(".sos/agents/bb/RECOVERY.md", "stop", "go on")),
     Way("it has left", "left", lambda patient: patient.shell.json("leave", "--as", "bb", "--yes"), JOIN),
+    Way("the bindings are gone", "unbound", remove(".sos/bindings.json"), CONNECT),
     Way("the bindings are damaged", "home_damaged", write(".sos/bindings.json", "{"), CONNECT),
     # --- other runtimes
     *WAYS_ELSEWHERE,

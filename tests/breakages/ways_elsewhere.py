@@ -138,6 +138,8 @@ def _in_all(runtime: str) -> Iterator[Way]:
     launcher = ".sos/bin/sos-hook"
     yield Way("the launcher is gone", "launcher_gone", remove(launcher), runtime=runtime)
     yield Way("the launcher is another program", "launcher_changed", write(launcher, "#!/bin/sh\n"), runtime=runtime)
+    yield Way("the launcher may not be run", "launcher_changed", lambda patient: (patient.home / launcher).chmod(0o644),
+              runtime=runtime)  # fmt: skip
     yield Way("the environment was moved", "python_gone", edit(launcher, sys.executable, "/nowhere/bin/python"), runtime=runtime)
     if runtime != "gemini":
         yield Way("the skill was edited", "skill_changed", edit(f"{SKILL}/SKILL.md", "lifeline", "leash"), runtime=runtime)

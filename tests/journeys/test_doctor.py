@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shlex
+import sqlite3
 import subprocess
 import sys
 import time
@@ -14,8 +16,11 @@ from typing import Any
 
 import pytest
 
+from sos.model.errors import RuntimeConfigError
 from sos.model.times import MINUTE
 from sos.runtimes import HOOKED, versions
+from sos.settings import load
+from sos.wiring import probing
 from tests import tools
 from tests.breakages.patient import SESSION, Patient
 from tests.shell import Shell
@@ -88,6 +93,63 @@ def test_mail_without_any_reader_is_trouble_once_it_has_waited(patient: Patient,
     assert examined["well"] is (severity == "note")
 
 
+# --- whose sessions, and in what --------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("DOCTOR-003")
+def test_an_agent_that_no_directory_is_bound_to_is_not_well_and_is_told_its_own_command(patient: Patient) -> None:
+    (patient.root / "bindings.json").unlink()
+    examined = patient.doctor()
+    (finding,) = (each for rung in examined["rungs"] for each in rung["findings"])
+    assert (finding["code"], finding["severity"], examined["well"]) == ("unbound", "warning", False)
+    assert "only a session started with SOS_AGENT=bb is its own" in finding["what"]
+    assert finding["next_step"] == f"sos connect claude --as bb --dir '{patient.work}'"
+    assert "All is well" not in patient.shell.run("doctor").out
+    assert patient.shell.run(*shlex.split(finding["next_step"])[1:]).code == 0
+    assert patient.doctor()["well"]
+    patient.sql("UPDATE body SET cwd = ''")
+    (patient.root / "bindings.json").unlink()
+    assert patient.cause(patient.doctor())["next_step"] == "sos connect claude --as bb --dir DIR"
+    patient.shell.json("connect", "claude", "--as", "bb", "--everywhere")
+    assert patient.doctor()["well"]
+
+
+@pytest.mark.promise("DOCTOR-002")
+def test_bindings_that_cannot_be_read_are_mended_by_the_commands_that_are_listed(patient: Patient) -> None:
+    patient.shell.json("connect", "claude", "--as", "aa", "--dir", str(patient.home))
+    (patient.root / "bindings.json").write_text("garbage")
+    step = patient.cause(patient.doctor())["next_step"]
+    assert f"sos connect claude --as aa --dir DIR; sos connect claude --as bb --dir '{patient.work}' " in step
+
+
+@pytest.mark.promise("DOCTOR-003")
+@pytest.mark.parametrize("runtime", ["codex", "claude"])
+def test_a_runtime_that_was_disconnected_on_purpose_is_not_missed(tmp_path: Path, runtime: str) -> None:
+    patient = Patient(tmp_path / "home", runtime=runtime)
+    other = "gemini" if runtime == "claude" else "claude"
+    patient.shell.json("connect", other, "--as", "aa", "--dir", str(patient.home))
+    patient.shell.json("disconnect", runtime)
+    examined = patient.doctor("--fix")
+    (finding,) = (each for rung in examined["rungs"] for each in rung["findings"])
+    assert (finding["code"], finding["severity"], examined["well"]) == ("not_connected", "note", True)
+    assert "sos connect RUNTIME --as bb" in finding["next_step"]
+    assert examined["mended"] == []
+    assert runtime == "codex" or not patient.plugin.exists()
+    probed = patient.shell.run("probe", "--json", "bb")
+    assert (probed.code, {hop["hop"]: hop["state"] for hop in probed.json["hops"]}["hook"]) == (0, "not connected")
+    patient.close()
+
+
+@pytest.mark.promise("DOCTOR-001")
+def test_an_agent_that_has_left_is_a_note(patient: Patient) -> None:
+    patient.shell.json("leave", "--as", "bb", "--yes")
+    (patient.root / "bindings.json").unlink()
+    examined = patient.doctor()
+    assert examined["well"]
+    assert codes(examined) == ["left"]
+    assert states(examined)[1:] == [("runtime", "skipped"), ("inbox", "skipped"), ("identity", "well")]
+
+
 # --- mending ----------------------------------------------------------------------------------------------------------
 
 
@@ -119,6 +181,22 @@ def test_fix_does_what_a_join_left_undone(home: Path) -> None:
     assert ("join_undone", "what its join left undone is done") in [(each["code"], each["done"]) for each in looked["mended"]]
     assert looked["well"]
     assert shell.json("whoami", "--as", "aa")["undone"] == []
+
+
+@pytest.mark.promise("DOCTOR-006")
+def test_what_a_store_does_not_take_is_not_said_to_be_sent(patient: Patient) -> None:
+    refuses = "CREATE TRIGGER full BEFORE INSERT ON message BEGIN SELECT raise(ABORT, 'no room'); END"
+    with sqlite3.connect(patient.root / "sos.db") as database:
+        database.execute(refuses)
+    assert patient.shell.run("send", "--as", "bb", "aa", "waits").code == 75
+    (mended,) = patient.doctor("--fix")["mended"]
+    assert (mended["code"], mended["done"]) == ("outbox_waits", "")
+    assert mended["failed"].startswith("sent 0 of 1; the others wait: ")
+    assert "no room" in mended["failed"]
+    assert len(list((patient.of / "outbox").iterdir())) == 1
+    database.execute("DROP TRIGGER full")
+    database.close()
+    assert [each["done"] for each in patient.doctor("--fix")["mended"]] == ["sent 1 of 1"]
 
 
 @pytest.mark.promise("DOCTOR-006")
@@ -236,9 +314,29 @@ def test_deep_asks_codex_whether_it_would_run_our_hooks(
 def test_a_deep_look_finds_a_hook_that_runs_and_shows_nothing(patient: Patient) -> None:
     program(patient, "print('sos@skills-dir')")
     launcher = patient.root / "bin" / "sos-hook"
-    launcher.write_text(launcher.read_text().replace('"$@" &&', '"$@" >/dev/null &&'))
+    launcher.write_text(launcher.read_text().replace('"$@" &&', '"$@" | grep "the hook starts" ; exit 0;'))
     assert codes(patient.doctor()) == []
     assert codes(patient.doctor("--deep")) == ["hook_deaf"]
+
+
+@pytest.mark.promise("DOCTOR-003")
+@pytest.mark.parametrize("runtime", HOOKED)
+def test_the_hook_of_each_runtime_says_that_it_starts_and_one_that_may_not_be_run_does_not(home: Path, runtime: str) -> None:
+    shell = Shell(home)
+    shell.json("join", "--name", "aa", "--role", "qa")
+    shell.json("connect", runtime, "--as", "aa", "--everywhere")
+    settings = load()
+    assert probing.starts(settings, runtime) >= 0
+    (shell.root / "bin" / "sos-hook").chmod(0o644)
+    with pytest.raises(RuntimeConfigError, match=r"does not say that it starts.*ermission denied"):
+        probing.starts(settings, runtime)
+    (shell.root / "bin" / "sos-mcp").chmod(0o600)
+    examined = shell.run("doctor", "--json", "--as", "aa").json
+    found = [(each["code"], each["severity"]) for each in examined["rungs"][1]["findings"] if each["code"] == "launcher_changed"]
+    assert found == [("launcher_changed", "critical"), ("launcher_changed", "warning")]
+    shell.run("doctor", "--fix", "--as", "aa")
+    assert probing.starts(settings, runtime) >= 0
+    assert {path.stat().st_mode & 0o777 for path in (shell.root / "bin").glob("sos-[!r]*")} == {0o700}
 
 
 @pytest.mark.promise("DOCTOR-006")

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 HEADER = "canary"
 """The header of a canary that a peer sends, over the whole path (`sos probe`). Its kind is `event`: nobody is told of its end."""
+SESSION = "sos-probe-"
+"""How the session begins in which the installed hook shows a canary; its id follows."""
+STARTS = f"{SESSION}starts-"
+"""How a session begins that is nobody's, and asks the installed hook only whether it starts."""
+STARTED = "[sos] the hook starts"
+"""What the hook answers there: silence would look like a hook that did not run."""
 
 
 def find(store: Store, agent: Agent, identifier: MessageId) -> Entry | None:

@@ -36,9 +36,13 @@ def climb(
 ) -> Iterator[Looked]:
     """Each rung as it was looked at: the machine's once, then those of each agent. `everything`: also below a broken one."""
     first = machine.look(settings, now)
-    bound = tuple(identity.bindings(settings.home)) if patients else tuple(_nobody(settings))
+    bound = tuple(identity.bindings(settings)) if patients else tuple(_nobody(settings))
     yield first.replace(troubles=(*first.troubles, *bound))
     for patient in patients:
+        if patient.has_left():
+            yield from (Looked(rung=name, agent=patient.slug, skipped="it has left") for name in ("runtime", "inbox"))
+            yield identity.left(patient)
+            continue
         looks: tuple[Callable[[], Looked], ...] = (
             lambda patient=patient: runtime.look(patient, now, deep=deep),  # type: ignore[misc]
             lambda patient=patient: inbox.look(patient, watching, now, deep=deep),  # type: ignore[misc]

@@ -7,6 +7,7 @@ import stat
 
 from sos import files
 from sos.core.readiness import shell_word
+from sos.doctor.patient import Patient
 from sos.doctor.trouble import Looked, found, raised
 from sos.homes import home as homes
 from sos.homes import resolver, undone
@@ -19,9 +20,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sos.doctor.patient import Patient
     from sos.doctor.trouble import Trouble
     from sos.model.tokens import Service, Token, TokenRecord
+    from sos.settings import Settings
 
 SOON = 3 * DAY
 """Milliseconds before its end at which a token that has not been renewed is a warning."""
@@ -42,6 +43,14 @@ def look(patient: Patient, now: Millis) -> Looked:
         troubles += _known(patient, {service: each[1] for service, each in tokens.items() if isinstance(each, tuple)}, now, well)
         troubles += [*_guide(patient, well), *_undone(patient)]
     return Looked(rung="identity", agent=patient.slug, well=tuple(well), troubles=tuple(troubles))
+
+
+def left(patient: Patient) -> Looked:
+    """What there is to say of an agent that has left: that was its wish, or its operator's."""
+    agent = patient.myself().agent
+    step = f"sos join --name {shell_word(agent.name)}   (if it is to come back)"
+    trouble = found("note", "left", f"{patient.slug} has left", "Nobody can write to it.", step, since=agent.closed_at)
+    return Looked(rung="identity", agent=patient.slug, troubles=(trouble,))
 
 
 # --- the home ---------------------------------------------------------------------------------------------------------
@@ -158,7 +167,7 @@ def _known(patient: Patient, tokens: dict[Service, Token], now: Millis, well: li
     """What the bus knows of these tokens, and of the agent."""
     again = f"sos join --name {shell_word(patient.home.name)}"
     try:
-        myself = patient.myself()
+        patient.myself()
         records = {record.key_id: record for record in patient.connection().tokens()}
     except (Unauthenticated, Forbidden) as error:
         if "bus" in tokens:
@@ -166,11 +175,6 @@ def _known(patient: Patient, tokens: dict[Service, Token], now: Millis, well: li
         return
     except SosError as error:
         well.append(f"(whether the bus knows its tokens was not seen: {error.message})")
-        return
-    if myself.agent.status != "open":
-        yield found(
-            "critical", "left", f"{patient.slug} has left", "Nobody can write to it.", again, since=myself.agent.closed_at
-        )
         return
     for service, token in tokens.items():
         yield from _record(patient, service, records.get(token.key_id), again, now, well)
@@ -203,12 +207,17 @@ def _record(
         well.append(f"{service} token {record.key_id}, until {iso(record.expires_at)}")
 
 
-def bindings(root: str) -> Iterator[Trouble]:
+def bindings(settings: Settings) -> Iterator[Trouble]:
     """Directories that are bound to agents which have no home here."""
+    root = settings.home
     try:
         bound = resolver.load_bindings(root)
     except SosError as error:
-        yield raised(error, "No new session can say which agent it is.")
+        trouble = raised(error, "No new session can say which agent it is.")
+        anew = [patient.binding() for slug in homes.slugs(root) if (patient := Patient(settings, slug)).connected()]
+        keeps = "   (keeps the damaged file beside it; DIR: where that agent works)"
+        step = "; ".join(anew) + keeps if anew else trouble.finding.next_step
+        yield trouble.replace(finding=trouble.finding.replace(next_step=step))
         return
     here = homes.slugs(root)
     for place, slug in bound.items():

@@ -9,7 +9,7 @@ from sos.core import hearing, listening
 from sos.core.hearing import Facts
 from sos.doctor.trouble import Looked, Trouble, found, raised
 from sos.homes import outbox, processes, quiet, resolver
-from sos.model.errors import BusMismatch, Forbidden, HomeError, SosError, Unauthenticated
+from sos.model.errors import BusMismatch, Conflict, Forbidden, HomeError, SosError, Unauthenticated
 from sos.model.record import Record
 from sos.model.times import Millis, ago
 from sos.wiring import canary, connecting, local, probing
@@ -218,15 +218,21 @@ def _left_behind(patient: Patient) -> Iterator[Trouble]:
     if queued:
 
         def mend() -> str:
-            refused = local.drain_outbox(patient.settings, patient.own())
-            return f"sent {len(queued) - len(refused)} of {len(queued)}{f'; refused: {refused}' if refused else ''}"
+            drained = local.drain(patient.settings, patient.own())
+            why = [f"refused: {', '.join(drained.refused)}"] if drained.refused else []
+            why += [f"the others wait: {drained.stopped.message}"] if drained.stopped is not None else []
+            said = "; ".join((f"sent {drained.sent} of {len(queued)}", *why))
+            if not drained.sent:
+                step = f"sos outbox --as {patient.slug}" if drained.stopped is None else drained.stopped.next_step
+                raise Conflict(said, next_step=step)
+            return said
 
         yield found(
             "warning",
             "outbox_waits",
             f"{len(queued)} of its messages could not be sent yet",
             "They go with its next command or prompt.",
-            "sos outbox",
+            f"sos outbox --as {patient.slug}",
             mend=mend,
         )
     dead = patient.connection().dead(PAGE)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
+from sos.core.readiness import shell_word
+from sos.homes import connected, processes, resolver
 from sos.homes import home as homes
-from sos.homes import processes, resolver
 from sos.model.agents import GONE
-from sos.model.errors import SosError, UnknownAgent
+from sos.model.errors import HomeError, SosError, UnknownAgent
+from sos.runtimes import NAMES
 from sos.wiring import local
 
 TYPE_CHECKING = False
@@ -71,6 +75,30 @@ class Patient:
         here = resolver.sessions(self.settings.home, self.slug)
         open_ = [body for body in self.myself().bodies if body.presence != "closed"]
         return [body for body in open_ if body.session in here or (now - body.seen_at < GONE and self.lives(body))]
+
+    def has_left(self) -> bool:
+        """Whether it is known to have left the bus."""
+        try:
+            return self.myself().agent.status != "open"
+        except SosError:
+            return False
+
+    def connected(self) -> list[str] | None:
+        """The runtimes that it is connected to by its own record; None where there is none that can be read."""
+        try:
+            return connected.recorded(self.settings.home, self.slug)
+        except HomeError:
+            return None
+
+    def binding(self) -> str:
+        """The command that binds the directory where it was seen last to it; with the word DIR where none is known."""
+        runtime = next(iter(self.connected() or ()), "claude")
+        try:
+            bodies = sorted(self.myself().bodies, key=lambda body: body.seen_at, reverse=True)
+        except SosError:
+            bodies = []
+        place = next((body.cwd for body in bodies if body.runtime in NAMES and os.path.isdir(body.cwd)), None)
+        return f"sos connect {runtime} --as {self.slug} --dir {'DIR' if place is None else shell_word(place)}"
 
     def lives(self, body: Body) -> bool:
         """Whether a body's process is there, as far as that can be seen from here."""

@@ -27,18 +27,17 @@ if TYPE_CHECKING:
 
 def look(patient: Patient, now: Millis, *, deep: bool) -> Looked:
     """Look at the runtimes that an agent's sessions are in. One without any (a program, a watched one) has nothing to break."""
-    try:
-        bound = patient.bound()
-    except SosError:
-        bound = []  # said of the machine's bindings
+    bound, readable = _bound(patient)
     bodies = _bodies(patient, now)
-    if not bound and not bodies:
-        return Looked(rung="runtime", agent=patient.slug, skipped="no runtime is connected to it")
+    runtimes = _runtimes(patient, bound, bodies)
+    if not runtimes:
+        return Looked(rung="runtime", agent=patient.slug, troubles=(_alone(patient),))
     well: list[str] = []
     cwds = [body.cwd for body in bodies if body.cwd]
     places = [place for place in dict.fromkeys((*bound, *cwds)) if place != "*"]
     troubles = [*_gone(patient, places)]
-    runtimes = _runtimes(patient, bodies)
+    if readable and not bound:
+        troubles.append(_unbound(patient))
     opened = _opened(patient, runtimes, places) if deep else {}
     for runtime in runtimes:
         seen = [*_configs(patient, runtime, places, well), *_files(patient, runtime, places)]
@@ -55,10 +54,51 @@ def look(patient: Patient, now: Millis, *, deep: bool) -> Looked:
     return Looked(rung="runtime", agent=patient.slug, well=tuple(well), troubles=tuple(troubles))
 
 
-def _runtimes(patient: Patient, bodies: list[Body]) -> list[str]:
-    """The runtimes that serve it, and those that its sessions run in; Claude Code where none says so."""
+def _bound(patient: Patient) -> tuple[list[str], bool]:
+    """The directories that are bound to it, and whether that could be read."""
+    try:
+        return patient.bound(), True
+    except SosError:
+        return [], False  # said of the machine's bindings
+
+
+def _runtimes(patient: Patient, bound: list[str], bodies: list[Body]) -> list[str]:
+    """The runtimes that it is connected to by its own record, and those of its sessions that any agent here is connected to.
+
+    What was disconnected on purpose is not missed, nor what never was connected. Where sessions are expected, and no record says
+    in what, it is what is installed; Claude Code where nothing is.
+    """
     seen = [body.runtime for body in bodies if body.runtime in NAMES]
+    known = patient.connected()
+    if known is not None:
+        try:
+            here = installing.connected_here(patient.settings)
+        except SosError:
+            here = set(seen)  # a home that is not private is said of that agent
+        return list(dict.fromkeys(each for each in (*known, *(each for each in seen if each in here)) if each in NAMES))
+    if not bound and not bodies:
+        return []
     return list(dict.fromkeys((*connecting.runtimes(patient.settings, patient.slug), *seen))) or ["claude"]
+
+
+def _alone(patient: Patient) -> Trouble:
+    return found(
+        "note",
+        "not_connected",
+        f"{patient.slug} is connected to no runtime",
+        "It is reached by sos inbox, the SDK or sos watch; no session is shown its mail by itself.",
+        patient.binding().replace("connect claude", "connect RUNTIME") + "   (where a session is to be shown its mail)",
+    )
+
+
+def _unbound(patient: Patient) -> Trouble:
+    return found(
+        "warning",
+        "unbound",
+        f"no directory is bound to {patient.slug}: only a session started with SOS_AGENT={patient.slug} is its own",
+        "Any other session that starts is not this agent, and is shown none of its mail.",
+        patient.binding(),
+    )
 
 
 def _opened(patient: Patient, runtimes: list[str], places: list[str]) -> dict[str, Opened]:

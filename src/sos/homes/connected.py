@@ -10,11 +10,19 @@ from sos.homes import home as homes
 _NAME = "runtimes"
 
 
-def runtimes(root: str, slug: str) -> list[str]:
-    """Their names, in the order in which they were connected. Raises HomeNotPrivate."""
+def recorded(root: str, slug: str) -> list[str] | None:
+    """Their names, in the order in which they were connected, or None where none ever was. Raises HomeNotPrivate, HomeDamaged.
+
+    An empty list is a wish: the last one was disconnected.
+    """
     path = os.path.join(homes.path_of(root, slug), _NAME)
     data = files.read(path) if os.path.lexists(path) else None
-    return [] if data is None else [line for line in data.decode("ascii", "replace").split("\n") if line]
+    return None if data is None else [line for line in data.decode("ascii", "replace").split("\n") if line]
+
+
+def runtimes(root: str, slug: str) -> list[str]:
+    """The same; none where none ever was."""
+    return recorded(root, slug) or []
 
 
 def add(root: str, slug: str, runtime: str) -> None:

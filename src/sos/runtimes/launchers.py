@@ -13,6 +13,8 @@ from sos.model.errors import EphemeralInterpreter, RuntimeConfigError
 
 _EPHEMERAL = ("/uv/archive-v", "/.cache/uv/", "/pipx/.cache/", "pip-build-env-", "/builds-v0/")
 
+NAMES = ("sos-hook", "sos-wait", "sos-mcp")
+
 _HOOK = """#!/bin/sh
 # Written by `sos connect`. Never blocks a prompt: whatever goes wrong, it says so in the runtime's own JSON and ends with 0.
 p={python}
@@ -63,15 +65,20 @@ def is_ephemeral(python: str) -> bool:
     return any(part in python for part in _EPHEMERAL)
 
 
+def _may_stay(path: str) -> bool:
+    """Whether a file is there whose mode lets its user run it, and nobody else read it."""
+    return os.access(path, os.X_OK) and not os.stat(path).st_mode & 0o077
+
+
 def write(home: str, python: str = sys.executable) -> list[str]:
     """Write the launchers if they are not as they should be; the paths written. Raises StorageFull."""
     boot = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "hook", "boot.py")
     files.private_directory(os.path.join(home, "bin"))
     written = []
-    for name, text in (("sos-hook", _HOOK), ("sos-wait", _WAIT), ("sos-mcp", _MCP)):
+    for name, text in zip(NAMES, (_HOOK, _WAIT, _MCP), strict=True):
         path = path_of(home, name)
         made = text.format(python=f'"{python}"', boot=f'"{boot}"', home=f'"{home}"').encode()
-        if not os.path.exists(path) or files.read(path) != made:
+        if not _may_stay(path) or files.read(path) != made:
             files.write(path, made, mode=0o700)
             written.append(path)
     return written

@@ -132,6 +132,21 @@ def launcher(home: str, runtime: str, title: str) -> Iterator[Finding]:
                 next_step=again(runtime),
             )
             return
+    yield from _runnable(home, runtime, title)
+
+
+def _runnable(home: str, runtime: str, title: str) -> Iterator[Finding]:
+    """Whether the launchers that are there may be run: a shell that may not only says so where nobody looks."""
+    for name in launchers.NAMES:
+        path, vital = launchers.path_of(home, name), name == "sos-hook"
+        if os.path.exists(path) and not os.access(path, os.X_OK):
+            yield Finding(
+                code="launcher_changed",
+                severity="critical" if vital else "warning",
+                what=f"{path} may not be run" + (", and the hooks start it" if vital else ""),
+                why=deaf(title) if vital else LESS,
+                next_step=again(runtime),
+            )
 
 
 def content(path: str) -> bytes | None:

@@ -71,10 +71,12 @@ def connect(
 
 
 def runtimes(settings: Settings, slug: str) -> list[str]:
-    """The runtimes that serve an agent here: those that it was connected in, else all that are connected."""
-    known = [each for each in connected.runtimes(settings.home, slug) if each in NAMES]
+    """The runtimes that serve an agent here: those that it is connected in; where it never was in any, all that are connected."""
+    known = connected.recorded(settings.home, slug)
+    if known is not None:
+        return [each for each in known if each in NAMES]
     places = settings.places("")
-    return known or [each for each in NAMES if installing.installed(settings, each, places)]
+    return [each for each in NAMES if installing.installed(settings, each, places)]
 
 
 def hooked(settings: Settings, slug: str) -> list[str]:

@@ -6,8 +6,8 @@ import os
 import time
 
 from sos.core import canary
+from sos.homes import connected, resolver
 from sos.homes import home as homes
-from sos.homes import resolver
 from sos.model.addresses import read_addresses
 from sos.model.errors import (
     Forbidden,
@@ -192,6 +192,8 @@ class _Path:
         if not self._expected():
             return "not connected", f"no runtime is connected to {self._slug}"
         serving = connecting.runtimes(self._settings, self._slug)
+        if not serving and connected.recorded(self._settings.home, self._slug) is not None:
+            return "not connected", f"{self._slug} was disconnected from its runtimes"
         if not serving:
             raise RuntimeConfigError(
                 f"sessions of {self._slug} are expected here, and no hook is installed",

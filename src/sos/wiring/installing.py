@@ -80,8 +80,12 @@ def uninstall(settings: Settings, runtime: str, places: Places) -> bool:
 
 def _others(settings: Settings, runtime: str) -> set[str]:
     """The other runtimes that an agent here is connected in."""
-    known = {each for slug in homes.slugs(settings.home) for each in connected.runtimes(settings.home, slug)}
-    return {each for each in known if each in NAMES and each != runtime}
+    return {each for each in connected_here(settings) if each in NAMES and each != runtime}
+
+
+def connected_here(settings: Settings) -> set[str]:
+    """The runtimes that any agent here is connected in, by its record. Raises HomeNotPrivate, HomeDamaged."""
+    return {each for slug in homes.slugs(settings.home) for each in connected.runtimes(settings.home, slug)}
 
 
 def installed(settings: Settings, runtime: str, places: Places) -> bool:

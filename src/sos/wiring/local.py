@@ -18,12 +18,13 @@ from sos.model.errors import (
     NobodyHere,
     SosError,
     StoreDamaged,
+    StoreError,
     StoreMissing,
-    StoreUnreachable,
     TokenRefused,
     WrongAgent,
 )
 from sos.model.names import OPERATOR, address_name
+from sos.model.record import Record
 from sos.model.times import Millis
 from sos.model.tokens import AGENT_SERVICES, parse_token, require_kind, scopes_of
 from sos.stores.sqlite.store import SqliteStore
@@ -222,31 +223,49 @@ def connection_of(settings: Settings, store: SqliteStore, agent: Agent) -> Local
     return LocalConnection(store, agent, SystemClock(), scopes=scopes, spelling=settings.global_stream)
 
 
-def drain_outbox(settings: Settings, connection: Connection) -> list[str]:
-    """Send what waits in the outbox of this connection's agent; what was refused, in words. Ids keep it to one copy each."""
+class Drained(Record):
+    """What became of an outbox."""
+
+    sent: int = 0
+    #: What will never be sent as it is, in words.
+    refused: tuple[str, ...] = ()
+    #: Why the rest waits on; None where nothing does.
+    stopped: StoreError | None = None
+
+
+def drain_outbox(settings: Settings, connection: Connection) -> tuple[str, ...]:
+    """`drain`, for whoever goes on all the same: what was refused, in words."""
+    return drain(settings, connection).refused
+
+
+def drain(settings: Settings, connection: Connection) -> Drained:
+    """Send what waits in the outbox of this connection's agent. Ids keep it to one copy each."""
     from sos.homes import outbox
     from sos.model.work import dispatch
 
     home = homes.path_of(settings.home, connection.slug)
-    refused = []
+    sent, refused, stopped = 0, [], None
     try:
         waiting = outbox.waiting(home)
         refused = [f"what is in {path}, which cannot be read: look at it, then remove it" for path in outbox.damaged(home)]
     except HomeError as error:
-        return [f"what waits in {outbox.folder(home)}: {error.message}; {error.next_step}"]  # reading mail must not end here
+        what = f"what waits in {outbox.folder(home)}: {error.message}; {error.next_step}"
+        return Drained(refused=(what,))  # reading mail must not end here
     for queued in waiting:
         if queued.refused:
             continue
         try:
             dispatch(queued.given, connection)
-        except StoreUnreachable:
+        except StoreError as error:
+            stopped = error
             break
         except SosError as error:
             outbox.put(home, queued.replace(refused=error.message))
             refused.append(f"{queued.given.draft.id} to {queued.given.whom}: {error.message}")
         else:
             outbox.remove(home, queued.given.draft.id)
-    return refused
+            sent += 1
+    return Drained(sent=sent, refused=tuple(refused), stopped=stopped)
 
 
 def require_here(settings: Settings, connection: Connection, given: Sending) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+from sos.core import canary
 from sos.homes import resolver
 from sos.homes.resolver import Who
 from sos.model import wire
@@ -35,10 +36,10 @@ class Shown(Record):
     took: float = 0.0
 
 
-def shows(settings: Settings, runtime: str, slug: str, canary: MessageId, nonce: str) -> Shown:
+def shows(settings: Settings, runtime: str, slug: str, sent: MessageId, nonce: str) -> Shown:
     """Run the hook installed in a runtime for this canary: whether its text came out as that one's JSON. Raises StorageFull."""
     connector = connector_of(runtime)
-    session = f"sos-probe-{canary}"
+    session = f"{canary.SESSION}{sent}"
     resolver.record_session(settings.home, session, Who(slug=slug, why="a probe"), Millis(time.time_ns() // 1_000_000))
     begun = time.monotonic()
     try:
@@ -76,23 +77,24 @@ def _quoted(data: bytes) -> str:
 
 
 def starts(settings: Settings, runtime: str) -> int:
-    """Run the installed hook in a probe's session that is nobody's: it prints nothing and ends in its time; its milliseconds.
+    """Run the installed hook in a session that asks whether it starts: it says so, and ends in its time; its milliseconds.
 
-    Raises RuntimeConfigError where there is no hook, it does not end, or it says anything.
+    Raises RuntimeConfigError where there is no hook, it does not end, or it does not say so: a shell that may not run it, or a
+    Python that does not come up, keeps silent or says something else.
     """
     connector = connector_of(runtime)
     again = f"sos connect {runtime}"
     begun = time.monotonic()
     try:
-        printed = _run(settings, runtime, connector, f"sos-probe-{os.getpid()}").out
+        ran = _run(settings, runtime, connector, f"{canary.STARTS}{os.getpid()}")
     except subprocess.TimeoutExpired:
         late = f"the hook did not end within {connector.EVENTS[connector.PROMPT]} s"
         raise RuntimeConfigError(late, next_step=again) from None
     except OSError as error:
         raise RuntimeConfigError(f"the hook did not start: {error}", next_step=again) from error
-    if printed:
-        said = ascii(printed.decode("utf-8", "replace"))[1:-1][:200]
-        raise RuntimeConfigError(f"the hook has something to say in a session that is nobody's: {said}", next_step=again)
+    if connector.heeded(connector.PROMPT, ran.out) != canary.STARTED:
+        said = _quoted(ran.out) or _quoted(ran.err)
+        raise RuntimeConfigError(f"the hook does not say that it starts{said or ': it prints nothing'}", next_step=again)
     return round((time.monotonic() - begun) * 1000)
 
 
