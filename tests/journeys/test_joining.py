@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -39,6 +40,37 @@ def change(shell: Shell, statement: str) -> None:
     with sqlite3.connect(shell.root / "sos.db") as connection:
         connection.execute(statement)
     connection.close()
+
+
+@pytest.mark.promise("NAME-005", "CLI-009")
+@pytest.mark.parametrize("name", ["ag.1", "ag-1"])
+def test_an_agent_whose_home_is_gone_is_known_by_its_name_and_by_its_slug(shell: Shell, name: str) -> None:
+    shell.join("ag.1")
+    shell.json("send", "ag-1", "hello")
+    assert shell.json("join", "--name", name)["outcome"] == "same"
+    shutil.rmtree(shell.root / "agents" / "ag-1")
+    rungs = shell.run("doctor", "--json", "--as", "ag-1").json["rungs"]
+    assert "sos join --name ag-1" in {found["next_step"] for rung in rungs for found in rung["findings"]}
+    made = shell.json("join", "--name", name)
+    assert (made["outcome"], made["name"], made["project"]) == ("same", "ag.1", "demo")
+    assert [entry["text"] for entry in shell.json("inbox", "--as", "ag-1")["entries"]] == ["hello"]
+    assert 'name = "ag.1"' in (shell.root / "agents" / "ag-1" / "agent.toml").read_text()
+
+
+@pytest.mark.promise("NAME-003", "CLI-009")
+def test_another_identity_is_refused_a_slug_and_its_owner_is_told_what_to_type(shell: Shell) -> None:
+    shell.join("ag '1")
+    ran = shell.run("join", "--json", "--name", "ag.1")
+    assert (ran.code, ran.json["error"]) == (1, "slug_taken")
+    owner = ran.json["next"].split(";")[0].removeprefix("its owner: ")
+    assert typed(shell, owner).code == 0
+    other = Shell(shell.home, {"SOS_HOME": str(shell.home / "other")})  # its homes are others', its store is another
+    other.join("ag-1")
+    (shell.root / "agents" / "ag-1" / "agent.toml").write_bytes((other.home / "other/agents/ag-1/agent.toml").read_bytes())
+    assert shell.run("join", "--json", "--name", "ag-1").json["error"] == "slug_taken"
+    shell.json("leave", "--as", "aa", "--yes")
+    late = shell.run("send", "--json", "--as", "aa", "bb", "x").json
+    assert (late["error"], late["next"]) == ("forbidden", "sos join --name aa")
 
 
 @pytest.mark.promise("OPERATOR-001")

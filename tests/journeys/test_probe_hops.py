@@ -301,6 +301,27 @@ def test_a_canary_that_did_not_come_through_waits_for_nobody_and_proves_nothing(
     assert "surfaced" not in [fact["kind"] for fact in facts]
 
 
+@pytest.mark.parametrize("lost", ["token", "home", "store"])
+def test_a_canary_that_broke_at_the_inbox_is_shown_to_nobody_and_stands_in_no_list(line: Line, lost: str) -> None:
+    kept = line.shell.json("send", "--as", "aa", "bb", "kept")["id"]
+    path = token(line, "bb") if lost == "token" else line.shell.root / "agents/bb/agent.toml"
+    before = path.read_text()
+    if lost == "token":
+        path.unlink()
+    elif lost == "home":
+        path.write_text("{")
+    else:
+        path.write_text(before.replace('store = "', 'store = "http://127.0.0.1:1'))
+    for _ in range(3):
+        assert line.probe()["broken"] == "inbox"
+    path.write_text(before)
+    path.chmod(0o600)
+    assert [entry["id"] for entry in line.shell.json("inbox", "--as", "bb")["entries"]] == [kept]
+    assert "event from" not in (line.shell.event("SessionStart", SESSION, source="startup") or "")
+    assert "event from" not in (line.shell.event("UserPromptSubmit", SESSION) or "")
+    assert [each["id"] for each in line.shell.json("sent", "--as", "aa", "--limit", "1")["sent"]] == [kept]
+
+
 def test_a_hook_that_is_slow_is_ended_with_all_that_it_started(embedded: Line) -> None:
     child = embedded.shell.home / "child"
     embedded.hook(f"sleep 300 & echo $! > {child}; wait")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import sqlite3
@@ -201,6 +202,19 @@ def test_an_invitation_is_for_one_name_one_installation_and_one_use(serving: Ser
     assert two.run("join", "--json", "--name", "cc", "--url", serving.url).json["error"] == "invitation_needed"
     ran = two.run("join", "--json", "--name", "cc", "--url", serving.url, "--invite", str(one.root / "agents/cc/token.bus"))
     assert ran.json["error"] == "token_wrong_kind"
+
+
+@pytest.mark.promise("TOKEN-011", "NAME-005")
+def test_over_a_server_too_an_agent_is_known_by_its_slug(serving: Serving, tmp_path: Path) -> None:
+    shell = shell_at(tmp_path / "one")
+    words = ["join", "--name", "ag-1", "--url", serving.url]
+    shell.json("join", "--name", "ag.1", "--url", serving.url, "--invite", serving.invitation("ag.1"))
+    assert shell.json(*words)["outcome"] == "same"
+    shutil.rmtree(shell.root)
+    (serving.shell.home / "invitation-ag.1").unlink()
+    made = shell.json(*words, "--invite", serving.invitation("ag.1"))
+    assert (made["outcome"], made["name"]) == ("same", "ag.1")
+    assert 'name = "ag.1"' in (shell.root / "agents" / "ag-1" / "agent.toml").read_text()
 
 
 @pytest.mark.promise("TOKEN-011", "PRESENCE-005")

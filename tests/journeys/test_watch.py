@@ -6,9 +6,11 @@ import fcntl
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,28 @@ def test_a_message_is_handed_over_when_its_command_exits_with_0_and_poison_holds
     assert (facts.count("leased"), facts.count("replied")) == (2, 1)
     said = stop(watch, signal.SIGINT if place.serving is None else signal.SIGHUP)
     assert f"message {asked} from aa, attempt 1: {os.path.basename(sys.executable)} ended with 3; it comes again" in said
+
+
+@pytest.mark.promise("WAKE-004")
+def test_status_says_what_was_not_handed_over_until_something_is_and_when_it_comes_no_more(embedded: Place) -> None:
+    def status() -> tuple[int, str]:
+        ran = embedded.shell.run("watch", "status")
+        return ran.code, ran.out
+
+    embedded.add("bb", "import json,sys; sys.exit(3 if json.load(sys.stdin)['text'] == 'poison' else 0)")
+    identifier = embedded.send("poison")
+    with closing(sqlite3.connect(embedded.shell.root / "sos.db")) as store, store:
+        store.execute("UPDATE delivery SET attempts = 4")
+    watch = embedded.start()
+    until(lambda: "failed last" in status()[1])
+    assert (status()[0], "! bb: watched" in status()[1], "it comes again" in status()[1]) == (1, True, False)
+    assert "attempt 5" in status()[1]
+    assert "it does not come again: sos dead list --as bb" in status()[1]
+    assert [each["id"] for each in embedded.shell.json("dead", "list", "--as", "bb")["entries"]] == [identifier]
+    embedded.send("well")
+    until(lambda: status()[0] == 0)
+    assert "✔ bb: watched" in status()[1]
+    stop(watch)
 
 
 @pytest.mark.promise("WAKE-003")

@@ -51,6 +51,17 @@ def test_the_places_count_in_their_order(many: Shell) -> None:
     assert who(Shell(many.home, {"SOS_AGENT": "aa"})) == ("aa", "SOS_AGENT")
 
 
+@pytest.mark.promise("CLI-009")
+def test_a_slip_of_the_pen_after_as_names_the_nearest_agent(shell: Shell) -> None:
+    shell.join("kasra")
+    for words in (["inbox"], ["send", "aa", "x"], ["connect", "claude"], ["token", "where"], ["watch", "add", "true"], ["note"]):
+        named = ["kasar"] if words[:2] == ["watch", "add"] else ["--as", "kasar"]
+        ran = shell.run(*words[:2], *named, *words[2:], "--json")
+        assert (ran.code, ran.json["error"], "nearest: kasra" in ran.json["message"]) == (1, "unknown_agent", True), words
+        assert ran.json["next"].startswith("sos whoami --as kasra "), words
+    assert shell.run("inbox", "--json", "--as", "zzzz").json["next"] == "sos join --name zzzz"
+
+
 @pytest.mark.promise("WHO-002")
 def test_where_nothing_says_who_the_call_is_refused_and_lists_the_agents(shell: Shell) -> None:
     outside = Shell(shell.home.parent, {"CLAUDE_CODE_SESSION_ID": S1})

@@ -69,7 +69,7 @@ def _where(command: Command) -> int:
         rows += [{"service": service, "place": at, "id": _key(token), "used": at == used} for at, token in places]
     lines = ["the first place that holds a token counts; one service's token is never another's"]
     lines += [f"{'*' if row['used'] else ' '} {row['service']:<9} {row['id'] or '(none)':<11} {row['place']}" for row in rows]
-    lines.append(f"lost, damaged or refused? sos join --name NAME, with the name of {slug}, makes its home whole")
+    lines.append(f"lost, damaged or refused? sos join --name {slug} makes its home whole")
     command.out("\n".join(lines), {"agent": slug, "tokens": rows})
     return 0
 

@@ -120,7 +120,7 @@ def _status(command: Command) -> int:
     unit = units.state(settings, UNIT)
     lines = ["a watch runs here" if runs else "no watch runs here: sos watch run"]
     for each in found:
-        lines.append(f"{'!' if each.trouble else '✔'} {each.agent}: {each.does or 'not watched'}")
+        lines.append(f"{'!' if each.trouble or each.failing else '✔'} {each.agent}: {each.does or 'not watched'}")
         if each.since is not None:
             lines.append(f"  since {iso(each.since)}: {each.trouble}")
         if each.failed_at is not None:
@@ -128,7 +128,7 @@ def _status(command: Command) -> int:
     lines.append(f"as a service: {services.said(unit, 'sos watch install')}")
     value = {"running": runs, "agents": [_standing(each) for each in found], "service": services.form(UNIT, unit)}
     command.out("\n".join(lines), value)
-    return 0 if runs and not any(each.trouble for each in found) else 1
+    return 0 if runs and not any(each.trouble or each.failing for each in found) else 1
 
 
 def _standing(each: Standing) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sos.core.sending import address_of
 from sos.model.errors import UnknownMessage
 from sos.model.messages import Draft
-from sos.model.names import SYSTEM
+from sos.model.names import SYSTEM, Slug
 from sos.model.parcels import Parcel
 from sos.model.transitions import Ack
 
@@ -13,9 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sos.model.addresses import GlobalSpelling
     from sos.model.agents import Agent
-    from sos.model.deliveries import Entry
+    from sos.model.deliveries import Entry, Story
     from sos.model.ids import MessageId
-    from sos.model.messages import Assurance
+    from sos.model.messages import Assurance, Message
     from sos.model.times import Millis
     from sos.ports import Store
 
@@ -57,7 +57,33 @@ def send(
     return find(store, agent, identifier)
 
 
-def came_back(store: Store, agent: Agent, entry: Entry, now: Millis) -> None:
-    """It was read back whole: acknowledge it, and write down that the inbox is tested."""
-    store.mail.apply(agent.slug, [(entry.message.seq, Ack(at=now, body=""))])
-    store.agents.prove(agent.slug, "canary", now)
+def came_back(store: Store, agent: Agent, identifier: MessageId, now: Millis) -> None:
+    """It was read back whole: acknowledge it, and write down that the inbox is tested. Whoever sent it takes it away so.
+
+    Raises UnknownMessage.
+    """
+    entry = find(store, agent, identifier)
+    if entry is not None and entry.message.to == agent.slug:
+        store.mail.apply(agent.slug, [(entry.message.seq, Ack(at=now, body=""))])
+        store.agents.prove(agent.slug, "canary", now)
+        return
+    story = store.mail.story(identifier, agent.slug, agent.slug)
+    if not _is_probes(story.message):
+        raise UnknownMessage(f"no test message {identifier}")
+    for slug in story.deliveries:
+        store.mail.apply(Slug(slug), [(story.message.seq, Ack(at=now, body=""))])
+
+
+def sent(store: Store, agent: Agent, limit: int) -> list[Story]:
+    """The newest messages that an agent sent, its probes' canaries not among them."""
+    most = limit
+    while True:
+        found = store.mail.sent(agent.slug, most)
+        kept = [story for story in found if not _is_probes(story.message)]
+        if len(kept) >= limit or len(found) < most:
+            return kept[:limit]
+        most *= 2
+
+
+def _is_probes(message: Message) -> bool:
+    return message.kind == "event" and HEADER in message.headers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sos.core.access import grantable, record_of
+from sos.core.readiness import mend
 from sos.model.digests import sha256
 from sos.model.errors import Conflict, Forbidden, IdConflict, InvalidInput, TokenRevoked
 from sos.model.findings import Notice
@@ -50,6 +51,8 @@ def invited(
     """
     role = next(scope.removeprefix(_ROLE) for scope in record.scopes if scope.startswith(_ROLE))
     known = store.agents.agent(record.agent)
+    if known is not None and known.status == "open" and joining.name == known.slug:
+        joining = joining.replace(name=known.name)  # as it is addressed, and the invitation is for that address
     asked = _filled(joining, role, record.project if known is None else known.project)
     given = (asked.slug, asked.project, label(asked.label, "role"))
     if given != (record.agent, record.project, role):
@@ -68,9 +71,9 @@ def invited(
 
 def again(store: Store, me: Agent, joining: Joining, tokens: Sequence[KnownToken], now: Millis) -> Enrolment:
     """The same agent joins again, by its own token: role and skills may change, and lost tokens are replaced."""
-    if joining.name != me.name:
-        raise Forbidden(f"the token given is {me.name}'s", next_step="join under that name")
-    asked = _filled(joining, me.label, me.project)
+    if joining.name not in {me.name, me.slug}:
+        raise Forbidden(f"the token given is {me.name}'s", next_step=mend(me))
+    asked = _filled(joining.replace(name=me.name), me.label, me.project)
     _require(store, asked, tokens)
     made = store.agents.enrol(asked, now)
     _keep(store, made.agent, tokens, now)

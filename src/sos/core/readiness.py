@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sos.model.findings import Answer, Finding
+from sos.model.shell import shell_word as shell_word
 from sos.model.times import iso
 
 TYPE_CHECKING = False
@@ -19,12 +20,6 @@ def answers(store: Store, agent: Agent, guide: str | None) -> list[Answer]:
 def mend(agent: Agent) -> str:
     """The command that makes an agent whole again: role, project and what else is known stay as they are."""
     return f"sos join --name {shell_word(agent.name)}"
-
-
-def shell_word(text: str) -> str:
-    """A text as one word of a shell, quoted where it must be."""
-    plain = text.replace(".", "").replace("-", "").replace("_", "").isalnum()
-    return text if plain else "'" + text.replace("'", "'\\''") + "'"
 
 
 def _identity(agent: Agent) -> Answer:

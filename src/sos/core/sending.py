@@ -74,7 +74,9 @@ def _sent_before(store: Store, me: Agent, draft: Draft) -> bool:
 
 def _require_member(me: Agent) -> None:
     if me.status != "open":
-        raise Forbidden(f"{me.slug} has left: it sends nothing until it joins again", next_step="sos join --name NAME")
+        from sos.core.readiness import mend
+
+        raise Forbidden(f"{me.slug} has left: it sends nothing until it joins again", next_step=mend(me))
 
 
 def _understood(draft: Draft) -> Draft:

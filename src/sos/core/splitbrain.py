@@ -5,6 +5,7 @@ It compares the addresses that hold entries with those that agents read. A strea
 
 from __future__ import annotations
 
+from sos.core.readiness import mend
 from sos.model.addresses import parse_address, read_addresses
 from sos.model.errors import InvalidInput
 from sos.model.findings import Finding
@@ -85,7 +86,7 @@ def _unread(address: Address, at: Millis, here: list[Agent], left: Mapping[str, 
             severity="note",
             what=f"Old mail stands in {address}; its agent {gone.slug} has left.",
             why="It was there while the agent was, and goes when it is 30 days gone. What came since cannot be told from it.",
-            next_step=f"let nobody write to {gone.slug} any more, or let it join again: sos join --name {gone.slug}",
+            next_step=f"let nobody write to {gone.slug} any more, or let it join again: {mend(gone)}",
             since=at,
         )
     near = [agent for agent in here if slug == agent.slug]

@@ -6,7 +6,7 @@ import os
 
 from sos import files
 from sos.model import wire
-from sos.model.errors import HomeDamaged, SosError, TokenDamaged
+from sos.model.errors import HomeDamaged, SosError, TokenDamaged, UnknownAgent
 from sos.model.names import OPERATOR, Slug, is_slug
 from sos.model.record import Record
 from sos.model.tokens import parse_token
@@ -111,9 +111,9 @@ def load(root: str, slug: str) -> Home | None:
                 fields[key] = wire.loads(value)
         home = Home(path=path, **fields)
     except (SosError, TypeError, UnicodeDecodeError) as error:
-        raise HomeDamaged(f"{file} cannot be read: {error}", next_step=f"sos join --name NAME (writes {file} anew)") from error
+        raise HomeDamaged(f"{file} cannot be read: {error}", next_step=f"sos join --name {slug}   (writes it anew)") from error
     if home.slug != slug or not all(isinstance(value, str) for value in home.fields().values()):
-        raise HomeDamaged(f"{file} is not the identity of {slug}", next_step=f"sos join --name NAME (writes {file} anew)")
+        raise HomeDamaged(f"{file} is not the identity of {slug}", next_step=f"sos join --name {slug}   (writes it anew)")
     return home
 
 
@@ -127,6 +127,18 @@ def slugs(root: str) -> list[str]:
         raise files.translated(error, os.path.join(root, "agents")) from error
     # Whatever else stands there is nobody's: no name with a line break in it is ever shown or asked for.
     return sorted(name for name in found if is_slug(name) and os.path.lexists(os.path.join(root, "agents", name, "agent.toml")))
+
+
+def unknown(root: str, slug: str) -> UnknownAgent:
+    """The error for an agent that has no home here, with the name that comes nearest."""
+    from difflib import get_close_matches
+
+    here, again = slugs(root), f"sos join --name {slug}"
+    near = get_close_matches(slug, here)
+    if not near:
+        return UnknownAgent(f"no agent {slug!r} has a home here (homes: {', '.join(here) or 'none'})", next_step=again)
+    step = f"sos whoami --as {near[0]}   (or, if it is no slip of the pen: {again})"
+    return UnknownAgent(f"no agent {slug!r} has a home here; nearest: {', '.join(near)}", next_step=step)
 
 
 def token_path(home: str, service: Service) -> str:

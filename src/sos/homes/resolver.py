@@ -7,7 +7,7 @@ import os
 from sos import files
 from sos.homes import home as homes
 from sos.model import wire
-from sos.model.errors import HomeDamaged, NobodyHere, SosError, UnknownAgent, WrongAgent
+from sos.model.errors import HomeDamaged, NobodyHere, SosError, WrongAgent
 from sos.model.names import OPERATOR, address_name, is_slug
 from sos.model.record import Record
 
@@ -84,8 +84,7 @@ def _existing(root: str, name: str) -> str:
     slug = address_name(name)
     if slug == OPERATOR or homes.load(root, slug) is not None:
         return slug
-    here = ", ".join(homes.slugs(root)) or "none"
-    raise UnknownAgent(f"no agent {slug!r} has a home here (homes: {here})", next_step="sos join --name NAME --role ROLE")
+    raise homes.unknown(root, slug)
 
 
 def load_bindings(root: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from sos.model.attention import Wakers
+    from sos.model.errors import SlugTaken
     from sos.model.names import Slug
     from sos.model.roles import Role
     from sos.model.times import Millis
@@ -154,6 +155,15 @@ class Enrolment(Record):
     outcome: Literal["new", "same", "updated", "returned"]
     #: field → (before, after), for what an agent that joined again changed.
     changes: dict[str, tuple[str, str]] = {}  # a Record's default is never changed
+
+
+def taken(slug: str, owner: str, free: str) -> SlugTaken:
+    """The refusal of a slug that is another's: what its owner types, and what anybody else may."""
+    from sos.model.errors import SlugTaken
+    from sos.model.shell import shell_word
+
+    step = f"its owner: sos join --name {shell_word(owner)}; anybody else: join under another name, for example {free}"
+    return SlugTaken(f"{slug!r} belongs to the agent {owner!r}", next_step=step)
 
 
 def enrolled(known: Agent | None, agent: Agent) -> Enrolment:

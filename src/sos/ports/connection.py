@@ -209,7 +209,10 @@ class Connection(Protocol):
         ...
 
     def canary_came_back(self, identifier: MessageId) -> None:
-        """The test message was read back whole: acknowledge it, and write down that this inbox is tested."""
+        """The test message was read back whole: acknowledge it, and write down that this inbox is tested.
+
+        Whoever sent one to another agent (a probe) takes it away so. Raises UnknownMessage.
+        """
         ...
 
     def streams(self) -> list[Finding]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from sos.model.deliveries import MAX_ATTEMPTS
 from sos.model.errors import SosError
 from sos.sdk import Agent
 from sos.watch.commands import CommandFailed, Commands
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sos.sdk import Message
     from sos.watch.rules import Rule
+    from sos.watch.state import State
 
 MARGIN = 30.0
 """Seconds that a handler has beyond its command's own."""
@@ -20,8 +20,10 @@ MARGIN = 30.0
 class Handover:
     """One agent, received for by one rule. Raises, when it is made, what `sos.sdk.Agent` raises."""
 
-    def __init__(self, rule: Rule, say: Callable[[str], None]) -> None:
-        self._say = say
+    def __init__(self, rule: Rule, state: State, does: str) -> None:
+        self._rule = rule
+        self._state = state
+        self._does = does
         self._commands = Commands(rule)
         self._agent = agent = Agent(name=rule.agent, concurrency=rule.at_once)
         agent.on_error = self._failed  # type: ignore[method-assign]
@@ -31,9 +33,10 @@ class Handover:
         text = self._commands.run(message)
         if text:
             self._agent.reply(message, text)
+        self._state.went_well(self._rule.agent, self._does)
 
     def _failed(self, error: Exception, message: Message | None) -> None:
-        self._say(_told(error, message))
+        self._state.failed(self._rule.agent, self._does, _told(error, message), failing=message is not None)
 
     def start(self) -> None:
         """Begin to receive."""
@@ -56,5 +59,8 @@ def _told(error: Exception, message: Message | None) -> str:
     what = error.message if isinstance(error, SosError) else f"{type(error).__name__}: {error}"
     if message is None:
         return what
-    comes = "; it comes again" if isinstance(error, CommandFailed) else ""
+    comes = ""
+    if isinstance(error, CommandFailed):
+        last = message.attempt >= MAX_ATTEMPTS
+        comes = "; it does not come again: sos dead list --as " + message.entry.delivery.recipient if last else "; it comes again"
     return f"message {message.id} from {message.sender}, attempt {message.attempt}: {what}{comes}"

@@ -10,7 +10,7 @@ import os
 from sos import files
 from sos.homes import home as homes
 from sos.model import wire
-from sos.model.errors import HomeDamaged, InvalidInput, NotFound, UnknownAgent, UnreadableJson
+from sos.model.errors import HomeDamaged, InvalidInput, NotFound, UnreadableJson
 from sos.model.names import OPERATOR, Slug
 from sos.model.record import Record
 
@@ -72,7 +72,7 @@ def save(root: str, rule: Rule) -> None:
     if rule.agent == OPERATOR:
         raise InvalidInput("the operator's mail is for people", next_step="sos inbox")
     if homes.load(root, rule.agent) is None:
-        raise UnknownAgent(f"no agent {rule.agent!r} has a home here", next_step="sos join --name NAME")
+        raise homes.unknown(root, rule.agent)
     files.write(_path(root, rule.agent), wire.dumps({**checked(rule).fields(), "argv": list(rule.argv)}).encode())
 
 

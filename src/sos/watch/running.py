@@ -71,7 +71,7 @@ class Watch:
         for slug, rule in self._rules().items():
             if rule.way == "handover":
                 try:
-                    handed[slug] = Handover(rule, self._failures(slug, rule)).once()
+                    handed[slug] = Handover(rule, self._state, _doing(rule)).once()
                 except SosError as error:
                     self._state.trouble(slug, "", _told(error))
         return handed, self._state.troubled()
@@ -121,11 +121,8 @@ class Watch:
         if rule is None:
             return Quieting(self._settings, slug, descriptor, trouble)
         if rule.way == "handover":
-            return Handover(rule, self._failures(slug, rule))
+            return Handover(rule, self._state, _doing(rule))
         return Noticing(self._settings, rule, trouble)
-
-    def _failures(self, slug: str, rule: Rule) -> Callable[[str], None]:
-        return lambda text: self._state.failed(slug, _doing(rule), text)
 
     def _stop(self, jobs: list[Job]) -> None:
         """Stop these, all at the same time."""

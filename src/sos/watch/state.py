@@ -29,6 +29,8 @@ class Standing(Record):
     #: The last thing that failed, whether or not it was made good since.
     failed: str = ""
     failed_at: Millis | None = None
+    #: Whether nothing was handed over since.
+    failing: bool = False
 
 
 class State:
@@ -39,7 +41,7 @@ class State:
         self._say = say
         self._lock = threading.Lock()
         self._troubles: dict[tuple[str, str], tuple[str, Millis]] = {}
-        self._failures: dict[tuple[str, str], tuple[str, Millis]] = {}
+        self._failures: dict[tuple[str, str], tuple[str, Millis, bool]] = {}
         self._saved = b""
         self._unsaved = ""
 
@@ -53,8 +55,8 @@ class State:
     def ended(self, agent: str, does: str) -> None:
         """It is done no longer."""
         with self._lock:
-            for kept in (self._troubles, self._failures):
-                kept.pop((agent, does), None)
+            self._troubles.pop((agent, does), None)
+            self._failures.pop((agent, does), None)
         self._say(f"{agent}: no longer {does}")
 
     def trouble(self, agent: str, does: str, text: str) -> None:
@@ -66,11 +68,18 @@ class State:
         if text != before[0]:
             self._say(f"{agent}: {text or 'well again'}")
 
-    def failed(self, agent: str, does: str, text: str) -> None:
-        """Something failed which is tried again by itself."""
+    def failed(self, agent: str, does: str, text: str, *, failing: bool) -> None:
+        """Something failed; `failing`: it is so until something of it goes well."""
         with self._lock:
-            self._failures[agent, does] = (text, _now())
+            self._failures[agent, does] = (text, _now(), failing)
         self._say(f"{agent}: {text}")
+
+    def went_well(self, agent: str, does: str) -> None:
+        """What failed before is over."""
+        with self._lock:
+            if (agent, does) in self._failures:
+                text, at, _ = self._failures[agent, does]
+                self._failures[agent, does] = (text, at, False)
 
     def troubled(self) -> list[str]:
         """The agents with whom there is or was trouble."""
@@ -96,8 +105,8 @@ class State:
     def _standing(self, key: tuple[str, str]) -> Standing:
         agent, does = key
         trouble, since = self._troubles.get(key, ("", None))
-        failed, at = self._failures.get(key, ("", None))
-        return Standing(agent=agent, does=does, trouble=trouble, since=since, failed=failed, failed_at=at)
+        failed, at, failing = self._failures.get(key, ("", None, False))
+        return Standing(agent=agent, does=does, trouble=trouble, since=since, failed=failed, failed_at=at, failing=failing)
 
 
 def lock(root: str) -> files.Lock:

@@ -168,7 +168,7 @@ def agent_named(settings: Settings, runtime: str, name: str | None) -> str:
         step = f"sos connect {runtime} --as AGENT   (homes here: {', '.join(here) or 'none'})"
         raise InvalidInput("a session is never the operator", next_step=step)
     if slug not in here:
-        raise UnknownAgent(f"no agent {slug!r} has a home here", next_step=f"sos join --name {slug} --role ROLE")
+        raise homes.unknown(settings.home, slug)
     return slug
 
 

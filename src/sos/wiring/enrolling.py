@@ -39,7 +39,7 @@ class OverServer:
     def name_of(self, named: str | None) -> str:
         """The name of the agent whose token was given."""
         agent = connection_to(self._settings, self.bus, {"bus": self._settings.token or ""}).myself().agent
-        if named is not None and named.strip() != agent.name:
+        if named is not None and named.strip() not in {agent.name, agent.slug}:
             raise WrongAgent(f"the token given is {agent.slug}'s", next_step="leave out --name, or give the other token")
         return agent.name
 
@@ -53,6 +53,8 @@ class OverServer:
         self._had = {service: token for service in AGENT_SERVICES if (token := homes.sound_token(place, service)) is not None}
         if self._invitation is None and "registry" not in self._had:
             raise InvitationNeeded(f"{asked.name} is not known to {self.bus} yet, and there is no invitation")
+        if home is not None and asked.name == home.slug:
+            asked = asked.replace(name=home.name)
         if home is not None and home.name != asked.name:
             raise WrongAgent(f"{place} is the home of {home.name}, not {asked.name}")
         told = role_of(role)[0] if role else asked.role

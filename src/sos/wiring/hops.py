@@ -124,7 +124,8 @@ class _Path:
             begun = time.monotonic()
             try:
                 state, said = take()
-            except _USAGE:
+            except (*_USAGE, KeyboardInterrupt):
+                self._end()
                 raise
             except SosError as error:
                 where = _place(name, error)
@@ -238,7 +239,14 @@ class _Path:
             connection = self._to or local.connect(self._alone, self._slug, own=True)
             connection.ack([self._id])
         except SosError:
-            return  # the hop that is broken keeps it from this too; it ends by itself after `LIFE`
+            self._take_back()
+
+    def _take_back(self) -> None:
+        """As its sender: the agent itself cannot."""
+        try:
+            local.connect(self._settings, self._named, own=True).canary_came_back(self._id)
+        except SosError:
+            return  # the bus is out of reach for both; it ends by itself after `LIFE`
 
 
 def _sender(settings: Settings, named: str | None, slug: str) -> str | None:

@@ -82,8 +82,9 @@ def join(
 ) -> Joined:
     """Join, or join again: a role or project that is not named stays as it was, so that the name alone makes an agent whole.
 
-    Its token alone (`settings.token`) does as well. `invitation`: the text of a join token, for a bus behind a server. Raises
-    BadName, ReservedName, SlugTaken, ProjectChanged, token, store and home errors.
+    The slug of a known agent, whose home is here or is gone, means that agent. Its token alone (`settings.token`) does as well.
+    `invitation`: the text of a join token, for a bus behind a server. Raises BadName, ReservedName, SlugTaken, ProjectChanged,
+    token, store and home errors.
     """
     way = _way(settings, name, invitation)
     name = (way.name_of(name) if settings.token is not None else name or "").strip()
@@ -106,6 +107,7 @@ def join(
         asked = way.completed(asked, role, project)
         had_home = os.path.lexists(homes.path_of(settings.home, slug))
         enrolment = _enrolled(settings, way, asked, had_home=had_home)
+        asked = asked.replace(name=enrolment.agent.name)
         try:
             connection, tokens = way.settle(enrolment.agent)
             return _Join(settings, connection, asked, enrolment, tokens, way.bus).run(skills, runtime)
@@ -170,7 +172,7 @@ class Embedded:
         allow_all(record.scopes)
         agent = store.agents.agent(record.agent)
         store.close()
-        if agent is None or (named is not None and named.strip() != agent.name):
+        if agent is None or (named is not None and named.strip() not in {agent.name, agent.slug}):
             raise WrongAgent(f"the token given is {record.agent}'s", next_step="leave out --name, or give the other token")
         return agent.name
 
@@ -182,10 +184,22 @@ class Embedded:
         """What was not said stays as it was."""
         self._store = open_store(self._settings)
         known = self._store.agents.agent(asked.slug)
+        if known is not None and self._means(asked, known):
+            asked = asked.replace(name=known.name)
         if known is None or known.name != asked.name:
             return asked
         label = role or known.label
         return asked.replace(project=asked.project if project else known.project, label=label, role=role_of(label)[0])
+
+    def _means(self, asked: Joining, known: Agent) -> bool:
+        """Whether an agent is called by its slug: it has its home here, or none (any more), and not another's stands there."""
+        if asked.name != known.slug or known.status != "open":
+            return False
+        try:
+            home = homes.load(self._settings.home, known.slug)
+        except HomeDamaged:
+            return True  # it is written anew
+        return home is None or home.name == known.name
 
     def enrol(self, asked: Joining) -> Enrolment:
         """Enrol."""

@@ -184,7 +184,7 @@ def over_the_store(settings: Settings, who: Who, home: Home | None, *, own: bool
 
     if settings.url is not None:
         if home is None:
-            raise NobodyHere(f"{who.slug} has not joined {settings.url}", next_step="sos join --name NAME --invite FILE")
+            raise NobodyHere(f"{who.slug} has not joined {settings.url}", next_step=f"sos join --name {who.slug} --invite FILE")
         raise BusMismatch(f"SOS_URL names {settings.url}, but {who.slug} joined {home.store}")
     if not os.path.exists(store_path(settings)):
         if home is None and who.slug == OPERATOR:
@@ -195,7 +195,7 @@ def over_the_store(settings: Settings, who: Who, home: Home | None, *, own: bool
         make_operator(settings)
         home = homes.load(settings.home, who.slug)
     if home is None:
-        step = "sos join --name NAME" if settings.token is None else "sos join --token-file PATH, with the same token"
+        step = f"sos join --name {who.slug}" if settings.token is None else "sos join --token-file PATH, with the same token"
         raise HomeDamaged(f"{homes.path_of(settings.home, who.slug)} is gone", next_step=step)
     store = open_home_store(settings, home)
     history.check_after_boot(store)
@@ -293,7 +293,7 @@ def queue(settings: Settings, named: str | None, given: Sending) -> str:
     who = who_am_i(settings, named)
     home = homes.load(settings.home, who.slug)
     if home is None:
-        raise StoreMissing(f"{who.slug} has no home here, so nothing could be queued", next_step="sos join --name NAME")
+        raise StoreMissing(f"{who.slug} has no home here, so nothing could be queued", next_step=f"sos join --name {who.slug}")
     outbox.put(home.path, outbox.Queued(given=given))
     return who.slug
 

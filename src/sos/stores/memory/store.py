@@ -7,8 +7,8 @@ import threading
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 
-from sos.model.agents import Agent, Note, enrolled
-from sos.model.errors import Conflict, ProjectChanged, SlugTaken, StoreUnreachable
+from sos.model.agents import Agent, Note, enrolled, taken
+from sos.model.errors import Conflict, ProjectChanged, StoreUnreachable
 from sos.model.names import SYSTEM, Slug
 from sos.model.times import DAY
 from sos.stores.memory.foreign import MemoryStreams
@@ -128,7 +128,7 @@ class MemoryDirectory:
             if known is not None and known.name != joining.name:
                 if known.status == "open":
                     free = next(name for n in range(2, 1000) if (name := f"{joining.slug[:60]}-{n}") not in self._state.agents)
-                    raise SlugTaken(f"{joining.slug!r} belongs to {known.name!r}", next_step=f"join as, for example, {free}")
+                    raise taken(joining.slug, known.name, free)
                 self._forget(joining.slug, now)
                 known = None
             if known is not None and known.project != joining.project:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from sos.model.agents import Agent, Note, enrolled
-from sos.model.errors import ProjectChanged, SlugTaken, UnknownAgent
+from sos.model.agents import Agent, Note, enrolled, taken
+from sos.model.errors import ProjectChanged, UnknownAgent
 from sos.model.findings import Notice
 from sos.model.names import SYSTEM, Slug
 from sos.model.times import DAY, Millis
@@ -68,11 +68,7 @@ class RedisDirectory:
         known, number = _kept(step, joining.slug), 1
         if known is not None and known.agent.name != joining.name:
             if known.agent.status == "open":
-                free = self._free(joining.slug)
-                raise SlugTaken(
-                    f"{joining.slug!r} belongs to the agent {known.agent.name!r}",
-                    next_step=f"join under another name, for example {free}",
-                )
+                raise taken(joining.slug, known.agent.name, self._free(joining.slug))
             number = keys.number_of(known.box) + 1
             self._move_away(step, known, now)
             known = None

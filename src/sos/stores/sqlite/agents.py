@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sos.model import wire
-from sos.model.agents import Note, enrolled
-from sos.model.errors import Conflict, IdConflict, ProjectChanged, SlugTaken
+from sos.model.agents import Note, enrolled, taken
+from sos.model.errors import Conflict, IdConflict, ProjectChanged
 from sos.model.findings import Notice
 from sos.model.skills import Skill
 from sos.model.times import DAY
@@ -42,10 +42,7 @@ class SqliteDirectory:
             known = self.agent(joining.slug)
             if known is not None and known.name != joining.name:
                 if known.status == "open":
-                    raise SlugTaken(
-                        f"{joining.slug!r} belongs to the agent {known.name!r}",
-                        next_step=f"join under another name, for example {self._free(joining.slug)}",
-                    )
+                    raise taken(joining.slug, known.name, self._free(joining.slug))
                 # Another identity takes the slug: it inherits no mail, no token and no notice.
                 self._run("rename_closed", (joining.slug,))
                 self._run("drop_tokens", (now, joining.slug))
