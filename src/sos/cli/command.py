@@ -108,6 +108,7 @@ class Command:
         *,
         broadcast: bool = False,
         squad: str | None = None,
+        project: str | None = None,
         answered: MessageId | None = None,
         sender: str | None = None,
     ) -> int:
@@ -120,13 +121,13 @@ class Command:
             if answered is not None:
                 receipt = connection.reply(answered, draft, sender)
             elif broadcast:
-                receipt = connection.broadcast(draft, squad)
+                receipt = connection.broadcast(draft, squad, project)
             else:
                 receipt = connection.send(draft)
         except StoreUnreachable as error:
             if answered is not None:
                 raise  # to whom an answer goes stands in the store: it cannot be queued
-            return receipts.queue(self, draft, error, broadcast=broadcast, squad=squad)
+            return receipts.queue(self, draft, error, broadcast=broadcast, squad=squad, project=project)
         self.out(receipts.said(receipt), forms.receipt(receipt))
         return 0
 

@@ -37,8 +37,8 @@ def run(command: Command) -> int:
     except SosError as error:
         command.remark(f"sos: {error.message}")  # listing what waits must work while the store does not
     left = outbox.waiting(place)
-    lines = [f"{each.draft.id}  to {each.draft.to}  {escape(each.draft.text)[:50]}  {each.refused}" for each in left]
-    values = [{"id": each.draft.id, "to": each.draft.to, "refused": each.refused} for each in left]
+    lines = [f"{each.draft.id}  to {each.audience}  {escape(each.draft.text)[:50]}  {each.refused}" for each in left]
+    values = [{"id": each.draft.id, "to": each.audience, "refused": each.refused} for each in left]
     kept = outbox.damaged(place)
     lines += [f"{path}  cannot be read: look at it, then remove it" for path in kept]
     command.out("\n".join(lines) or "the outbox is empty", {"agent": who.slug, "outbox": values, "damaged": kept})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from sos.model.names import OPERATOR
 from sos.model.times import left
 
 TYPE_CHECKING = False
@@ -16,13 +17,15 @@ QUEUED = 75
 """The exit code of `queued, not sent` (EX_TEMPFAIL of sysexits.h)."""
 
 
-def queue(command: Command, draft: Draft, error: StoreUnreachable, *, broadcast: bool, squad: str | None) -> int:
+def queue(
+    command: Command, draft: Draft, error: StoreUnreachable, *, broadcast: bool, squad: str | None, project: str | None = None
+) -> int:
     """Keep the message on disk; say that it was not sent. Raises StorageFull where not even that was possible."""
     from sos.model.errors import StorageFull
     from sos.wiring.local import queue
 
     try:
-        sender = queue(command.settings, command.arguments.as_agent, draft, broadcast=broadcast, squad=squad)
+        sender = queue(command.settings, command.arguments.as_agent, draft, broadcast=broadcast, squad=squad, project=project)
     except StorageFull as full:
         text = f"not sent and not queued: {full.message}"
         raise StorageFull(
@@ -39,6 +42,10 @@ def queue(command: Command, draft: Draft, error: StoreUnreachable, *, broadcast:
     return QUEUED
 
 
+def _shown(slug: str) -> str:
+    return "it stands in: sos inbox" if slug == OPERATOR else "it will be shown at its next turn"
+
+
 def said(receipt: Receipt) -> str:
     """A receipt for people."""
     lines = [f"stored on {receipt.durability}: {receipt.id} to {', '.join(receipt.recipients)}"]
@@ -48,7 +55,7 @@ def said(receipt: Receipt) -> str:
         if state == "deaf":
             lines.append(f"  {slug}: deaf (mail waits, and no hook of its shows it); why: sos doctor --as {slug}")
         elif state != "hearing":
-            lines.append(f"  {slug}: {state} (no hook run of it lately; it will be shown at its next turn)")
+            lines.append(f"  {slug}: {state} (no hook run of it lately; {_shown(slug)})")
     if receipt.deadline is not None:
         span = left(receipt.deadline - time.time_ns() // 1_000_000)
         how = ", where something of yours waits for mail" if receipt.told == "within a second" else ""

@@ -7,7 +7,7 @@ import os
 from sos import files
 from sos.model import wire
 from sos.model.errors import HomeDamaged, SosError
-from sos.model.messages import Draft, drafted
+from sos.model.messages import EVERYWHERE, Draft, drafted
 from sos.model.record import Record
 
 DAMAGED = ".damaged"
@@ -22,6 +22,18 @@ class Queued(Record):
     squad: str | None
     broadcast: bool
     refused: str = ""
+    #: Of a broadcast: another project than the sender's own.
+    project: str | None = None
+
+    @property
+    def audience(self) -> str:
+        """To whom it goes."""
+        if not self.broadcast:
+            return self.draft.to
+        if self.squad == EVERYWHERE:
+            return "everybody of all projects"
+        whom = "everybody" if self.squad is None else f"squad {self.squad}"
+        return whom if self.project is None else f"{whom} of project {self.project}"
 
 
 def folder(home: str) -> str:

@@ -238,7 +238,7 @@ def drain_outbox(settings: Settings, connection: Connection) -> list[str]:
             continue
         try:
             if queued.broadcast:
-                connection.broadcast(queued.draft, queued.squad)
+                connection.broadcast(queued.draft, queued.squad, queued.project)
             else:
                 connection.send(queued.draft)
         except StoreUnreachable:
@@ -251,7 +251,15 @@ def drain_outbox(settings: Settings, connection: Connection) -> list[str]:
     return refused
 
 
-def queue(settings: Settings, named: str | None, draft: Draft, *, broadcast: bool = False, squad: str | None = None) -> str:
+def queue(
+    settings: Settings,
+    named: str | None,
+    draft: Draft,
+    *,
+    broadcast: bool = False,
+    squad: str | None = None,
+    project: str | None = None,
+) -> str:
     """Keep a message on disk because the store did not take it; the slug of its sender."""
     from sos.homes import outbox
 
@@ -259,7 +267,7 @@ def queue(settings: Settings, named: str | None, draft: Draft, *, broadcast: boo
     home = homes.load(settings.home, who.slug)
     if home is None:
         raise StoreMissing(f"{who.slug} has no home here, so nothing could be queued", next_step=f"sos join --name {who.slug}")
-    outbox.put(home.path, outbox.Queued(draft=draft, squad=squad, broadcast=broadcast))
+    outbox.put(home.path, outbox.Queued(draft=draft, squad=squad, broadcast=broadcast, project=project))
     return who.slug
 
 
