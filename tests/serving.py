@@ -47,5 +47,6 @@ class Serving:
 
     def invitation(self, name: str, project: str = "pp", role: str = "builder") -> str:
         path = str(self.shell.home / f"invitation-{name}")
+        Path(path).unlink(missing_ok=True)
         self.shell.json("token", "mint", "join", "--name", name, "--role", role, "--project", project, "--out", path)
         return path

@@ -56,12 +56,18 @@ def check_private(path: str) -> None:
     """Refuse a file or directory that others can read or that belongs to somebody else. Raises HomeNotPrivate."""
     found = os.lstat(path)
     if stat.S_ISLNK(found.st_mode):
-        raise HomeNotPrivate(f"{path} is a symbolic link", next_step=f"remove the link {path}, or name its target")
+        raise HomeNotPrivate(f"{path} is a symbolic link", next_step=f"remove the link {_word(path)}, or name its target")
     if found.st_uid != os.geteuid():
         raise HomeNotPrivate(f"{path} belongs to another user", next_step="use a home of your own: export SOS_HOME=…")
     if found.st_mode & 0o077:
         wanted = "700" if stat.S_ISDIR(found.st_mode) else "600"
-        raise HomeNotPrivate(f"{path} can be read by others", next_step=f"chmod {wanted} {path}")
+        raise HomeNotPrivate(f"{path} can be read by others", next_step=f"chmod {wanted} {_word(path)}")
+
+
+def _word(path: str) -> str:
+    from sos.model.shell import shell_word  # where there is trouble only
+
+    return shell_word(path)
 
 
 def translated(error: OSError, path: str) -> StorageFull | StoreUnreachable | HomeDamaged:
@@ -71,9 +77,9 @@ def translated(error: OSError, path: str) -> StorageFull | StoreUnreachable | Ho
     if error.errno in {errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
         return StoreUnreachable(f"{path}: {error.strerror}", next_step="mend the disk or the limit, then try again")
     if error.errno in {errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EEXIST, errno.EINVAL}:  # the last: no regular file
-        return HomeDamaged(f"{path}: {error.strerror}", next_step=f"move {path} away, then try again")
+        return HomeDamaged(f"{path}: {error.strerror}", next_step=f"move {_word(path)} away, then try again")
     if error.errno in {errno.EACCES, errno.EPERM}:
-        return HomeDamaged(f"{path}: {error.strerror}", next_step=f"ls -ld {path}   (it has to be yours, and writable)")
+        return HomeDamaged(f"{path}: {error.strerror}", next_step=f"ls -ld {_word(path)}   (it has to be yours, and writable)")
     return HomeDamaged(f"{path}: {error.strerror}")
 
 
@@ -133,14 +139,14 @@ def read(path: str, limit: int = 1 << 20) -> bytes | None:
         raise translated(error, path) from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise HomeDamaged(f"{path} is no regular file", next_step=f"move {path} away, then try again")
+            raise HomeDamaged(f"{path} is no regular file", next_step=f"move {_word(path)} away, then try again")
         data = os.read(descriptor, limit + 1)
     except OSError as error:
         raise translated(error, path) from error
     finally:
         os.close(descriptor)
     if len(data) > limit:
-        raise HomeDamaged(f"{path} is larger than {limit} bytes", next_step=f"move {path} away, then try again")
+        raise HomeDamaged(f"{path} is larger than {limit} bytes", next_step=f"move {_word(path)} away, then try again")
     return data
 
 

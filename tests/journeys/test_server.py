@@ -198,7 +198,9 @@ def test_an_invitation_is_for_one_name_one_installation_and_one_use(serving: Ser
     joined = one.json("join", "--name", "cc", *words)
     assert (joined["project"], joined["label"], joined["role"]) == ("qq", "code-reviewer", "specialist")
     assert one.json("join", "--name", "cc", *words)["outcome"] == "same"
-    assert two.run("join", "--json", "--name", "cc", *words).json["error"] == "token_revoked"
+    spent = two.run("join", "--json", "--name", "cc", *words).json
+    assert spent["error"] == "token_revoked"
+    assert spent["next"] == "ask the operator for a new one: sos token mint join --name cc --out FILE"
     assert two.run("join", "--json", "--name", "cc", "--url", serving.url).json["error"] == "invitation_needed"
     ran = two.run("join", "--json", "--name", "cc", "--url", serving.url, "--invite", str(one.root / "agents/cc/token.bus"))
     assert ran.json["error"] == "token_wrong_kind"

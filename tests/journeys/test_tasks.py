@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+
 import pytest
 
 from tests.shell import Shell
@@ -58,3 +60,41 @@ def test_mean_words_are_refused_with_what_to_type(shell: Shell) -> None:
         assert said in ran.err, words
         assert "next: " in ran.err
     assert shell.inside("s-1").json("task", "list")["tasks"] == []
+
+
+def test_the_operator_gives_tasks_and_broadcasts_to_any_project_and_is_told_where_to_look(shell: Shell) -> None:
+    shell.json("join", "--name", "mumega.codecheck", "--project", "sos", "--squad", "parsers")
+    made = shell.run("task", "add", "look at the parser", "--for", "mumega-codecheck")
+    assert (made.code, "in project sos" in made.out) == (0, True)
+    named = shell.run("task", "add", "x", "--for", "mumega-codecheck", "--project", "demo")
+    assert (named.code, "mumega-codecheck is in project sos" in named.err, "add --project sos" in named.err) == (1, True, True)
+    assert "no tasks (live) in project default; another: sos task list --project demo" in shell.run("task", "list").out
+    assert [each["title"] for each in shell.json("task", "list", "--project", "sos")["tasks"]] == ["look at the parser"]
+    near = shell.run("task", "add", "x", "--for", "mumega-codechek")
+    assert (near.code, "mumega-codecheck" in near.err) == (1, True)
+    foreign = shell.run("task", "add", "x", "--as", "aa", "--for", "mumega-codecheck")
+    assert (foreign.code, "nearest: mumega" in foreign.err) == (1, False)
+
+    for words in (["x"], ["--squad", "parsers", "x"]):
+        nobody = shell.run("broadcast", *words)
+        assert (nobody.code, "next: add --project demo   (there are agents in: demo, sos)" in nobody.err) == (1, True), nobody
+    assert shell.json("broadcast", "--squad", "parsers", "--project", "sos", "moved")["recipients"] == ["mumega-codecheck"]
+    assert shell.json("broadcast", "--project", "demo", "all")["recipients"] == ["aa", "bb"]
+    assert [each["text"] for each in shell.json("inbox", "--as", "aa")["entries"]] == ["all"]
+    refused = shell.run("broadcast", "--as", "aa", "--project", "sos", "--json", "x")
+    assert (refused.code, refused.json["error"], refused.json["next"]) == (1, "forbidden", "leave out --project")
+    with (shell.root / "sos.db.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert shell.run("broadcast", "--project", "sos", "later").code == 75
+        assert "  to everybody of project sos  later" in shell.run("outbox").out
+    assert shell.json("outbox")["outbox"] == []
+    assert [each["text"] for each in shell.json("inbox", "--as", "mumega-codecheck")["entries"]][-1] == "later"
+
+
+@pytest.mark.promise("OPERATOR-001")
+def test_nothing_is_said_to_be_shown_at_a_next_turn_of_the_operator(shell: Shell) -> None:
+    sent = shell.run("send", "--as", "aa", "operator", "x").out
+    assert ("next turn" in sent, "it stands in: sos inbox" in sent) == (False, True)
+    assert "next turn" in shell.run("send", "--as", "aa", "bb", "x").out
+    assert shell.run("note", "x").out == "kept; it stands in: sos note\n"
+    assert shell.run("note", "--as", "aa", "x").out == "kept for your next session\n"

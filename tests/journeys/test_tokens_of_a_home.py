@@ -201,3 +201,36 @@ def test_an_agents_token_never_carries_admin_and_a_narrowed_one_runs_no_hook(she
     assert shown is not None
     assert "inbox:self" in shown
     assert "hello" not in shown
+
+
+@pytest.mark.promise("CLI-009")
+def test_what_is_no_token_file_is_said_to_be_none_and_no_mode_is_to_be_changed(shell: Shell, tmp_path: Path) -> None:
+    (words := tmp_path / "words").write_text("no token")
+    words.chmod(0o644)
+    (open_to_all := tmp_path / "open to all").write_text(home_token(shell, "aa"))
+    open_to_all.chmod(0o644)
+    for place in ("/dev/null", "/", str(tmp_path), str(words)):
+        for line in (["inbox", "--token-file", place], ["token", "import", "--token-file", place],
+                     ["join", "--name", "cc", "--url", "http://127.0.0.1:1", "--invite", place]):  # fmt: skip
+            ran = shell.run(*line, "--json")
+            assert (ran.code, ran.json["error"]) == (2, "invalid_input"), (line, ran)
+            assert "is no token file" in ran.json["message"]
+            assert "chmod" not in ran.json["next"]
+    ran = shell.run("inbox", "--json", "--token-file", str(open_to_all))
+    assert (ran.json["error"], ran.json["next"]) == ("home_not_private", f"chmod 600 '{open_to_all}'")
+
+
+@pytest.mark.promise("TOKEN-007")
+def test_a_new_token_is_written_over_no_file(shell: Shell, tmp_path: Path) -> None:
+    path = str(tmp_path / "invitation")
+    words = ["token", "mint", "join", "--name", "cc", "--out", path]
+    shell.json(*words)
+    before, live = Path(path).read_text(), shell.json("token", "list")
+    ran = shell.run(*words)
+    assert (ran.code, "is there already" in ran.err, f"rm {path}" in ran.err) == (2, True, True)
+    assert (Path(path).read_text(), shell.json("token", "list")) == (before, live)
+
+
+def test_a_join_of_the_operator_names_no_command_that_is_refused(shell: Shell) -> None:
+    assert shell.run("join", "--name", "operator").out.splitlines()[-1] == "next: sos inbox"
+    assert shell.run("join", "--name", "aa").out.splitlines()[-1].startswith("next: sos connect claude --as aa ")

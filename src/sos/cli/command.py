@@ -46,7 +46,7 @@ class Command:
             place = getattr(self.arguments, "token_file", None)
             made = load()
             made = made.replace(session=lineage.session_of(made.home, made.sessions))
-            self._settings = made if place is None else made.replace(token=_token_in(place))
+            self._settings = made if place is None else made.replace(token=token_in(place))
         return self._settings
 
     def settings_now(self) -> Settings:
@@ -97,7 +97,7 @@ class Command:
         """The token in a file, or on standard input (`-`), checked offline. Raises NotFound, TokenDamaged, TokenWrongKind."""
         from sos.model.tokens import parse_token, require_kind
 
-        token = parse_token(_token_in(place))
+        token = parse_token(token_in(place))
         require_kind(token, service)
         return token.text
 
@@ -136,16 +136,16 @@ class Command:
         return text
 
 
-def _token_in(place: str) -> str:
-    """The token in a file, or on standard input. Raises NotFound, HomeNotPrivate."""
-    from sos import files
+def token_in(place: str) -> str:
+    """The token in a file, or on standard input. Raises NotFound, InvalidInput for another file, HomeNotPrivate."""
+    from sos.homes import home
 
     if place == "-":
         return _standard_input().strip()
-    data = files.read(place, limit=4096)
-    if data is None:
+    text = home.given_token(place)
+    if text is None:
         raise NotFound(f"{place} is not there", next_step="name the file that holds the token")
-    return data.decode("ascii", "replace").strip()
+    return text
 
 
 def _standard_input() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sos.cli import forms
 from sos.model.errors import InvalidInput
+from sos.model.names import OPERATOR
 from sos.runtimes import NAMES
 
 TYPE_CHECKING = False
@@ -53,7 +54,8 @@ def _text(joined: Joined) -> str:
     lines += [f"{'✔' if each.good else '!'} {each.question} {each.answer}" for each in joined.answers]
     lines += [f"! {finding.what}  next: {finding.next_step}" for finding in joined.findings]
     if not any(step.name == "runtime" and step.ok and " connected " in step.detail for step in joined.steps):
-        lines.append(f"next: sos connect claude --as {joined.agent.slug}    (in the directory that it works in)")
+        step = f"sos connect claude --as {joined.agent.slug}    (in the directory that it works in)"
+        lines.append(f"next: {'sos inbox' if joined.agent.slug == OPERATOR else step}")
     return "\n".join(lines)
 
 

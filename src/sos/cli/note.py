@@ -6,6 +6,7 @@ Without a text it prints the note; `-` reads the text from standard input. At mo
 from __future__ import annotations
 
 from sos.model.errors import InvalidInput
+from sos.model.names import OPERATOR
 from sos.model.times import iso
 
 TYPE_CHECKING = False
@@ -35,7 +36,8 @@ def run(command: Command) -> int:
     note = connection.note()
     value = {"id": connection.slug, "note": None if note is None else {"at": iso(note.at), "text": note.text}}
     if text:
-        command.out("kept for your next session", value)
+        kept = "kept; it stands in: sos note" if connection.slug == OPERATOR else "kept for your next session"
+        command.out(kept, value)
     else:
         command.out("no note" if note is None else note.text, value)
     return 0

@@ -40,7 +40,7 @@ def run(command: Command) -> int:
     lines = [
         f"{each.given.draft.id}  to {each.given.whom}  {escape(each.given.draft.text)[:50]}  {each.refused}" for each in left
     ]
-    values = [{"id": each.given.draft.id, "to": each.given.draft.to, "refused": each.refused} for each in left]
+    values = [{"id": each.given.draft.id, "to": each.given.whom, "refused": each.refused} for each in left]
     kept = outbox.damaged(place)
     lines += [f"{path}  cannot be read: look at it, then remove it" for path in kept]
     command.out("\n".join(lines) or "the outbox is empty", {"agent": who.slug, "outbox": values, "damaged": kept})

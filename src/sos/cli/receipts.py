@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from sos.model.names import OPERATOR
 from sos.model.times import left
 
 TYPE_CHECKING = False
@@ -39,6 +40,10 @@ def queue(command: Command, given: Sending, error: StoreUnreachable) -> int:
     return QUEUED
 
 
+def _shown(slug: str) -> str:
+    return "it stands in: sos inbox" if slug == OPERATOR else "it will be shown at its next turn"
+
+
 def said(receipt: Receipt) -> str:
     """A receipt for people."""
     lines = [f"stored on {receipt.durability}: {receipt.id} to {', '.join(receipt.recipients)}"]
@@ -48,7 +53,7 @@ def said(receipt: Receipt) -> str:
         if state == "deaf":
             lines.append(f"  {slug}: deaf (mail waits, and no hook of its shows it); why: sos doctor --as {slug}")
         elif state != "hearing":
-            lines.append(f"  {slug}: {state} (no hook run of it lately; it will be shown at its next turn)")
+            lines.append(f"  {slug}: {state} (no hook run of it lately; {_shown(slug)})")
     if receipt.deadline is not None:
         span = left(receipt.deadline - time.time_ns() // 1_000_000)
         how = ", where something of yours waits for mail" if receipt.told == "within a second" else ""

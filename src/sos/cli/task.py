@@ -10,7 +10,7 @@ from sos.cli.command import limit
 from sos.model.errors import InvalidInput
 from sos.model.forms import task as task_form
 from sos.model.ids import MessageId, is_id, new_id
-from sos.model.names import Slug, label
+from sos.model.names import OPERATOR, Slug, label
 from sos.model.tasks import DEEDS, LEASE, VIEWS, NewTask, TaskChange
 from sos.model.times import iso, parse_duration
 
@@ -40,7 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fence", type=int, metavar="N", help="the number of the claim (default: this session's)")
     parser.add_argument("--view", choices=VIEWS, default="live", help="list: live (default), mine or ended")
     parser.add_argument("--limit", type=limit, metavar="N", default=50, help="list: at most so many (50)")
-    parser.add_argument("--project", help="the operator: of another project")
+    parser.add_argument("--project", help="the operator: of another project (add: default that of --for)")
 
 
 def run(command: Command) -> int:
@@ -51,16 +51,29 @@ def run(command: Command) -> int:
         connection = command.connect()
         found = connection.tasks(given.view, given.limit, project)
         lines = [forms.task_line(each, connection.clock.now()) for each in found]
-        command.out("\n".join(lines) or f"no tasks ({given.view})", {"tasks": [task_form(each) for each in found]})
+        command.out("\n".join(lines) or _none(connection, given.view, project), {"tasks": [task_form(each) for each in found]})
         return 0
     return _one(command, _acted(command, project))
+
+
+def _none(connection: Connection, view: str, project: str | None) -> str:
+    """That there are none; to the operator, who sees all projects, also where to look."""
+    text = f"no tasks ({view})"
+    if connection.slug != OPERATOR:
+        return text
+    here = project or connection.me.project
+    others = sorted({peer.agent.project for peer in connection.peers() if peer.agent.status == "open"} - {here})
+    return f"{text} in project {here}{f'; another: sos task list --project {others[0]}' if others else ''}"
 
 
 def _one(command: Command, task: Task | None) -> int:
     if task is None:
         command.out("no task is open to you", {"task": None})
         return 1
-    short = f"{task.status}: {task.id}" + (f"  claim {task.fence}, until {iso(task.leased_until)}" if task.leased_until else "")
+    where = f" in project {task.project}" if command.arguments.what == "add" else ""
+    short = f"{task.status}: {task.id}{where}" + (
+        f"  claim {task.fence}, until {iso(task.leased_until)}" if task.leased_until else ""
+    )
     command.out(forms.task_whole(task) if command.arguments.what in {"show", "claim"} else short, task_form(task))
     return 0
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import os
 
 from sos import files
+from sos.cli.command import token_in
 from sos.homes import home as homes
 from sos.model.addresses import DEFAULT_PROJECT
-from sos.model.errors import InvalidInput, NotFound, TokenDamaged
+from sos.model.errors import InvalidInput, TokenDamaged
+from sos.model.shell import shell_word
 from sos.model.times import iso
 from sos.model.tokens import AGENT_SERVICES, SERVICES, TokenRecord, mint, parse_token
 from sos.wiring.local import token_places, who_am_i
@@ -112,6 +114,9 @@ def _show(command: Command, connection: Connection) -> int:
 
 def _mint(command: Command, connection: Connection) -> int:
     given = command.arguments
+    if given.which == "join" and given.out and os.path.lexists(given.out):
+        step = f"name another file after --out; or, where nobody needs it any more: rm {shell_word(given.out)}"
+        raise InvalidInput(f"{given.out} is there already, and the invitation in it may be live", next_step=step)
     token = _invitation(connection, given) if given.which == "join" else _new(connection, _service(command), given.scope)
     if given.out:
         files.write(command.arguments.out, (token.text + "\n").encode())
@@ -177,10 +182,7 @@ def _import(command: Command, connection: Connection) -> int:
     place = command.arguments.imported
     if not place:
         raise InvalidInput("which token?", next_step="sos token import --token-file PATH   (or '-' to read standard input)")
-    data = sys.stdin.buffer.read(4096) if place == "-" else files.read(place, limit=4096)
-    if data is None:
-        raise NotFound(f"{place} is not there", next_step="name the file that holds the token")
-    token = parse_token(data.decode("ascii", "replace"))
+    token = parse_token(token_in(place))
     connection.add_token(token.known)
     homes.save_token(homes.path_of(command.settings.home, connection.me.slug), token)
     command.out(f"{token.service} token {token.key_id} is {connection.me.slug}'s now", {"id": token.key_id})

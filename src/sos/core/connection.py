@@ -236,8 +236,10 @@ class LocalConnection(Working):
 
     def add_task(self, task: NewTask, project: str | None = None) -> Task:
         """Give a task. See `core.tasks`."""
+        from sos.core.tasks import project_for
+
         self._allow("add_task")
-        return self._tasks(project).add(task, self.clock.now())
+        return self._tasks(project or project_for(self.store, self.me, task)).add(task, self.clock.now())
 
     def tasks(self, view: TaskView, limit: int, project: str | None = None) -> list[Task]:
         """Tasks of a project."""

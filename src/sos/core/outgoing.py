@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sos.core import access
 from sos.core.acting import Acting
-from sos.model.errors import InvalidInput
+from sos.model.errors import Forbidden, InvalidInput
+from sos.model.messages import EVERYWHERE
 from sos.model.names import OPERATOR
 from sos.model.tokens import ADMIN
 
@@ -22,9 +23,9 @@ class Outgoing(Acting):
         """Send to one agent. See `core.sending`."""
         return self._post(self.send_parcel(draft))
 
-    def broadcast(self, draft: Draft, squad: str | None = None) -> Receipt:
+    def broadcast(self, draft: Draft, squad: str | None = None, project: str | None = None) -> Receipt:
         """Send to everybody of the project, or of a squad of it, or (`EVERYWHERE`) of all projects."""
-        return self._post(self.broadcast_parcel(draft, squad))
+        return self._post(self.broadcast_parcel(draft, squad, project))
 
     def reply(self, answered: MessageId, draft: Draft, sender: str | None = None) -> Receipt:
         """Answer a message of the own inbox; that closes a request. `draft.to` is filled here. Raises TooManyHops."""
@@ -45,14 +46,16 @@ class Outgoing(Acting):
             access.allow(self.scopes, "send:any-project")
         return parcel.replace(assurance=self._assurance)
 
-    def broadcast_parcel(self, draft: Draft, squad: str | None = None) -> Parcel:
+    def broadcast_parcel(self, draft: Draft, squad: str | None = None, project: str | None = None) -> Parcel:
         """What `broadcast` stores."""
         from sos.core import sending
 
         self._allow("broadcast")
-        if squad == sending.EVERYWHERE:
+        if project not in {None, self.me.project} and self.me.slug != OPERATOR:
+            raise Forbidden(f"{self.me.slug} broadcasts to its own project alone", next_step="leave out --project")
+        if squad == EVERYWHERE or project not in {None, self.me.project}:
             access.allow(self.scopes, ADMIN)
-        parcel = sending.broadcast_parcel(self.store, self.me, draft, self.clock.now(), squad)
+        parcel = sending.broadcast_parcel(self.store, self.me, draft, self.clock.now(), squad, project)
         return parcel.replace(assurance=self._assurance)
 
     def reply_parcel(self, answered: MessageId, draft: Draft, sender: str | None = None) -> Parcel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sos.core import listening
 from sos.model.addresses import broadcast_address, inbox_address, squad_address
 from sos.model.errors import Forbidden, InvalidInput, NoRecipients, UnknownAgent, UnknownMessage
-from sos.model.messages import DEADLINES, FROM_PROJECT, Receipt, ack_for_in, checked, request_id_in
+from sos.model.messages import DEADLINES, EVERYWHERE, FROM_PROJECT, Receipt, ack_for_in, checked, request_id_in
 from sos.model.names import OPERATOR, Slug, address_name, label
 from sos.model.parcels import Parcel, is_call_for_help
 
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from sos.ports import Store
 
     Sees = Callable[[Agent], bool]
-
-
-EVERYWHERE = "*"
-"""In the place of a squad, which cannot be called so: all projects."""
 
 
 def address_of(recipient: Agent, spelling: GlobalSpelling = "agent") -> Address:
@@ -89,36 +85,50 @@ def _understood(draft: Draft) -> Draft:
     return draft
 
 
-def broadcast_parcel(store: Store, me: Agent, draft: Draft, now: Millis, squad: str | None = None) -> Parcel:
+def broadcast_parcel(
+    store: Store, me: Agent, draft: Draft, now: Millis, squad: str | None = None, project: str | None = None
+) -> Parcel:
     """A broadcast as a parcel: its recipients are fixed here, the sender is none of them. Raises NoRecipients."""
     _require_member(me)
+    project = me.project if project is None else label(project, "project")
     if squad == EVERYWHERE:
         squad = None
         members = tuple(agent.slug for agent in store.agents.agents() if agent.status == "open" and agent.slug != OPERATOR)
         audience, address = "all projects", broadcast_address(None)
     elif squad is not None:
         squad = label(squad, "squad")
-        members = store.agents.squad(me.project, squad)
-        audience, address = f"squad {squad}", squad_address(me.project, squad)
+        members = store.agents.squad(project, squad)
+        audience, address = f"squad {squad}", squad_address(project, squad)
     else:
         members = tuple(
             agent.slug
             for agent in store.agents.agents()
-            if agent.status == "open" and agent.project == me.project and agent.slug != OPERATOR
+            if agent.status == "open" and agent.project == project and agent.slug != OPERATOR
         )
-        audience, address = f"project {me.project}", broadcast_address(me.project)
+        audience, address = f"project {project}", broadcast_address(project)
     recipients = tuple(slug for slug in members if slug != me.slug)
     if not recipients and not _sent_before(store, me, draft):
-        raise NoRecipients(f"nobody would receive this broadcast to {audience}")
+        raise _nobody(store, me, audience, project)
     return Parcel(
         draft=checked(draft.replace(to=audience, kind="broadcast")),
         sender=me.slug,
         recipients=recipients,
-        project=me.project,
+        project=project,
         address=address,
         assurance="same-user",
         sent_at=now,
     )
+
+
+def _nobody(store: Store, me: Agent, audience: str, project: str) -> NoRecipients:
+    """The error for a broadcast without recipients; to the operator, who sees all projects, it names the others."""
+    others = sorted(
+        {agent.project for agent in store.agents.agents() if agent.status == "open" and agent.slug != OPERATOR} - {project}
+    )
+    if me.slug != OPERATOR or not others:
+        return NoRecipients(f"nobody would receive this broadcast to {audience}")
+    step = f"add --project {others[0]}   (there are agents in: {', '.join(others)})"
+    return NoRecipients(f"nobody would receive this broadcast to {audience}, in project {project}", next_step=step)
 
 
 def send(store: Store, parcel: Parcel, now: Millis) -> Receipt:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sos.core.sending import unknown
 from sos.model import tasks
 from sos.model.addresses import inbox_address
-from sos.model.errors import Conflict, InvalidInput, StoreUnreachable, UnknownTask
+from sos.model.errors import Conflict, InvalidInput, StoreUnreachable, UnknownAgent, UnknownTask
 from sos.model.ids import new_id
 from sos.model.messages import Draft
 from sos.model.names import OPERATOR, SYSTEM, Slug, address_name
@@ -33,6 +33,14 @@ _TELLS = {
 }
 
 
+def project_for(store: Store, me: Agent, new: NewTask) -> str:
+    """The project of a task where none is named: the own one; the operator may give one to an agent of any."""
+    if me.slug != OPERATOR or new.assignee is None:
+        return me.project
+    agent = store.agents.agent(address_name(new.assignee))
+    return me.project if agent is None or agent.status != "open" else agent.project
+
+
 class Tasks:
     """The tasks of one project as one agent sees them; `body` is what acts."""
 
@@ -54,7 +62,11 @@ class Tasks:
     def _assignee(self, name: str) -> Slug:
         agent = self._store.agents.agent(address_name(name))
         if agent is None or agent.status != "open" or (agent.project != self._project and agent.slug != OPERATOR):
-            raise unknown(self._store, name, sees=lambda each: each.project == self._project)
+            if agent is not None and self._me.slug == OPERATOR and agent.status == "open":
+                raise UnknownAgent(f"{agent.slug} is in project {agent.project}, not {self._project}",
+                                   next_step=f"add --project {agent.project}")  # fmt: skip
+            operator = self._me.slug == OPERATOR
+            raise unknown(self._store, name, sees=lambda each: operator or each.project == self._project)
         return agent.slug
 
     def listed(self, view: TaskView, limit: int, now: Millis) -> list[Task]:

@@ -83,7 +83,7 @@ class Working(Outgoing):
         if given.answered is not None:
             return self.reply_parcel(given.answered, given.draft, given.sender)
         if given.draft.kind == "broadcast":
-            return self.broadcast_parcel(given.draft, given.squad)
+            return self.broadcast_parcel(given.draft, given.squad, given.project)
         return self.send_parcel(given.draft)
 
     def beat(self, body: Body) -> None:

@@ -6,9 +6,10 @@ import os
 
 from sos import files
 from sos.model import wire
-from sos.model.errors import HomeDamaged, SosError, TokenDamaged, UnknownAgent
+from sos.model.errors import HomeDamaged, HomeNotPrivate, InvalidInput, SosError, TokenDamaged, UnknownAgent
 from sos.model.names import OPERATOR, Slug, is_slug
 from sos.model.record import Record
+from sos.model.redaction import looks_like_token
 from sos.model.tokens import parse_token
 
 TYPE_CHECKING = False
@@ -157,6 +158,29 @@ def load_token(home: str, service: Service) -> str | None:
     return None if data is None else data.decode("ascii", "replace").strip()
 
 
+def given_token(path: str) -> str | None:
+    """The token in a file that somebody named, or None where there is none.
+
+    Raises HomeNotPrivate; InvalidInput for what is no token file: nobody is told to change the mode of another thing.
+    """
+    step = "name the file that holds the token"
+    try:
+        held = files.peek(path, 4096).decode("ascii", "replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} is no token file: {error.strerror}", next_step="name the file that holds the token"
+        ) from error
+    try:
+        files.check_private(path)
+    except HomeNotPrivate as error:
+        if looks_like_token(held):
+            raise
+        raise InvalidInput(f"{path} is no token file", next_step=step) from error
+    return held.strip()
+
+
 def sound_token(home: str, service: Service) -> Token | None:
     """A home's token where it is sound and of this service."""
     try:
@@ -177,9 +201,8 @@ def token_places(
     """
     variable = f"SOS_{service.upper()}_TOKEN"
     asked = file if file and not value and not given else None
-    data = files.read(asked, limit=4096) if asked else None
-    if asked and data is None:
+    filed = given_token(asked) if asked else None
+    if asked and filed is None:
         raise HomeDamaged(f"{file} ({variable}_FILE) is not there", next_step=f"unset {variable}_FILE, or put the file there")
-    filed = None if data is None else data.decode("ascii", "replace").strip()
     variables = [("--token-file", given), (variable, value), (f"{variable}_FILE", filed)]
     return [*variables, (token_path(home, service), load_token(home, service))]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 KINDS: tuple[MessageKind, ...] = ("message", "request", "reply", "ack", "broadcast", "event", "system")
 ASSURANCES: tuple[Assurance, ...] = ("token", "same-user", "claimed")
 
+EVERYWHERE = "*"
+"""In the place of a squad, which cannot be called so: all projects."""
 FROM_PROJECT = "from-project"
 """The header that names the project of a sender from another one. What a sender writes there is removed."""
 MAX_TEXT = 64 * 1024

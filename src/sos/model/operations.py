@@ -69,7 +69,7 @@ _IDS, _SENDER = "list[MessageId]", "str | None = None"
 OPERATIONS: tuple[Operation, ...] = (
     _post("/v1/messages", "bus", "send", "Send to one agent.", "Receipt", draft="Draft"),
     _post("/v1/broadcasts", "bus", "broadcast", "Send to everybody of the project, or of a squad of it.", "Receipt",
-          draft="Draft", squad="str | None = None"),
+          draft="Draft", squad="str | None = None", project="str | None = None"),
     _post("/v1/replies", "bus", "reply", "Answer a message of the own inbox.", "Receipt",
           answered="MessageId", draft="Draft", sender=_SENDER),
     _get("/v1/messages/sent", "bus", "sent", "Where everything stands that this agent sent.", "list[Story]", limit="int"),

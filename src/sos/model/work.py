@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sos.model.messages import EVERYWHERE
 from sos.model.record import Record
 from sos.model.times import DAY, MINUTE, SECOND
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
             """To one agent."""
             ...
 
-        def broadcast(self, draft: Draft, squad: str | None = None) -> Receipt:
+        def broadcast(self, draft: Draft, squad: str | None = None, project: str | None = None) -> Receipt:
             """To many."""
             ...
 
@@ -46,13 +47,20 @@ class Sending(Record):
     #: Whose message is answered, where several senders used one id.
     sender: str | None = None
     squad: str | None = None
+    #: Of a broadcast: another project than the sender's own.
+    project: str | None = None
 
     @property
     def whom(self) -> str:
         """To whom, in words."""
         if self.answered is not None:
             return f"{self.sender or 'the sender'} of {self.answered}"
-        return self.draft.to or (self.squad and f"squad {self.squad}") or "the project"
+        if self.draft.kind != "broadcast":
+            return self.draft.to
+        if self.squad == EVERYWHERE:
+            return "everybody of all projects"
+        whom = "everybody" if self.squad is None else f"squad {self.squad}"
+        return whom if self.project is None else f"{whom} of project {self.project}"
 
 
 def dispatch(given: Sending, connection: Sends) -> Receipt:
@@ -60,5 +68,5 @@ def dispatch(given: Sending, connection: Sends) -> Receipt:
     if given.answered is not None:
         return connection.reply(given.answered, given.draft, given.sender)
     if given.draft.kind == "broadcast":
-        return connection.broadcast(given.draft, given.squad)
+        return connection.broadcast(given.draft, given.squad, given.project)
     return connection.send(given.draft)

@@ -60,8 +60,11 @@ class Connection(Protocol):
         """Send to one agent. Raises UnknownAgent (with the nearest names), InvalidInput, IdConflict, InboxFull."""
         ...
 
-    def broadcast(self, draft: Draft, squad: str | None = None) -> Receipt:
-        """Send to everybody of the project, or of a squad of it, or (`*`, the operator) of all projects. Raises NoRecipients."""
+    def broadcast(self, draft: Draft, squad: str | None = None, project: str | None = None) -> Receipt:
+        """Send to everybody of the project, or of a squad of it, or (`*`, the operator) of all projects.
+
+        `project`: another than the own one, the operator's right. Raises NoRecipients, Forbidden, ScopeMissing.
+        """
         ...
 
     def reply(self, answered: MessageId, draft: Draft, sender: str | None = None) -> Receipt:

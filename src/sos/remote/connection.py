@@ -126,9 +126,9 @@ class HttpConnection:
         """See `ports.Connection.send`."""
         return self._ask("send", draft=draft)  # type: ignore[no-any-return]  # the table says what each one gives
 
-    def broadcast(self, draft: Draft, squad: str | None = None) -> Receipt:
+    def broadcast(self, draft: Draft, squad: str | None = None, project: str | None = None) -> Receipt:
         """See `ports.Connection.broadcast`."""
-        return self._ask("broadcast", draft=draft, squad=squad)  # type: ignore[no-any-return]
+        return self._ask("broadcast", draft=draft, squad=squad, project=project)  # type: ignore[no-any-return]
 
     def reply(self, answered: MessageId, draft: Draft, sender: str | None = None) -> Receipt:
         """See `ports.Connection.reply`."""

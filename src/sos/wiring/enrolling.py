@@ -13,6 +13,7 @@ from sos.homes import home as homes
 from sos.model.agents import Joining
 from sos.model.errors import Conflict, InvitationNeeded, TokenExpired, TokenRevoked, WrongAgent
 from sos.model.roles import role_of
+from sos.model.shell import shell_word
 from sos.model.tokens import AGENT_SERVICES, SERVICES, mint
 from sos.wiring.remote import connection_to
 
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 
 INSTALL = "install"
 """The file with this home's install id: by it a server knows a retry from a copy."""
+
+
+def _another(asked: Joining) -> str:
+    """How one comes to another invitation."""
+    role = f" --role {shell_word(asked.label)}" if asked.label else ""
+    project = f" --project {asked.project}" if asked.project else ""
+    return f"ask the operator for a new one: sos token mint join --name {shell_word(asked.name)}{role}{project} --out FILE"
 
 
 class OverServer:
@@ -88,9 +96,9 @@ class OverServer:
             connection = connection_to(self._settings, self.bus, {"join": self._invitation})
             try:
                 return connection.enrol(asked, known, self._install())
-            except (TokenRevoked, TokenExpired):
+            except (TokenRevoked, TokenExpired) as error:
                 if "registry" not in self._had:
-                    raise
+                    raise type(error)(error.message.replace("join token", "invitation"), next_step=_another(asked)) from error
                 # It was used by this very join before, whose answer was lost: then the server knows our tokens.
         connection = connection_to(self._settings, self.bus, {"registry": self._tokens[0].text})
         return connection.join_again(asked, known)
