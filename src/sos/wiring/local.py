@@ -270,6 +270,14 @@ def drain(settings: Settings, connection: Connection) -> Drained:
     return Drained(sent=sent, refused=tuple(refused), stopped=stopped)
 
 
+def try_write(connection: Connection, seconds: float) -> None:
+    """Whether the store here takes a write; one behind a server answers for itself. Raises StoreUnreachable, StorageFull."""
+    from sos.core.connection import LocalConnection
+
+    if isinstance(connection, LocalConnection) and isinstance(connection.store, SqliteStore):
+        connection.store.try_write(seconds)
+
+
 def queue(settings: Settings, named: str | None, draft: Draft, *, broadcast: bool = False, squad: str | None = None) -> str:
     """Keep a message on disk because the store did not take it; the slug of its sender."""
     from sos.homes import outbox
