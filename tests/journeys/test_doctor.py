@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shlex
 import sqlite3
 import subprocess
@@ -200,14 +201,28 @@ def test_what_a_store_does_not_take_is_not_said_to_be_sent(patient: Patient) -> 
 
 
 @pytest.mark.promise("DOCTOR-006")
-def test_what_could_not_be_mended_is_said(patient: Patient) -> None:
+def test_what_is_not_ours_is_not_written_over_and_what_to_do_is_said(patient: Patient) -> None:
     (patient.plugin / "hooks" / "hooks.json").unlink()
     (patient.plugin / ".sos-owned").unlink()  # now it is not ours, and is not written over
     examined = patient.doctor("--fix")
-    (mended,) = examined["mended"]
-    assert mended["done"] == ""
-    assert "is not ours" in mended["failed"]
-    assert codes(examined) == ["hook_gone"]
+    assert examined["mended"] == []
+    found = patient.cause(examined)
+    assert (found["code"], "does not say that it is ours" in found["what"]) == ("hook_foreign", True)
+    (step,) = re.findall(r"(mv \S+ \S+) && sos connect claude --as bb ", found["next_step"])
+    subprocess.run(step.split(), check=True)
+    patient.shell.json("connect", "claude", "--as", "bb", "--dir", str(patient.work))
+    assert patient.doctor()["well"]
+
+
+@pytest.mark.promise("DOCTOR-006")
+def test_what_has_lost_its_mark_alone_is_ours_again(patient: Patient) -> None:
+    (patient.plugin / ".sos-owned").unlink()
+    assert "but for its mark" in patient.cause(patient.doctor())["what"]
+    assert patient.doctor("--fix")["well"]
+    (patient.plugin / ".sos-owned").unlink()
+    (patient.plugin / "mine").touch()
+    assert patient.cause(patient.doctor("--fix"))["code"] == "hook_foreign"
+    assert (patient.plugin / "mine").exists()
 
 
 @pytest.mark.promise("DOCTOR-007")

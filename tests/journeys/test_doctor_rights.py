@@ -91,6 +91,13 @@ def test_a_home_that_may_not_be_looked_into_is_still_looked_at(patient: Patient)
     assert found["home_damaged"] == f"chmod u+rwx {patient.of}"
 
 
+@pytest.mark.promise("DOCTOR-002")
+def test_a_runtimes_own_directory_that_may_not_be_looked_into_is_not_taken_for_one_that_lacks_the_hook(patient: Patient) -> None:
+    (patient.home / ".claude").chmod(0)
+    found = patient.cause(patient.doctor())
+    assert (found["code"], found["next_step"]) == ("hook_closed", f"chmod u+rwx {patient.home}/.claude")
+
+
 # --- the probe --------------------------------------------------------------------------------------------------------
 
 
