@@ -417,6 +417,34 @@ def test_deep_asks_a_program_that_no_package_tells_of(patient: Patient) -> None:
     assert "98.7.6" in examined["rungs"][1]["findings"][0]["what"]
 
 
+# --- several agents ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("DOCTOR-002", "DOCTOR-005")
+def test_what_is_the_same_with_several_agents_is_said_once_and_asked_once(patient: Patient) -> None:
+    patient.shell.json("connect", "claude", "--as", "aa", "--dir", str(patient.home))
+    (patient.root / "bin" / "sos-hook").unlink()
+    ran = patient.shell.run("doctor")
+    assert ran.out.count("sos-hook is not there") == 2  # in the finding, and in the one call
+    assert "      So it is with bb." in ran.out
+    assert "    ✘ as with aa (launcher_gone)" in ran.out
+    (call,) = patient.shell.run("doctor", "--json").json["calls"]
+    assert call["text"].startswith("I am aa. So it is with bb. Broken: the runtime")
+    patient.token("bus").unlink()
+    both = patient.shell.run("doctor", "--json").json["calls"]
+    assert [each["sender"] for each in both] == ["aa", "bb"]  # the bus is closed to one of them
+
+
+@pytest.mark.promise("DOCTOR-001")
+def test_where_a_store_serves_agents_whose_homes_are_elsewhere_that_is_said_and_well(patient: Patient) -> None:
+    (patient.root / "agents").rename(patient.home / "elsewhere")
+    (patient.root / "bindings.json").unlink()
+    patient.shell.json("peers")
+    ran = patient.shell.run("doctor", "--json")
+    assert (ran.code, codes(ran.json)) == (0, ["homes_elsewhere"])
+    assert "the store of 2 agents" in ran.json["rungs"][0]["findings"][0]["what"]
+
+
 # --- whatever is lacking ----------------------------------------------------------------------------------------------
 
 

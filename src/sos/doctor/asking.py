@@ -58,6 +58,20 @@ def compose(patient: Patient, looked: Sequence[Looked]) -> Call | None:
         return Call(sender=patient.slug, to=OPERATOR, text=text, sendable=False)
 
 
+def together(calls: Sequence[Call]) -> list[Call]:
+    """Calls that say the same of several agents, as one, to none of these: whoever helps mends it once."""
+    alike: dict[tuple[bool, str], list[Call]] = {}
+    for call in calls:
+        alike.setdefault((call.sendable, call.text.removeprefix(f"I am {call.sender}.")), []).append(call)
+    made = []
+    for (_, said), group in alike.items():
+        first, *others = [call.sender for call in group]
+        also = f" So it is with {', '.join(others)}." if others else ""
+        to = next((call.to for call in group if call.to not in {first, *others}), OPERATOR)
+        made.append(group[0].replace(to=to, text=f"I am {first}.{also}{said}"))
+    return made
+
+
 def _helper(patient: Patient) -> str:
     """Who is asked: a medic of the project that hears, then one of the same role, then the operator."""
     me = patient.myself().agent
