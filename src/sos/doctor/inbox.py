@@ -9,10 +9,20 @@ from sos.core import hearing, listening
 from sos.core.hearing import Facts
 from sos.doctor.trouble import Looked, Trouble, found, raised
 from sos.homes import outbox, processes, quiet, resolver
-from sos.model.errors import BusMismatch, Conflict, Forbidden, HomeError, SosError, StoreUnreachable, Unauthenticated
+from sos.model.errors import (
+    BusMismatch,
+    Conflict,
+    Forbidden,
+    HomeError,
+    SosError,
+    StoreDamaged,
+    StoreMissing,
+    StoreUnreachable,
+    Unauthenticated,
+)
 from sos.model.record import Record
 from sos.model.times import Millis, ago
-from sos.wiring import canary, connecting, local, probing
+from sos.wiring import canary, connecting, local, probing, putting_back
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +66,10 @@ def look(patient: Patient, watching: Watching, now: Millis, *, deep: bool) -> Lo
         return made.replace(skipped=f"its identity keeps it closed ({error.code}): see the next rung")
     except SosError as error:
         queued = isinstance(error, StoreUnreachable)  # all else is refused to its sender
-        return made.replace(troubles=(raised(error, NO_BUS if queued else NO_STORE),))
+        trouble = raised(error, NO_BUS if queued else NO_STORE)
+        if isinstance(error, (StoreMissing, StoreDamaged)):
+            trouble = trouble.replace(finding=trouble.finding.replace(next_step=putting_back.way(patient.settings)))
+        return made.replace(troubles=(trouble,))
     well = [f"{len(waiting)}{'+' if len(waiting) == PAGE else ''} unread, read in {(time.monotonic() - begun) * 1000:.0f} ms"]
     troubles = [*_writes(patient), *_bodies(patient, bodies, well, now), *_watch(patient, watching)]
     if waiting and not any(trouble.finding.severity == "critical" for trouble in troubles):
