@@ -33,6 +33,8 @@ class Shell:
 
     home: Path
     extra: dict[str, str] = field(default_factory=dict)
+    #: What begins each command: tools.without_privileges() where modes of files are to count.
+    prefix: list[str] = field(default_factory=list)
 
     @property
     def root(self) -> Path:
@@ -45,7 +47,7 @@ class Shell:
     def run(self, *words: str, stdin: str | bytes = b"") -> Ran:
         data = stdin.encode() if isinstance(stdin, str) else stdin
         done = subprocess.run(
-            [sys.executable, "-m", "sos", *words],
+            [*self.prefix, sys.executable, "-m", "sos", *words],
             env=self.environment,
             cwd=self.home,
             input=data,

@@ -79,7 +79,10 @@ def translated(error: OSError, path: str) -> StorageFull | StoreUnreachable | Ho
     if error.errno in {errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EEXIST, errno.EINVAL}:  # the last: no regular file
         return HomeDamaged(f"{path}: {error.strerror}", next_step=f"move {_word(path)} away, then try again")
     if error.errno in {errno.EACCES, errno.EPERM}:
-        return HomeDamaged(f"{path}: {error.strerror}", next_step=f"ls -ld {_word(path)}   (it has to be yours, and writable)")
+        place = path
+        while not os.path.lexists(place) and os.path.dirname(place) != place:
+            place = os.path.dirname(place) or "."
+        return HomeDamaged(f"{path}: {error.strerror}", next_step=f"ls -ld {_word(place)}   (it has to be yours, and writable)")
     return HomeDamaged(f"{path}: {error.strerror}")
 
 
@@ -262,7 +265,7 @@ class Lock:
         if not self.acquire():
             raise StoreUnreachable(
                 f"{self._path} has been locked for {self._seconds:g} s",
-                next_step="look for a stopped process: ps -eo pid,stat,cmd | grep sos",
+                next_step=f"see who holds it: fuser -v {self._path}   (stopped ones: ps -eo pid,stat,cmd | grep sos)",
             )
         return self
 

@@ -15,7 +15,9 @@ Deed = Callable[[Patient], object]
 
 @dataclass(frozen=True)
 class Way:
-    """One way. `waits`: milliseconds for which the message has waited already."""
+    """One way. `waits`: milliseconds for which the message has waited already.
+    `unprivileged`: modes of files count for the doctor.
+    """
 
     name: str
     cause: str
@@ -25,6 +27,7 @@ class Way:
     waits: int = 0
     environment: tuple[tuple[str, str], ...] = ()
     runtime: str = "claude"
+    unprivileged: bool = False
 
 
 def write(path: str, text: str) -> Deed:

@@ -50,6 +50,8 @@ class Patient:
         self.work.mkdir()
         self.plugin = self.home / ".claude" / "skills" / "sos"
         self.of = self.root / "agents" / "bb"
+        #: What begins the doctor's command.
+        self.prefix: list[str] = []
         self.processes: list[subprocess.Popen[bytes]] = []
         for name in ("aa", "bb"):
             words = ["--role", "qa", "--project", "pp"]
@@ -102,7 +104,7 @@ class Patient:
         store.close()
 
     def doctor(self, *words: str, environment: dict[str, str] | None = None) -> dict[str, Any]:
-        shell = Shell(self.home, {**self.shell.extra, **(environment or {})})
+        shell = Shell(self.home, {**self.shell.extra, **(environment or {})}, self.prefix)
         ran = shell.run("doctor", "--json", "--as", "bb", *words)
         assert ran.code in {0, 1}, ran
         made: dict[str, Any] = ran.json

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests import tools
 from tests.breakages.deeds import Way
 from tests.breakages.patient import Patient
 from tests.breakages.ways import WAYS
@@ -42,6 +43,7 @@ def patient(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Patient]
 @pytest.mark.parametrize(("patient", "way"), cases(), indirect=["patient"])
 def test_the_cause_is_named_and_mended_and_what_waited_arrives(patient: Patient, way: Way) -> None:
     patient.send(way.waits)
+    patient.prefix = tools.without_privileges() if way.unprivileged else []
     way.do(patient)
     examined = patient.doctor(environment=dict(way.environment))
     cause = patient.cause(examined)

@@ -67,8 +67,19 @@ def _no_program(patient: Patient) -> None:
 
 
 def _lock_held(patient: Patient) -> None:
-    code = "import fcntl,sys,time; fcntl.flock(open(sys.argv[1]), fcntl.LOCK_EX); print('held', flush=True); time.sleep(600)"
+    code = (
+        "import fcntl,sys,time; a = open(sys.argv[1]); fcntl.flock(a, fcntl.LOCK_EX); print('held', flush=True); time.sleep(600)"
+    )
     holder = patient.start([sys.executable, "-c", code, str(patient.root / "sos.db.lock")], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    holder.stdout.close()
+
+
+def _write_held(patient: Patient) -> None:
+    code = "import sqlite3,sys,time; made = sqlite3.connect(sys.argv[1], isolation_level=None); made.execute('BEGIN EXCLUSIVE'); "
+    code += "print('held', flush=True); time.sleep(600)"
+    holder = patient.start([sys.executable, "-c", code, str(patient.root / "sos.db")], stdout=subprocess.PIPE)
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"held\n"
     holder.stdout.close()
@@ -182,6 +193,10 @@ WAYS = (
     Way("the store is gone", "store_missing", lambda patient: (patient.root / "sos.db").rename(patient.home / "aside"),
         lambda patient: (patient.home / "aside").rename(patient.root / "sos.db")),
     Way("the store is damaged", "store_damaged", _damaged_store, _put_back),
+    Way("the store may not be written", "store_unreachable", lambda patient: (patient.root / "sos.db").chmod(0o400),
+        lambda patient: (patient.root / "sos.db").chmod(0o600), unprivileged=True),
+    Way("another process holds the lock", "store_unreachable", _lock_held, lambda patient: patient.processes[-1].kill()),
+    Way("another process is in a write", "store_unreachable", _write_held, lambda patient: patient.processes[-1].kill()),
     Way("another store is named", "bus_mismatch", lambda patient: None, lambda patient: None,
         environment=(("SOS_STORE", "sqlite:///nowhere/sos.db"),)),
     Way("the session is frozen", "frozen", lambda patient: patient.session.send_signal(signal.SIGSTOP),
@@ -199,6 +214,8 @@ WAYS = (
         lambda patient: patient.serving.start(), over_server=True),  # type: ignore[union-attr]
     Way("something could not be sent", "outbox_waits", _old_outbox, over_server=True),
     # --- identity and tokens
+    Way("its home may not be written", "home_damaged", lambda patient: patient.of.chmod(0o500), unprivileged=True),
+    Way("its home may not be looked into", "home_damaged", lambda patient: patient.of.chmod(0), unprivileged=True),
     Way("the bus token is gone", "token_refused", remove(".sos/agents/bb/token.bus"), JOIN),
     Way("the registry token is gone", "token_refused", remove(".sos/agents/bb/token.registry"), JOIN),
     Way("the bus token is cut off", "token_damaged", cut(".sos/agents/bb/token.bus"), JOIN),

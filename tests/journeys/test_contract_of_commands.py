@@ -101,6 +101,8 @@ TROUBLE = [
     (["repair", "x.toml", "--runtime", "codex"], 2, "invalid_input"),
     (["repair", "nowhere.json"], 1, "not_found"),
     (["backup", "--to", "/nowhere/x"], 2, "invalid_input"),
+    (["backup", "restore"], 2, "invalid_input"),
+    (["backup", "restore", "/nowhere/x"], 1, "not_found"),
     (["sentinel"], 2, "invalid_input"),
     (["sentinel", "--once", "--long-tool", "x"], 2, "invalid_input"),
     (["probe", "nobody"], 1, "unknown_agent"),

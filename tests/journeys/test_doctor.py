@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shlex
 import sqlite3
 import subprocess
@@ -200,14 +201,28 @@ def test_what_a_store_does_not_take_is_not_said_to_be_sent(patient: Patient) -> 
 
 
 @pytest.mark.promise("DOCTOR-006")
-def test_what_could_not_be_mended_is_said(patient: Patient) -> None:
+def test_what_is_not_ours_is_not_written_over_and_what_to_do_is_said(patient: Patient) -> None:
     (patient.plugin / "hooks" / "hooks.json").unlink()
     (patient.plugin / ".sos-owned").unlink()  # now it is not ours, and is not written over
     examined = patient.doctor("--fix")
-    (mended,) = examined["mended"]
-    assert mended["done"] == ""
-    assert "is not ours" in mended["failed"]
-    assert codes(examined) == ["hook_gone"]
+    assert examined["mended"] == []
+    found = patient.cause(examined)
+    assert (found["code"], "does not say that it is ours" in found["what"]) == ("hook_foreign", True)
+    (step,) = re.findall(r"(mv \S+ \S+) && sos connect claude --as bb ", found["next_step"])
+    subprocess.run(step.split(), check=True)
+    patient.shell.json("connect", "claude", "--as", "bb", "--dir", str(patient.work))
+    assert patient.doctor()["well"]
+
+
+@pytest.mark.promise("DOCTOR-006")
+def test_what_has_lost_its_mark_alone_is_ours_again(patient: Patient) -> None:
+    (patient.plugin / ".sos-owned").unlink()
+    assert "but for its mark" in patient.cause(patient.doctor())["what"]
+    assert patient.doctor("--fix")["well"]
+    (patient.plugin / ".sos-owned").unlink()
+    (patient.plugin / "mine").touch()
+    assert patient.cause(patient.doctor("--fix"))["code"] == "hook_foreign"
+    assert (patient.plugin / "mine").exists()
 
 
 @pytest.mark.promise("DOCTOR-007")
@@ -400,6 +415,34 @@ def test_deep_asks_a_program_that_no_package_tells_of(patient: Patient) -> None:
     examined = patient.doctor("--deep")
     assert codes(examined) == ["runtime_unverified"]
     assert "98.7.6" in examined["rungs"][1]["findings"][0]["what"]
+
+
+# --- several agents ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.promise("DOCTOR-002", "DOCTOR-005")
+def test_what_is_the_same_with_several_agents_is_said_once_and_asked_once(patient: Patient) -> None:
+    patient.shell.json("connect", "claude", "--as", "aa", "--dir", str(patient.home))
+    (patient.root / "bin" / "sos-hook").unlink()
+    ran = patient.shell.run("doctor")
+    assert ran.out.count("sos-hook is not there") == 2  # in the finding, and in the one call
+    assert "      So it is with bb." in ran.out
+    assert "    ✘ as with aa (launcher_gone)" in ran.out
+    (call,) = patient.shell.run("doctor", "--json").json["calls"]
+    assert call["text"].startswith("I am aa. So it is with bb. Broken: the runtime")
+    patient.token("bus").unlink()
+    both = patient.shell.run("doctor", "--json").json["calls"]
+    assert [each["sender"] for each in both] == ["aa", "bb"]  # the bus is closed to one of them
+
+
+@pytest.mark.promise("DOCTOR-001")
+def test_where_a_store_serves_agents_whose_homes_are_elsewhere_that_is_said_and_well(patient: Patient) -> None:
+    (patient.root / "agents").rename(patient.home / "elsewhere")
+    (patient.root / "bindings.json").unlink()
+    patient.shell.json("peers")
+    ran = patient.shell.run("doctor", "--json")
+    assert (ran.code, codes(ran.json)) == (0, ["homes_elsewhere"])
+    assert "the store of 2 agents" in ran.json["rungs"][0]["findings"][0]["what"]
 
 
 # --- whatever is lacking ----------------------------------------------------------------------------------------------

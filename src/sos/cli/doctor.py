@@ -58,8 +58,9 @@ def run(command: Command) -> int:
     troubles = [trouble for each in looked for trouble in each.troubles]
     well = all(trouble.finding.severity == "note" for trouble in troubles)
     lines = [_mended(each) for each in mended]
+    alike = _alike(looked)
     for each in looked:
-        lines += _lines(each)
+        lines += _lines(each, alike)
     lines += _call_lines(calls, sent)
     lines.append("All is well." if well else _summary(troubles, fixed=command.arguments.fix))
     value = {
@@ -152,7 +153,7 @@ def _calls(patients: Sequence[Patient], looked: Sequence[Looked]) -> list[Call]:
         call = asking.compose(patient, [each for each in looked if each.agent in {"", patient.slug}])
         if call is not None:
             made.append(call)
-    return made
+    return asking.together(made)
 
 
 def _send(command: Command, calls: Sequence[Call]) -> dict[str, str]:
@@ -188,7 +189,16 @@ def _call_lines(calls: Sequence[Call], sent: dict[str, str]) -> list[str]:
 # --- in words ---------------------------------------------------------------------------------------------------------
 
 
-def _lines(looked: Looked) -> list[str]:
+def _alike(looked: Sequence[Looked]) -> dict[tuple[str, str], list[str]]:
+    """Whose each finding is, by its code and words, in the order of the agents: the first one's lines say it for all."""
+    whose: dict[tuple[str, str], list[str]] = {}
+    for each in looked:
+        for trouble in each.troubles:
+            whose.setdefault((trouble.finding.code, trouble.finding.what), []).append(each.agent)
+    return whose
+
+
+def _lines(looked: Looked, alike: dict[tuple[str, str], list[str]]) -> list[str]:
     rung = next(rung for rung in LADDER if rung.name == looked.rung)
     of = f" of {looked.agent}" if looked.agent else ""
     warned = any(trouble.finding.severity == "warning" for trouble in looked.troubles)
@@ -198,14 +208,20 @@ def _lines(looked: Looked) -> list[str]:
         return [f"{head}: {looked.skipped}"]
     lines = [head, *(f"    ✔ {each}" for each in looked.well)]
     for trouble in looked.troubles:
-        lines += _trouble(trouble)
+        first, *others = dict.fromkeys(alike[trouble.finding.code, trouble.finding.what])
+        if first == looked.agent:
+            lines += _trouble(trouble, others)
+        else:
+            lines.append(f"    {_SIGNS[trouble.finding.severity]} as with {first} ({trouble.finding.code})")
     return lines
 
 
-def _trouble(trouble: Trouble) -> list[str]:
+def _trouble(trouble: Trouble, others: Sequence[str]) -> list[str]:
     finding = trouble.finding
     since = f", since {iso(finding.since)}" if finding.since is not None else ""
-    lines = [f"    {_SIGNS[finding.severity]} {finding.what} ({finding.code}{since})", f"      {finding.why}"]
+    lines = [f"    {_SIGNS[finding.severity]} {finding.what} ({finding.code}{since})"]
+    lines += [f"      So it is with {', '.join(others)}."] if others else []
+    lines.append(f"      {finding.why}")
     lines.append(f"      next: {finding.next_step}" + ("   (sos doctor --fix does it)" if trouble.mend is not None else ""))
     return lines
 

@@ -37,7 +37,7 @@ LATE_LOOP = 2 * SECOND
 _CODES: tuple[tuple[Cause, tuple[str, ...]], ...] = (
     ("disk_full", ("storage_full", "disk_critical")),
     ("config_broken", ("config_closed", "config_ignored", "runtime_closed")),
-    ("hook_gone", ("hook_gone", "hook_changed", "launcher_gone", "launcher_changed", "python_gone",
+    ("hook_gone", ("hook_gone", "hook_changed", "hook_closed", "hook_foreign", "launcher_gone", "launcher_changed", "python_gone",
                    "plugin_disabled", "plugin_unseen", "hooks_disabled", "not_trusted", "hook_deaf", "runtime_config")),
     ("dead", ("session_gone",)),
     ("frozen", ("frozen",)),

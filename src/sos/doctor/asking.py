@@ -20,6 +20,10 @@ MOST = 400
 """Characters of what is broken: a message is read by somebody who has work of their own."""
 
 
+_OWN_STEPS = frozenset(("home_damaged", "home_not_private", "clock_back"))
+"""Codes of what no freed space and no new token mends, whatever rung it stands on."""
+
+
 class Call(Record):
     """A message that was composed, and not sent."""
 
@@ -46,11 +50,26 @@ def compose(patient: Patient, looked: Sequence[Looked]) -> Call | None:
     works = ", ".join(each.rung for each in looked if not each.broken and not each.skipped) or "nothing that was looked at"
     what = finding.what if len(finding.what) <= MOST else f"{finding.what[:MOST]}…"
     text = f"I am {patient.slug}. Broken: {rung.title.lower()} (rung {LADDER.index(rung) + 1}, {finding.code}): {what}. "
-    text += f"Works: {works}. Please {rung.ask}."
+    ask = f"have my user do this: {finding.next_step}" if finding.code in _OWN_STEPS else rung.ask
+    text += f"Works: {works}. Please {ask}."
     try:
         return Call(sender=patient.slug, to=_helper(patient), text=text, sendable=True)
     except SosError:
         return Call(sender=patient.slug, to=OPERATOR, text=text, sendable=False)
+
+
+def together(calls: Sequence[Call]) -> list[Call]:
+    """Calls that say the same of several agents, as one, to none of these: whoever helps mends it once."""
+    alike: dict[tuple[bool, str], list[Call]] = {}
+    for call in calls:
+        alike.setdefault((call.sendable, call.text.removeprefix(f"I am {call.sender}.")), []).append(call)
+    made = []
+    for (_, said), group in alike.items():
+        first, *others = [call.sender for call in group]
+        also = f" So it is with {', '.join(others)}." if others else ""
+        to = next((call.to for call in group if call.to not in {first, *others}), OPERATOR)
+        made.append(group[0].replace(to=to, text=f"I am {first}.{also}{said}"))
+    return made
 
 
 def _helper(patient: Patient) -> str:

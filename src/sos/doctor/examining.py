@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 from sos.doctor import identity, inbox, machine, runtime
 from sos.doctor.trouble import Looked, found, raised
 from sos.homes import home as homes
 from sos.model.errors import SosError
+from sos.model.names import OPERATOR
 from sos.model.record import Record
 from sos.recovery.ladder import LADDER
+from sos.wiring import local
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +64,16 @@ def climb(
 
 def _nobody(settings: Settings) -> Iterator[Trouble]:
     try:
-        if not homes.slugs(settings.home):
+        elsewhere = _served(settings) if not homes.slugs(settings.home) else 0
+        if elsewhere:
+            yield found(
+                "note",
+                "homes_elsewhere",
+                f"this machine keeps the store of {elsewhere} agents, whose homes are elsewhere",
+                "What keeps an agent from its mail is seen where its sessions run.",
+                "sos peers   (here); sos doctor, where each of them runs",
+            )
+        elif not homes.slugs(settings.home):
             yield found(
                 "warning",
                 "nobody_here",
@@ -70,6 +83,17 @@ def _nobody(settings: Settings) -> Iterator[Trouble]:
             )
     except SosError as error:
         yield raised(error, "No agent here can be found.")
+
+
+def _served(settings: Settings) -> int:
+    """Agents of the store here, where there is one and its operator is at home. Raises StoreDamaged, StoreUnreachable, …"""
+    if settings.redis is not None or settings.url is not None or not os.path.exists(homes.path_of(settings.home, OPERATOR)):
+        return 0
+    store = local.open_store(settings)
+    try:
+        return sum(agent.status == "open" and agent.slug != OPERATOR for agent in store.agents.agents())
+    finally:
+        store.close()
 
 
 def mend(looked: Sequence[Looked]) -> list[Mended]:

@@ -8,7 +8,7 @@ import stat
 from sos import files
 from sos.core.readiness import shell_word
 from sos.doctor.patient import Patient
-from sos.doctor.trouble import Looked, found, raised
+from sos.doctor.trouble import Looked, found, raised, unwritable
 from sos.homes import home as homes
 from sos.homes import resolver, undone
 from sos.model.errors import Conflict, Forbidden, HomeNotPrivate, SosError, TokenDamaged, TokenRefused, Unauthenticated
@@ -66,6 +66,10 @@ def _home(patient: Patient, well: list[str]) -> Iterator[Trouble]:
         except OSError as error:
             yield raised(files.translated(error, path), CLOSED_OUT)
             return
+    closed = unwritable(patient.path, "Its hook cannot lock, mark or log there, and says that the bus is unreachable.")
+    if closed is not None:
+        yield closed
+        return
     try:
         home = patient.home
     except SosError as error:

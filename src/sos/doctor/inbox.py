@@ -9,10 +9,20 @@ from sos.core import hearing, listening
 from sos.core.hearing import Facts
 from sos.doctor.trouble import Looked, Trouble, found, raised
 from sos.homes import outbox, processes, quiet, resolver
-from sos.model.errors import BusMismatch, Conflict, Forbidden, HomeError, SosError, Unauthenticated
+from sos.model.errors import (
+    BusMismatch,
+    Conflict,
+    Forbidden,
+    HomeError,
+    SosError,
+    StoreDamaged,
+    StoreMissing,
+    StoreUnreachable,
+    Unauthenticated,
+)
 from sos.model.record import Record
 from sos.model.times import Millis, ago
-from sos.wiring import canary, connecting, local, probing
+from sos.wiring import canary, connecting, local, probing, putting_back
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +36,10 @@ if TYPE_CHECKING:
 PAGE = 64
 DEAF = "It runs, and hears nothing. Whoever wrote believes that it was heard."
 NO_BUS = "Nothing reaches the agent, and what it sends waits in its outbox."
+NO_STORE = "Nothing reaches the agent, and what it sends is refused: nothing is queued."
+READS_ONLY = "What is there can be read. Nothing can be marked as shown, and what is sent waits in its sender's outbox."
+WRITES_SECONDS = 1.0
+"""That a write may take to begin: hooks give up sooner."""
 
 
 class Watching(Record):
@@ -51,15 +65,30 @@ def look(patient: Patient, watching: Watching, now: Millis, *, deep: bool) -> Lo
     except (Unauthenticated, Forbidden, HomeError) as error:
         return made.replace(skipped=f"its identity keeps it closed ({error.code}): see the next rung")
     except SosError as error:
-        return made.replace(troubles=(raised(error, NO_BUS),))
+        queued = isinstance(error, StoreUnreachable)  # all else is refused to its sender
+        trouble = raised(error, NO_BUS if queued else NO_STORE)
+        if isinstance(error, (StoreMissing, StoreDamaged)):
+            trouble = trouble.replace(finding=trouble.finding.replace(next_step=putting_back.way(patient.settings)))
+        return made.replace(troubles=(trouble,))
     well = [f"{len(waiting)}{'+' if len(waiting) == PAGE else ''} unread, read in {(time.monotonic() - begun) * 1000:.0f} ms"]
-    troubles = [*_bodies(patient, bodies, well, now), *_watch(patient, watching)]
+    troubles = [*_writes(patient), *_bodies(patient, bodies, well, now), *_watch(patient, watching)]
     if waiting and not any(trouble.finding.severity == "critical" for trouble in troubles):
         troubles += _shown(patient, watching, waiting, bodies, now)
     troubles += [*_quiet(patient, waiting, bodies), *_left_behind(patient)]
     if deep:
         troubles += [*_streams(patient), *_canary(patient, well)]
     return made.replace(well=tuple(well), troubles=tuple(troubles))
+
+
+def _writes(patient: Patient) -> Iterator[Trouble]:
+    """Whether the store takes a write: one that only reads looks well, and is deaf and dumb."""
+    try:
+        local.try_write(patient.connection(), WRITES_SECONDS)
+    except SosError as error:
+        held, closed = "locked" in error.message, "readonly" in error.message
+        kind = "held by another process" if held else "read-only file" if closed else "refused"
+        trouble = raised(error, READS_ONLY)
+        yield trouble.replace(finding=trouble.finding.replace(what=f"the store cannot be written: {kind} ({error.message})"))
 
 
 # --- the sessions -----------------------------------------------------------------------------------------------------

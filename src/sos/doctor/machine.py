@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sos import files
-from sos.doctor.trouble import Looked, found, raised
+from sos.doctor.trouble import Looked, found, unwritable
 from sos.model.errors import SosError, StorageFull
 from sos.model.times import Millis, iso
 from sos.recovery import disk, watchdog
@@ -56,19 +55,17 @@ def _disks(settings: Settings, well: list[str]) -> Iterator[Trouble]:
 
 
 def _home(settings: Settings, well: list[str]) -> Iterator[Trouble]:
-    """Whether our own home can be written: a quota, a read-only mount and a lost permission are seen by trying alone."""
-    if not os.path.isdir(settings.home):
-        return  # nobody has joined here yet
-    probe = os.path.join(settings.home, ".doctor")
-    try:
-        files.write(probe, b"")
-        files.remove(probe)
-    except StorageFull as error:
-        yield raised(error, FULL)
-    except SosError as error:
-        yield raised(error, "What is sent, shown and marked could not be kept.")
-    else:
-        well.append(f"{settings.home} can be written")
+    """Whether our own home can be written, and what all sessions share in it."""
+    for place in (settings.home, os.path.join(settings.home, "run")):
+        if not os.path.isdir(place):
+            continue  # nobody has joined here yet
+        trouble = unwritable(place, "What is sent, shown and marked could not be kept.")
+        if trouble is None:
+            well.append(f"{place} can be written")
+            continue
+        full = trouble.finding.code == StorageFull.code
+        yield trouble.replace(finding=trouble.finding.replace(why=FULL)) if full else trouble
+        return
 
 
 def _memory(well: list[str]) -> Iterator[Trouble]:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
+from sos import files
+from sos.model.errors import SosError
 from sos.model.findings import Finding
 from sos.model.record import Record
 
@@ -9,7 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sos.model.errors import SosError
     from sos.model.findings import Severity
     from sos.model.times import Millis
     from sos.recovery.ladder import RungName
@@ -52,6 +56,29 @@ def found(
     """A trouble."""
     finding = Finding(code=code, severity=severity, what=what, why=why, next_step=next_step, since=since)
     return Trouble(finding=finding, mend=mend)
+
+
+def unwritable(path: str, why: str) -> Trouble | None:
+    """The trouble where nothing can be written into a directory: a quota, a mount and a lost right are seen by trying alone."""
+    probe = os.path.join(path, ".doctor")
+    try:
+        files.write(probe, b"")
+        files.remove(probe)
+    except SosError as error:
+        trouble = raised(error, why)
+        if os.access(path, os.W_OK | os.X_OK) or os.lstat(path).st_uid != os.geteuid():
+            return trouble
+        finding = trouble.finding.replace(what=f"{path} cannot be written: {error.message}", next_step=f"chmod u+rwx {path}")
+        return Trouble(finding=finding, mend=lambda: _opened(path))
+    return None
+
+
+def _opened(path: str) -> str:
+    try:
+        os.chmod(path, stat.S_IMODE(os.lstat(path).st_mode) | 0o700)
+    except OSError as error:
+        raise files.translated(error, path) from error
+    return f"{path} can be written again"
 
 
 def raised(error: SosError, why: str, *, severity: Severity = "critical", mend: Callable[[], str] | None = None) -> Trouble:

@@ -99,6 +99,8 @@ def load(root: str, slug: str) -> Home | None:
     path = path_of(root, slug)
     file = os.path.join(path, "agent.toml")
     if not os.path.lexists(file):
+        if _is_closed(path):
+            raise HomeDamaged(f"{path}: Permission denied", next_step=f"chmod u+rwx {path}")
         return None
     files.check_private(path)
     data = files.read(file)
@@ -118,6 +120,11 @@ def load(root: str, slug: str) -> Home | None:
     return home
 
 
+def _is_closed(path: str) -> bool:
+    """Whether a directory is there that may not be looked into: what is in it is not gone."""
+    return os.path.isdir(path) and not os.access(path, os.X_OK)
+
+
 def slugs(root: str) -> list[str]:
     """The agents that have a home here, the operator not among them."""
     try:
@@ -127,7 +134,11 @@ def slugs(root: str) -> list[str]:
     except OSError as error:
         raise files.translated(error, os.path.join(root, "agents")) from error
     # Whatever else stands there is nobody's: no name with a line break in it is ever shown or asked for.
-    return sorted(name for name in found if is_slug(name) and os.path.lexists(os.path.join(root, "agents", name, "agent.toml")))
+    return sorted(name for name in found if is_slug(name) and _is_home(os.path.join(root, "agents", name)))
+
+
+def _is_home(path: str) -> bool:
+    return os.path.lexists(os.path.join(path, "agent.toml")) or _is_closed(path)
 
 
 def unknown(root: str, slug: str) -> UnknownAgent:

@@ -298,14 +298,14 @@ class StoreMissing(StoreError):
     """Homes exist and their store is gone: never silently a new world."""
 
     code = "store_missing"
-    next_step = "put a copy back at that path (sos backup list), or move the homes away"
+    next_step = "sos doctor   (names the command that puts the newest copy back)"
 
 
 class StoreDamaged(StoreError):
     """The store's file is not a sound database of ours."""
 
     code = "store_damaged"
-    next_step = "restore the newest file of: sos backup list"
+    next_step = "sos doctor   (names the command that puts the newest copy back)"
 
 
 class UpgradeNeeded(StoreError):

@@ -9,7 +9,7 @@ from sos import files
 from sos.model import wire
 from sos.model.errors import UnreadableJson
 from sos.model.findings import Finding
-from sos.runtimes import launchers
+from sos.runtimes import launchers, owned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sos.model.configs import Config, Own, Put
+    from sos.model.findings import Severity
 
 _MOST = 16 << 20
 _COMMENT = re.compile(rb'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
@@ -33,6 +34,35 @@ def deaf(title: str) -> str:
 def again(runtime: str) -> str:
     """The command that connects again."""
     return f"sos connect {runtime} --as AGENT   (in the agent's directory; writes it anew)"
+
+
+def lacking(own: Own, runtime: str, title: str) -> Finding:
+    """Why something of ours is not there: its place is closed, somebody else's, it has lost its mark, or it is gone."""
+    why = deaf(title) if own.vital else LESS
+    severity: Severity = "critical" if own.vital else "warning"
+    closed = _closed_above(own.path)
+    if closed:
+        what = f"{closed} may not be looked into, and {own.path} is to stand in it"
+        return Finding(code="hook_closed", severity=severity, what=what, why=why, next_step=f"chmod u+rwx {closed}")
+    if not os.path.lexists(own.path):
+        return gone(own, runtime, title)
+    if owned.is_whole(own):
+        what = f"{own.path} is as we wrote it, but for its mark {owned.MARK}"
+        code = "hook_changed" if own.vital else "skill_changed"
+        return Finding(code=code, severity=severity, what=what, why=why, next_step=again(runtime))
+    if owned.is_ours(own):
+        return gone(own, runtime, title)
+    what = f"{own.path} is there, and does not say that it is ours"
+    step = f"look at it, then: mv {own.path} {own.path}.aside && {again(runtime)}"
+    return Finding(code="hook_foreign", severity=severity, what=what, why=why, next_step=step)
+
+
+def _closed_above(path: str) -> str:
+    """The directory above a path that may not be looked into; empty where there is none."""
+    above = os.path.dirname(path)
+    while not os.path.lexists(above) and os.path.dirname(above) != above:
+        above = os.path.dirname(above)
+    return "" if os.access(above, os.X_OK) else above
 
 
 def gone(own: Own, runtime: str, title: str) -> Finding:

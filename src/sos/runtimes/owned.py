@@ -51,9 +51,22 @@ def is_ours(own: Own) -> bool:
     if os.path.exists(os.path.join(own.path, MARK)):
         return True
     try:
-        return all(name.startswith(MARK) for name in os.listdir(own.path))
+        return all(name.startswith(MARK) for name in os.listdir(own.path)) or is_whole(own)
     except OSError:
         return False  # no directory, or one that others have closed
+
+
+def is_whole(own: Own) -> bool:
+    """Whether a directory holds each file as we write it, and no other: then it is ours, whatever became of its mark."""
+    there = {os.path.join(folder, name) for folder, _, names in os.walk(own.path) for name in names}
+    if _is_file(own) or there - {os.path.join(own.path, MARK)} != set(paths(own)):
+        return False
+    try:
+        data = {path: files.peek(path, _MOST) for path in paths(own)}
+    except OSError:
+        return False
+    wanted = {os.path.join(own.path, name): text.encode() for name, text in own.contents.items()}
+    return all(data[path] == wanted[path] or (bool(data[path]) and not wanted[path]) for path in data)
 
 
 def _is_rest(data: bytes, whole: bytes) -> bool:

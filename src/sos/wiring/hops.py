@@ -27,6 +27,7 @@ from sos.model.messages import Draft
 from sos.model.names import OPERATOR, address_name
 from sos.model.record import Record
 from sos.model.times import MINUTE
+from sos.runtimes.connector import connector_of
 from sos.wiring import connecting, local, probing
 
 TYPE_CHECKING = False
@@ -204,12 +205,23 @@ class _Path:
         if not hooked:
             return "not connected", f"{', '.join(serving)} runs no hooks: {self._slug} sees its mail when it asks"
         for runtime in hooked:
+            self._runs(runtime)
             self._shown = probing.shows(self._settings, runtime, self._slug, self._id, self._nonce)
             if self._shown.broken == "hook":
                 raise RuntimeConfigError(self._shown.said, next_step=f"sos connect {runtime} --as {self._slug}")
             if self._shown.broken:
                 break
         return "well", "the installed command ran"
+
+    def _runs(self, runtime: str) -> None:
+        """Whether the runtime would run it, by its own files. Raises RuntimeConfigError in the words of the doctor's finding."""
+        settings = self._settings
+        bound = [place for place, slug in resolver.load_bindings(settings.home).items() if slug == self._slug and place != "*"]
+        bodies = () if self._to is None else self._to.myself().bodies
+        seen = [body.cwd for body in bodies if body.cwd and body.runtime == runtime and body.presence != "closed"]
+        for finding in connector_of(runtime).look(settings.home, settings.places(""), list(dict.fromkeys((*bound, *seen)))):
+            if finding.severity == "critical":
+                raise RuntimeConfigError(finding.what, next_step=finding.next_step.replace("AGENT", self._slug))
 
     def _context(self) -> tuple[State, str]:
         if self._shown is None:

@@ -103,7 +103,7 @@ def look(settings: Settings, runtime: str, projects: Sequence[str]) -> list[Find
     found: list[Finding] = []
     for own in connector.owned(home, places, ""):
         if not owned.exists(own):
-            found.append(looking.gone(own, runtime, connector.TITLE))
+            found.append(looking.lacking(own, runtime, connector.TITLE))
         else:
             found += looking.contents(own, runtime, connector.TITLE)
     for merge in connector.merges(home, places):

@@ -68,7 +68,7 @@ def open_store(settings: Settings, path: str | None = None, *, lock_seconds: flo
     # A file that a killed first command left without tables is begun again; once there is a home, it never is.
     fresh = not homes.slugs(settings.home) and not os.path.lexists(homes.path_of(settings.home, OPERATOR))
     if not fresh and not os.path.exists(path):
-        _require_store(settings)
+        require_store(settings)
         raise StoreMissing(f"the store {path} is gone, and agents of it have their homes in {settings.home}")
     if not fresh and os.path.getsize(path) == 0:
         # SQLite takes an empty file for a new database, and deletes the log beside it, where messages may still be.
@@ -99,7 +99,7 @@ def guide_path(settings: Settings, agent: Agent, *, keep: bool = False) -> str |
     return look(homes.path_of(settings.home, agent.slug), facts(settings, agent))
 
 
-def _require_store(settings: Settings) -> None:
+def require_store(settings: Settings) -> None:
     """Where all agents have joined servers, no store is missing: there never was one. Raises InvalidInput."""
     found = [homes.load(settings.home, slug) for slug in (*homes.slugs(settings.home), OPERATOR)]
     places = {home.store for home in found if home is not None and home.remote}
@@ -284,6 +284,14 @@ def require_here(settings: Settings, connection: Connection, given: Sending) -> 
             f"{who} is at {there[0].store}, and {connection.slug} here is not: nothing was sent",
             next_step=f"send as an agent that is there (--as {there[0].slug}), or as the operator on the machine of sos serve",
         )
+
+
+def try_write(connection: Connection, seconds: float) -> None:
+    """Whether the store here takes a write; one behind a server answers for itself. Raises StoreUnreachable, StorageFull."""
+    from sos.core.connection import LocalConnection
+
+    if isinstance(connection, LocalConnection) and isinstance(connection.store, SqliteStore):
+        connection.store.try_write(seconds)
 
 
 def queue(settings: Settings, named: str | None, given: Sending) -> str:

@@ -12,7 +12,7 @@ import os
 import sys
 
 from sos.files import Lock, check_private, private_directory, shipped, translated
-from sos.model.errors import Conflict, NetworkFileSystem, StorageFull, StoreDamaged, StoreError, StoreUnreachable
+from sos.model.errors import Conflict, HomeDamaged, NetworkFileSystem, StorageFull, StoreDamaged, StoreError, StoreUnreachable
 from sos.stores.sqlite import schema
 from sos.stores.sqlite.binding import sqlite
 from sos.stores.sqlite.log import CAP_BYTES, Log
@@ -150,7 +150,30 @@ class Database:
             return StorageFull(f"no space left for {self.path}")
         if "malformed" in text or "not a database" in text or "no such table" in text:
             return StoreDamaged(f"{self.path}: {text}")
-        return StoreUnreachable(f"{self.path}: {text}", next_step="mend the disk or the limit, then try again")
+        return StoreUnreachable(f"{self.path}: {text}", next_step=self._way_out(text))
+
+    def _way_out(self, text: str) -> str:
+        """What to type where SQLite could not read or write, or has waited for somebody."""
+        if "locked" in text or "busy" in text:
+            return f"see who holds it: fuser -v {self.path}   (or: lsof {self.path})"
+        for place in (os.path.dirname(self.path), self.path, f"{self.path}-wal", f"{self.path}-shm"):
+            if os.path.exists(place) and not os.access(place, os.R_OK | os.W_OK):
+                return f"chmod u+rw{'x' * os.path.isdir(place)} {place}"
+        return "mend the disk or the limit, then try again"
+
+    def try_write(self, seconds: float) -> None:
+        """Begin a write and take it back. Raises StoreUnreachable where none can begin within so many seconds, StorageFull."""
+        with self._mutex:
+            line = Lock(self.path + ".lock", seconds, LINES)
+            _hold(line)
+            try:
+                self.read("BEGIN IMMEDIATE")  # of a file that may only be read SQLite makes a read, and says nothing
+                try:
+                    self.read("UPDATE meta SET value = value WHERE key = ''")
+                finally:
+                    self.read("ROLLBACK")
+            finally:
+                line.close()
 
     def checkpoint(self) -> None:
         """Move a long log into the file; only ever called under the lock. A reader in the way is not waited for."""
@@ -198,7 +221,7 @@ class Write:
         database._mutex.acquire()  # noqa: SLF001  # the transaction is a part of its database
         try:
             if database._writing == 0:  # noqa: SLF001
-                database._lock.__enter__()  # noqa: SLF001
+                _hold(database._lock)  # noqa: SLF001
                 self._outermost = True
                 database.read("BEGIN IMMEDIATE")
             database._writing += 1  # noqa: SLF001
@@ -260,6 +283,14 @@ class Write:
         connection = self._database._connection  # noqa: SLF001
         if connection is not None and connection.in_transaction:
             connection.rollback()
+
+
+def _hold(lock: Lock) -> None:
+    """Take the lock. Where its file refuses, that is the store's trouble, and no home's: what was to be sent is queued."""
+    try:
+        lock.__enter__()
+    except HomeDamaged as error:
+        raise StoreUnreachable(error.message, next_step=error.next_step) from error
 
 
 _FOREIGN = (sqlite.DatabaseError, UnicodeDecodeError)

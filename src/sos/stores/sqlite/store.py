@@ -90,6 +90,10 @@ class SqliteStore:
         with self._database.write():
             self._database.read("INSERT OR REPLACE INTO meta (key, value) VALUES ('checked', ?)", (mark,))
 
+    def try_write(self, seconds: float) -> None:
+        """Whether a write could begin now. Raises StoreUnreachable, StorageFull."""
+        self._database.try_write(seconds)
+
     def copy(self, path: str) -> int:
         """See `ports.Store.copy`."""
         return self._database.copy(path)
