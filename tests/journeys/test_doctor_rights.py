@@ -98,6 +98,31 @@ def test_a_runtimes_own_directory_that_may_not_be_looked_into_is_not_taken_for_o
     assert (found["code"], found["next_step"]) == ("hook_closed", f"chmod u+rwx {patient.home}/.claude")
 
 
+@pytest.mark.promise("DOCTOR-006")
+def test_one_fix_goes_on_to_what_it_uncovers(patient: Patient) -> None:
+    for path, mode in (
+        (patient.root, 0o755),
+        (patient.of, 0o755),
+        (patient.token("bus"), 0o644),
+        (patient.token("squad"), 0o644),
+    ):
+        path.chmod(mode)
+    (patient.of / "RECOVERY.md").unlink()
+    examined = patient.doctor("--fix")
+    assert examined["well"], examined
+    assert {each["code"] for each in examined["mended"]} == {"home_not_private", "guide_missing"}
+
+
+@pytest.mark.promise("DISK-003")
+@pytest.mark.parametrize(("name", "mode"), [("", 0o500), ("run", 0o500), ("sos.db", 0o400)])
+def test_the_watchdog_is_not_content_with_room_where_nothing_may_be_written(patient: Patient, name: str, mode: int) -> None:
+    shell = Shell(patient.home, patient.shell.extra, patient.prefix)
+    assert shell.run("watchdog", "--once", "--json").json["closed"] == []
+    (patient.root / name).chmod(mode)
+    ran = shell.run("watchdog", "--once", "--json")
+    assert (ran.code, ran.json["closed"]) == (1, [str(patient.root / name)])
+
+
 # --- the probe --------------------------------------------------------------------------------------------------------
 
 

@@ -48,11 +48,13 @@ def run(command: Command) -> int:
     patients = _patients(settings, given.as_agent, command.remark)
     looked = _climb(settings, patients, everything=given.all, deep=given.deep)
     mended: list[Mended] = []
-    if given.fix:
-        mended = examining.mend(looked)
-        if mended:
-            patients = _patients(settings, given.as_agent, command.remark)
-            looked = _climb(settings, patients, everything=given.all, deep=given.deep)
+    for _ in LADDER if given.fix else ():  # what is mended may uncover what is broken behind it
+        new = [each for each in examining.mend(looked) if each not in mended]
+        mended += new
+        if not any(each.done for each in new):
+            break
+        patients = _patients(settings, given.as_agent, command.remark)
+        looked = _climb(settings, patients, everything=given.all, deep=given.deep)
     calls = _calls(patients, looked)
     sent = _send(command, calls) if command.arguments.send else {}
     troubles = [trouble for each in looked for trouble in each.troubles]

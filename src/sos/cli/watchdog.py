@@ -66,8 +66,9 @@ def _look(command: Command) -> int:
     went = {system.mount: _consumers(command.settings, system) for system in found.systems if system.level in disk.LIMITS}
     value = {**_form(command.settings, found.systems, found.at), "alerts": list(found.alerts), "remarks": list(found.remarks)}
     value["consumers"] = [each.fields() for taken in went.values() for each in taken.largest]
-    command.out("\n".join(_lines(found, went)), value)
-    return 0 if found.level == "ok" else 1
+    closed = value["closed"] = wiring.closed(command.settings)
+    command.out("\n".join((*_lines(found, went), *(f"{path} may not be written: sos doctor" for path in closed))), value)
+    return 0 if found.level == "ok" and not closed else 1
 
 
 def _status(command: Command) -> int:

@@ -52,6 +52,12 @@ def places(settings: Settings) -> list[Place]:
     ]
 
 
+def closed(settings: Settings) -> list[str]:
+    """What of ours may not be written here, by its mode or its mount: a disk with room does not help then."""
+    ours = [settings.home, os.path.join(settings.home, "run"), settings.store or os.path.join(settings.home, "sos.db")]
+    return [path for path in ours if os.path.exists(path) and not os.access(path, os.W_OK)]
+
+
 def look(settings: Settings, *, after_failure: bool = False) -> Look:
     """Look, remember, and tell. `after_failure`: because a write found no room.
 
