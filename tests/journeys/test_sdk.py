@@ -195,7 +195,8 @@ def test_what_is_wrong_is_said_when_the_agent_is_made(place: Place) -> None:
             check=False,
         )  # fmt: skip
         assert done.returncode == 1
-        assert said in done.stderr.rsplit("\n", 2)[-2], done.stderr
+        *_, last, step, _ = done.stderr.split("\n")
+        assert (said in last, step.startswith("next: ")) == (True, True), done.stderr
         assert tokens["bus"] not in done.stderr
     # A token that is given counts before what stands in the environment.
     environment = {**place.shell.environment, "SOS_BUS_TOKEN": tokens["squad"]}

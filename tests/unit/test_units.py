@@ -179,7 +179,7 @@ def test_without_a_bus_it_is_written_and_never_called_running(machine: Machine) 
     assert "Failed to connect to bus" in found.problem
     assert "systemctl --user daemon-reload && systemctl --user enable sos-try.timer && " in found.next_step
     line = found.next_step.partition("with the line: ")[2].removesuffix(")")
-    assert line == f"*/15 * * * * SOS_HOME='/o'\\''home' '{sys.executable}' -m sos >/dev/null"
+    assert line == f"*/15 * * * * SOS_HOME='/o'\\''home' {sys.executable} -m sos >/dev/null"
     assert units.state(machine.settings, "sos-try").running is False
     left = units.uninstall(machine.settings, "sos-try")
     assert "systemctl --user disable --now sos-try.timer" in left.next_step

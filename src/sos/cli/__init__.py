@@ -54,6 +54,12 @@ COMMANDS: dict[str, str] = {
     "completion": "completion for bash, zsh or fish",
     "demo": "show the main job in a temporary home",
 }
+LOST = {
+    **dict.fromkeys(("send", "reply", "broadcast", "ack", "inbox", "read", "wait"), AnswerLost.next_step),
+    **{name: f"sos {name} list   (what was done)" for name in ("task", "token", "dead", "watch", "skill", "squad")},
+}
+"""What to type where a command's answer could not be written; else `AGAIN`: what is the same when it is done twice."""
+AGAIN = "the same command again, where its answer can be written"
 USAGE = 2
 BUG = 3
 
@@ -65,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _answer(given)
     except SosError as error:
+        if isinstance(error, AnswerLost):
+            error.next_step = LOST.get(given[0] if given else "", AGAIN)
         return _refuse(error, as_json=as_json)
     except BrokenPipeError:
         output.forget_output()

@@ -8,7 +8,7 @@ import sys
 from sos.cli import output
 from sos.cli.parsing import argparse
 from sos.homes import lineage
-from sos.model.errors import InvalidInput, NotFound, SosError, StoreUnreachable
+from sos.model.errors import InvalidInput, NotFound, SosError, StoreUnreachable, TextTooLong
 from sos.settings import Settings, load
 
 TYPE_CHECKING = False
@@ -151,7 +151,10 @@ def token_in(place: str) -> str:
 def _standard_input() -> str:
     if sys.stdin is None:
         raise InvalidInput("standard input is closed", next_step="give the text itself instead of -")
-    return sys.stdin.buffer.read(MAX_INPUT).decode("utf-8", "surrogateescape")
+    data = sys.stdin.buffer.read(MAX_INPUT + 1)
+    if len(data) > MAX_INPUT:
+        raise TextTooLong(f"the text has more than {MAX_INPUT:,} bytes")
+    return data.decode("utf-8", "surrogateescape")
 
 
 def limit(text: str) -> int:

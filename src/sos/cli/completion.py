@@ -21,18 +21,26 @@ EXAMPLE = 'eval "$(sos completion bash)"'
 AGENTS = 'ls "${SOS_HOME:-$HOME/.sos}/agents" 2>/dev/null'
 NAMING = frozenset(("TO", "AGENT"))
 """Metavars in whose place an agent stands."""
+NAMED = frozenset(("watch",))
+"""Commands whose words begin with an agent, under another metavar."""
 
 BASH = """_sos() {
-  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} words=
+  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} words= fixed= agents= each
   if [ "$COMP_CWORD" -eq 1 ]; then words="%(names)s"
   elif [ "$before" = --as ]; then words=$(%(agents)s)
-  else case ${COMP_WORDS[1]} in
+  else case "${COMP_WORDS[1]} $before" in
+%(values)s
+    *) case ${COMP_WORDS[1]} in
 %(cases)s
+    esac
+    for each in $fixed; do case " ${COMP_WORDS[*]:2:COMP_CWORD-2} " in *" $each "*) fixed= ;; esac; done
+    if [ -n "$fixed" ]; then words="$words $fixed"; elif [ -n "$agents" ]; then words="$words $(%(agents)s)"; fi ;;
   esac; fi
   COMPREPLY=($(compgen -W "$words" -- "$word"))
 }
 complete -o default -F _sos sos sos-lifeline"""
-BASH_CASE = '    %(name)s) words="%(words)s%(more)s" ;;'
+BASH_CASE = '    %(name)s) words="%(options)s" fixed="%(fixed)s" agents=%(agents)s ;;'
+BASH_VALUE = '    "%(name)s %(option)s") words="%(choices)s" ;;'
 
 ZSH = """_sos() {
   local -a commands; commands=(
@@ -65,22 +73,40 @@ def run(command: Command) -> int:
     return 0
 
 
-def _words(name: str) -> tuple[str, bool]:
-    """What can follow a command: its options and fixed words, and whether an agent can."""
-    actions = parser_of(name, import_module(f"sos.cli.{name}"))._actions  # noqa: SLF001  # argparse tells it in no other way
-    words = [option for action in actions for option in action.option_strings if option.startswith("--")]
-    words += [str(choice) for action in actions for choice in action.choices or () if not action.option_strings]
-    return " ".join(words), any(action.metavar in NAMING and not action.option_strings for action in actions)
+def _actions(name: str) -> list[argparse.Action]:
+    return parser_of(name, import_module(f"sos.cli.{name}"))._actions  # noqa: SLF001  # argparse tells it in no other way
+
+
+def _words(name: str) -> tuple[str, str, bool]:
+    """What can follow a command: its options, its fixed words, and whether an agent can."""
+    actions = _actions(name)
+    options = [option for action in actions for option in action.option_strings if option.startswith("--")]
+    fixed = [str(choice) for action in actions for choice in action.choices or () if not action.option_strings]
+    agents = name in NAMED or any(action.metavar in NAMING and not action.option_strings for action in actions)
+    return " ".join(options), " ".join(fixed), agents
 
 
 def _cases(template: str, more: str) -> str:
     found = {name: _words(name) for name in COMMANDS}
-    rows = [template % {"name": name, "words": words, "more": more * agents} for name, (words, agents) in found.items()]
+    rows = [
+        template % {"name": name, "words": f"{options} {fixed}".strip(), "more": more * agents}
+        for name, (options, fixed, agents) in found.items()
+    ]
     return "\n".join(rows)
 
 
 def _bash() -> str:
-    return BASH % {"names": " ".join(COMMANDS), "agents": AGENTS, "cases": _cases(BASH_CASE, f" $({AGENTS})")}
+    cases, values = [], []
+    for name in COMMANDS:
+        options, fixed, agents = _words(name)
+        cases.append(BASH_CASE % {"name": name, "options": options, "fixed": fixed, "agents": "yes" * agents})
+        for action in _actions(name):
+            choices = " ".join(map(str, action.choices or ()))
+            values += [
+                BASH_VALUE % {"name": name, "option": each, "choices": choices} for each in action.option_strings if choices
+            ]
+    names = " ".join(COMMANDS)
+    return BASH % {"names": names, "agents": AGENTS, "cases": "\n".join(cases), "values": "\n".join(values)}
 
 
 def _zsh() -> str:

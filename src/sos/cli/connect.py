@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sos.wiring.connecting import Connected
 
 EXAMPLE = "sos connect claude --as mumega-codecheck --dir ~/code/parser"
+AGAIN = "the same command without --dry-run"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,6 +106,8 @@ def _one(command: Command, runtime: str) -> tuple[str, dict[str, object]]:
             command.settings, made.slug, wake=given.wake, every=given.every, quiet=given.quiet, bodies=given.bodies
         )
     then = connector.NEXT.replace("{mcp}", launchers.path_of(command.settings.home, "sos-mcp")).rstrip("\n")
+    if made.planned:
+        then = AGAIN
     value: dict[str, object] = {
         "runtime": made.runtime,
         "next": then,
@@ -129,6 +132,8 @@ def _written(made: Connected, then: str) -> list[str]:
     lines = [f"{'would write' if made.planned else 'wrote'} {path}" for path in made.written]
     if made.diff:
         lines += ["what would change in files that are not ours:", made.diff.rstrip("\n")]
+    if made.planned:
+        return [*lines, f"would make {where} {made.slug}'s; nothing was written", f"next: {then}"]
     if made.former:
         lines.append(f"{where} belonged to {made.former} until now; those that run go on as {made.former}")
     lines.append(f"{where}: {made.slug}; sos disconnect {made.runtime} --as {made.slug} takes it back")

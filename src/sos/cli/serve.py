@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sos.cli.command import Command
 
 EXAMPLE = "sos serve --port 7690"
+MAX_PORT = 65_535
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +38,8 @@ def run(command: Command) -> int:
     if given.host is not None:
         settings = settings.replace(host=given.host)
     if given.port is not None:
+        if not 0 <= given.port <= MAX_PORT:
+            raise InvalidInput(f"{given.port} is no port: 0 to {MAX_PORT}", next_step=EXAMPLE)
         settings = settings.replace(port=given.port)
 
     def ready(url: str) -> None:

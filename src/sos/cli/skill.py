@@ -104,13 +104,17 @@ def _given(given: argparse.Namespace) -> dict[str, Any]:
             fields[name] = tuple(words)
     for name in ("input_schema", "output_schema"):
         if (text := getattr(given, name)) is not None:
-            fields[name] = _schema(text)
+            fields[name] = _schema(f"--{name.replace('_', '-')}", text)
     return fields
 
 
-def _schema(text: str) -> dict[str, Any]:
+def _schema(option: str, text: str) -> dict[str, Any]:
     """A JSON object, or with `@PATH` the one in a file. Raises InvalidInput."""
-    made = wire.loads(_contents(text[1:]) if text.startswith("@") else text)
+    step = f"""give a JSON object: {option} '{{"type": "object"}}', or {option} @PATH of a file that holds one"""
+    try:
+        made = wire.loads(_contents(text[1:]) if text.startswith("@") else text)
+    except InvalidInput as error:
+        raise InvalidInput(f"{option}: {error.message}", next_step=step) from error
     if not isinstance(made, dict):
-        raise InvalidInput("a schema is a JSON object", next_step=EXAMPLE)
+        raise InvalidInput(f"{option}: a schema is a JSON object", next_step=step)
     return made

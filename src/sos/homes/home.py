@@ -106,15 +106,16 @@ def load(root: str, slug: str) -> Home | None:
     data = files.read(file)
     if data is None:
         return None
-    fields = {}
+    fields, number = {}, 0
     try:
-        for line in data.decode("utf-8").split("\n"):
+        for number, line in enumerate(data.decode("utf-8").split("\n"), 1):  # noqa: B007  # told where it is no line of ours
             if line and not line.startswith("#"):
                 key, _, value = line.partition(" = ")
                 fields[key] = wire.loads(value)
         home = Home(path=path, **fields)
     except (SosError, TypeError, UnicodeDecodeError) as error:
-        raise HomeDamaged(f"{file} cannot be read: {error}", next_step=f"sos join --name {slug}   (writes it anew)") from error
+        wrong = f"line {number} is none of ours" if isinstance(error, SosError) else "it is not what sos join wrote"
+        raise HomeDamaged(f"{file} cannot be read: {wrong}", next_step=f"sos join --name {slug}   (writes it anew)") from error
     if home.slug != slug or not all(isinstance(value, str) for value in home.fields().values()):
         raise HomeDamaged(f"{file} is not the identity of {slug}", next_step=f"sos join --name {slug}   (writes it anew)")
     return home

@@ -24,6 +24,7 @@ class SosError(Exception):
         super().__init__(self.message)
         if next_step is not None:
             self.next_step = redacted(next_step)
+        self.add_note(f"next: {self.next_step}")  # shown where a program of the user's ends with it; no part of `str`
 
 
 # --- what was asked for cannot be done as asked: change the input -------------------------------------------------

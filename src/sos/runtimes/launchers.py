@@ -55,9 +55,12 @@ def check(home: str, python: str = sys.executable) -> None:
         raise EphemeralInterpreter(f"{python} is a temporary environment")
     if files.in_archive():
         raise EphemeralInterpreter("this is the program in one file, which no hook can start")
-    for path, step in ((home, "export SOS_HOME=/a/path/without/them"), (python, "install sos-lifeline at another path")):
-        if not path.isprintable() or any(character in path for character in "\"'$`\\"):
-            raise RuntimeConfigError(f"{path!a} has characters that a shell line cannot carry", next_step=step)
+    elsewhere = "export SOS_HOME=/a/path/without/them, then: sos join --name NAME   (who has joined here stays behind)"
+    for path, step in ((home, elsewhere), (python, "install sos-lifeline at another path")):
+        wrong = [each for each in dict.fromkeys(path) if not each.isprintable() or each in "\"'$`\\"]
+        if wrong:
+            named = " ".join(each if each.isprintable() else ascii(each)[1:-1] for each in wrong)
+            raise RuntimeConfigError(f"{path} has characters that a shell line cannot carry: {named}", next_step=step)
 
 
 def is_ephemeral(python: str) -> bool:

@@ -20,6 +20,7 @@ from sos.model.messages import Draft
 from sos.model.names import OPERATOR, SYSTEM
 from sos.model.parcels import Parcel
 from sos.model.record import Record
+from sos.model.shell import shell_word
 from sos.model.times import SECOND, Millis
 
 TYPE_CHECKING = False
@@ -186,7 +187,9 @@ def load(root: str) -> Memory:
         pending = tuple(Telling(**each) for each in made["pending"])
         return Memory(cases=tuple(cases), spent=tuple(made["spent"]), pending=pending)
     except (UnreadableJson, KeyError, TypeError) as error:
-        raise HomeDamaged(f"{path} cannot be read: {error}", next_step=f"mv {path} {path}.damaged") from error
+        raise HomeDamaged(
+            f"{path} cannot be read: {error}", next_step=f"mv {shell_word(path)} {shell_word(path + '.damaged')}"
+        ) from error
 
 
 def save(root: str, memory: Memory) -> None:

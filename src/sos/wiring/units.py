@@ -161,7 +161,9 @@ def write(settings: Settings, unit: Unit, kind: System) -> list[str]:
     else:
         made = {os.path.join(folder, name): text.encode() for name, text in systemd(unit).items()}
     if _ours(path, kind) and not _is_for(unit, files.peek(path, _MOST), kind):
-        raise Conflict(f"{path} is for another SOS_HOME", next_step=f"remove it first: with that SOS_HOME, or rm {path}")
+        raise Conflict(
+            f"{path} is for another SOS_HOME", next_step=f"remove it first: with that SOS_HOME, or rm {shell_word(path)}"
+        )
     try:
         files.make_directories(folder, 0o755)
     except OSError as error:
@@ -191,7 +193,10 @@ def _ours(path: str, kind: System) -> bool:
         raise files.translated(error, path) from error
     mark = MARK.encode() if kind == "systemd" else LABEL.encode()
     if mark not in data:
-        raise Conflict(f"{path} is there and is not ours", next_step=f"look at it, and move it away: mv {path} {path}.old")
+        raise Conflict(
+            f"{path} is there and is not ours",
+            next_step=f"look at it, and move it away: mv {shell_word(path)} {shell_word(path + '.old')}",
+        )
     return True
 
 
