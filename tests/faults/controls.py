@@ -220,7 +220,7 @@ def removed_before_it_is_sent(patch: Patch) -> None:
     def waiting(real: Any, home: str) -> Any:
         found = real(home)
         for queued in found:
-            outbox.remove(home, queued.draft.id)
+            outbox.remove(home, queued.given.draft.id)
         return found
 
     wrap(patch, outbox, "waiting", waiting)

@@ -104,7 +104,7 @@ def test_an_agent_that_no_directory_is_bound_to_is_not_well_and_is_told_its_own_
     (finding,) = (each for rung in examined["rungs"] for each in rung["findings"])
     assert (finding["code"], finding["severity"], examined["well"]) == ("unbound", "warning", False)
     assert "only a session started with SOS_AGENT=bb is its own" in finding["what"]
-    assert finding["next_step"] == f"sos connect claude --as bb --dir '{patient.work}'"
+    assert finding["next_step"] == f"sos connect claude --as bb --dir {patient.work}"
     assert "All is well" not in patient.shell.run("doctor").out
     assert patient.shell.run(*shlex.split(finding["next_step"])[1:]).code == 0
     assert patient.doctor()["well"]
@@ -120,7 +120,7 @@ def test_bindings_that_cannot_be_read_are_mended_by_the_commands_that_are_listed
     patient.shell.json("connect", "claude", "--as", "aa", "--dir", str(patient.home))
     (patient.root / "bindings.json").write_text("garbage")
     step = patient.cause(patient.doctor())["next_step"]
-    assert f"sos connect claude --as aa --dir DIR; sos connect claude --as bb --dir '{patient.work}' " in step
+    assert f"sos connect claude --as aa --dir DIR; sos connect claude --as bb --dir {patient.work} " in step
 
 
 @pytest.mark.promise("DOCTOR-003")

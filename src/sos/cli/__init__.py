@@ -129,7 +129,7 @@ def _refuse(error: SosError, *, as_json: bool) -> int:
             output.value({"error": error.code, "message": error.message, "next": error.next_step})
         except AnswerLost:
             as_json = False  # it stands on standard error in words
-    if error.code == StorageFull.code:
+    if isinstance(error, StorageFull):
         from sos.cli import room
 
         room.look()

@@ -14,7 +14,7 @@ from sos.files import LACKING, translated
 from sos.homes.resolver import session_name
 from sos.hook.event import Event, parse_event
 from sos.hook.session import Turn, begin, is_below, of_runtime
-from sos.model.errors import SosError
+from sos.model.errors import SosError, StorageFull
 from sos.model.times import Millis, iso
 from sos.runtimes.speech import speech_of
 from sos.settings import load
@@ -36,6 +36,8 @@ _last_words = b""
 """What is said where the time to tell the trouble properly is over too."""
 _printed = False
 """Whether this process has answered: a second JSON document would make the runtime drop the first."""
+_owed = False
+"""Whether it has answered whole, and what it showed is not marked yet."""
 
 
 class Deadline(BaseException):
@@ -95,6 +97,7 @@ def _stdin() -> bytes:
 
 
 def _run(settings: Settings, event: Event) -> None:
+    global _owed  # one process, one answer
     if not event.session or event.moment is None or is_below(settings, event):
         return
     if event.session.startswith("sos-probe-"):
@@ -112,7 +115,9 @@ def _run(settings: Settings, event: Event) -> None:
         text = turn.text()
         if text:
             _print(_answer(event, _unmarked(settings, turn) + text))
+            _owed = True
         turn.settle(printed=bool(text))
+        _owed = False
         _reachable(settings, turn)
     finally:
         lock.release()
@@ -151,7 +156,7 @@ def _notice(settings: Settings | None, event: Event, why: str) -> None:
     """Say that the bus cannot be reached, in the runtime's own JSON: silence and emptiness must not look alike."""
     global _late, _last_words  # one process, one notice
     _late = True
-    if _printed:
+    if _owed:
         event.not_marked(settings, why)
     if _printed or event.subagent or event.moment not in event.speech.SPEAKING or not event.bound(settings):
         return
@@ -164,7 +169,7 @@ def _notice(settings: Settings | None, event: Event, why: str) -> None:
 
 
 def _look_after(settings: Settings | None, error: SosError) -> None:
-    if settings is not None and error.code == "storage_full":
+    if settings is not None and isinstance(error, StorageFull):
         from sos.hook import room  # on a bad day only
 
         room.look(settings)
