@@ -82,6 +82,7 @@ def without(value: Any, *path: str) -> Any:
         ('{ "kind": "local"', '{ } "kind": "local"', ()),
         ('    "two": {\n      "kind": "far",\n', '    "two": {\n      "kind": "f\n    "two": {\n      "kind": "far",\n', ()),
         ('      ],\n      "on"', '   ]   ],\n      "on"', ()),
+        ('  "servers": {', 'mB  "servers": {', ()),
         ('"on": false }', '"on": false ]\n}', ()),
         ('    },\n    "three"', '    },\n x\n    },\n x\n    "three"', ()),
         ('      "args": [\n        "x"\n', '  x"\n', ("servers", "two", "args")),

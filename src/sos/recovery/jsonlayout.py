@@ -43,6 +43,9 @@ class _ByLines(Reader):
         """See `Reader.begun`."""
         part.row = self.layout.row(part.at)
         part.indent = self.layout.indent(part.row)
+        outer = self.open[-1] if self.open else part
+        if outer.row < part.row and outer.level >= 0 and not self.layout.is_whole(part.row):
+            part.indent = outer.level  # its line does not begin as it did
 
     def token(self, kind: str, start: int, end: int, stop: int) -> bool:
         """See `Reader.token`."""

@@ -92,6 +92,10 @@ class Layout:
         row = self.row(at)
         return self.starts[row] + self.lines[row][1] == at
 
+    def is_whole(self, row: int) -> bool:
+        """Whether a line begins with what lines of a config begin with."""
+        return self.lines[row][0] != "other" or _BRACKET.match(self.text, self.starts[row]) is not None
+
     def is_level(self, depth: int) -> bool:
         """Whether lines stand as deep as this where they are not cut off."""
         return depth % self.step == 0
