@@ -83,6 +83,8 @@ def without(value: Any, *path: str) -> Any:
         ('    "two": {\n      "kind": "far",\n', '    "two": {\n      "kind": "f\n    "two": {\n      "kind": "far",\n', ()),
         ('      ],\n      "on"', '   ]   ],\n      "on"', ()),
         ('  "servers": {', 'mB  "servers": {', ()),
+        ('  "servers": {', '{  "junk\0\0,\n  "servers": {', ()),
+        ('"two": {', '"two":\xc2 {', ()),
         ('"on": false }', '"on": false ]\n}', ()),
         ('    },\n    "three"', '    },\n x\n    },\n x\n    "three"', ()),
         ('      "args": [\n        "x"\n', '  x"\n', ("servers", "two", "args")),
@@ -103,6 +105,12 @@ def test_a_line_that_is_damaged_costs_nothing_of_the_others(old: str, new: str, 
 def test_of_an_object_that_stands_there_twice_and_is_cut_off_once_nothing_is_lost() -> None:
     text = SERVERS.replace('    "two": {\n', '    "two": {\n      "more": { "deep": 1 },\n    "two": {\n')
     assert mended(text)["servers"]["two"] == {**WHOLE["servers"]["two"], "more": {"deep": 1}}
+
+
+@pytest.mark.promise("REPAIR-002")
+def test_of_two_copies_in_a_row_the_second_hides_no_key_of_the_first() -> None:
+    second = SERVERS.removeprefix("{\n").replace('"kind": "local"', '"ki,nd": "local"')
+    assert mended(SERVERS + second)["servers"]["one"] == {"ki,nd": "local", **WHOLE["servers"]["one"]}
 
 
 @pytest.mark.promise("REPAIR-002")

@@ -38,6 +38,7 @@ class _ByLines(Reader):
     def __init__(self, text: str, places: Places, layout: Layout) -> None:
         super().__init__(text, places)
         self.layout = layout
+        self.last_counts = False
 
     def begun(self, part: Part) -> None:
         """See `Reader.begun`."""
@@ -70,7 +71,11 @@ class _ByLines(Reader):
         """Whether lines as deep as this are members of an object."""
         if not isinstance(part.value, dict):
             return False
-        return part.level == depth if part.level >= 0 else not self.inline(part) and depth == part.indent + self.layout.step
+        return (
+            part.level == depth
+            if part.level >= 0 or part.astray
+            else not self.inline(part) and depth == part.indent + self.layout.step
+        )
 
     def inline(self, part: Part) -> bool:
         """Whether its first member stands on its own line."""
@@ -106,6 +111,14 @@ class _ByLines(Reader):
             if part.key is not None:
                 self.drop(start, "has no value")
             self.lose_sight(start, -1)
+
+    def refuse(self, kind: str, start: int, end: int) -> None:
+        """See `Reader.refuse`."""
+        before = len(self.open)
+        if kind == "open" and self.text[start] == "{":
+            self.lose_sight(start, -1)
+        if len(self.open) == before:
+            super().refuse(kind, start, end)
 
     def lose_sight(self, start: int, depth: int) -> None:
         """What follows are members of an object whose beginning is lost."""

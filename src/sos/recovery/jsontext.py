@@ -24,6 +24,7 @@ MAX_DEPTH = 100
 """Levels of nesting that are looked into. Real configs have less than 20; Python's own parser ends at some hundred."""
 _SPACE = " \t\r\n"
 _NEXT = re.compile(r"[ \t\r\n]*[^ \t\r\n\x00]")
+_OPENS = re.compile(r'[ \t\x00]*[{\[][ \t]*["\r\n{}\[\]]')
 _WORDS = {"true": True, "false": False, "null": None}
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 
@@ -59,6 +60,8 @@ class Reader:
         self.closed = -1
         #: Where a token begins that reaches to the end of the text.
         self.partial = -1
+        #: Whether of two objects under one key the first says nothing, as in sound JSON.
+        self.last_counts = True
 
     def done(self) -> Read:
         """What was read."""
@@ -166,6 +169,9 @@ class Reader:
             self.drop(start, "has no value")
             self.member(kind, start, end)
         else:
+            if kind in {"other", "nul"} and _OPENS.match(self.text, end):
+                self.damage(start, end, f"{self.shown(start, end)} before the value of {self.name()}")
+                return
             if not part.colon:
                 self.edit(start, start, "fault", f"a colon is missing before {self.shown(start, end)}", text=": ")
                 part.colon = True
@@ -238,8 +244,7 @@ class Reader:
         if isinstance(part.value, dict):
             assert part.key is not None
             begin, place = part.key_at, part.key
-            known = part.parts.get(place)
-            if place in part.value and ((inner and not inner.finished) or (inner and known and not known.finished)):
+            if inner is not None and place in part.value and not (inner.finished and self.last_counts):
                 self.shadow(part.value[place])
             part.value[place] = value
             part.key = None
