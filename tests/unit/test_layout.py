@@ -180,6 +180,14 @@ def test_of_a_second_copy_behind_the_end_that_lost_its_beginning_the_keys_count_
 
 
 @pytest.mark.promise("REPAIR-001")
+def test_objects_without_a_name_one_in_another_come_to_an_end() -> None:
+    text = SERVERS.replace('"theme": "dark",', '"theme": "dark", { "a": 1, { "b": 2, {{1{' + "{1" * 50 + ",")
+    assert mended(text, WHOLE) == {**WHOLE, "a": 1}
+    with pytest.raises(Unreadable, match="nested deeper"):
+        salvage(SERVERS.replace('"dark",', '"dark", ' + "{1" * 100_000).encode(), "json")
+
+
+@pytest.mark.promise("REPAIR-001")
 @pytest.mark.parametrize("text", ['{\n"a": {\n"b": 1\n,\n"c": {\n"d": 2\n}\n}\n', '{"a": {"b": 1, "c": {"d": 2}'])
 def test_lines_that_are_not_indented_as_they_are_nested_say_nothing(text: str) -> None:
     assert not Layout(text).trusted

@@ -71,11 +71,9 @@ class _ByLines(Reader):
         """Whether lines as deep as this are members of an object."""
         if not isinstance(part.value, dict):
             return False
-        return (
-            part.level == depth
-            if part.level >= 0 or part.astray
-            else not self.inline(part) and depth == part.indent + self.layout.step
-        )
+        if part.level >= 0 or part.astray:
+            return part.level == depth
+        return not self.inline(part) and depth == part.indent + self.layout.step
 
     def inline(self, part: Part) -> bool:
         """Whether its first member stands on its own line."""
@@ -122,8 +120,8 @@ class _ByLines(Reader):
 
     def lose_sight(self, start: int, depth: int) -> None:
         """What follows are members of an object whose beginning is lost."""
-        if any(not isinstance(part.value, dict) for part in self.open):
-            return  # which element it would belong to is not known
+        if any(part.astray or not isinstance(part.value, dict) for part in self.open):
+            return  # which element, or what of what is lost, it would belong to is not known
         if self.open[-1].key is not None:
             self.drop(start, "has no value")
         part = Part(start, "{")
