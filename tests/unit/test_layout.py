@@ -101,6 +101,12 @@ def test_a_line_that_is_damaged_costs_nothing_of_the_others(old: str, new: str, 
         assert value == (without(WHOLE, *gone) if gone else WHOLE)
 
 
+@pytest.mark.promise("REPAIR-001")
+def test_lines_behind_a_brace_too_many_stay_as_they_are_written() -> None:
+    text = SERVERS.replace('  "servers": {', '{  "junk\0\0,\n  "servers": {')
+    assert SERVERS[SERVERS.index('  "servers"') :] in mend(salvage(text.encode(), "json")).data.decode()
+
+
 @pytest.mark.promise("REPAIR-002")
 def test_of_an_object_that_stands_there_twice_and_is_cut_off_once_nothing_is_lost() -> None:
     text = SERVERS.replace('    "two": {\n', '    "two": {\n      "more": { "deep": 1 },\n    "two": {\n')

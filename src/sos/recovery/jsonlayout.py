@@ -91,8 +91,8 @@ class _ByLines(Reader):
                 if self.layout.row(start) in self.layout.cut:
                     self.lose_sight(start, -1)
                 return
-            if isinstance(part.value, list) and self.open[place - 1].key is None:
-                continue  # a list without a key ends with what is no element of it
+            if (part.astray and part.level < 0) or (isinstance(part.value, list) and self.open[place - 1].key is None):
+                continue  # what has no key ends with a line that is no part of it
             if part.indent < depth and (not self.inline(part) or place == 0):
                 if self.layout.is_level(depth) and isinstance(part.value, dict) and not part.astray:
                     self.leave(place, start)
