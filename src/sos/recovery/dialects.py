@@ -158,8 +158,10 @@ def mend(found: Salvage, base: Any = None) -> Mended:
     """
     if found.read is None:
         raise Unreadable(_NO_DOCUMENT)
-    known = merging.join(found.value, (*found.others, base)).value
-    homes = homing.documents(found.astray, found.value, known)
+    homes: tuple[Any, ...] = ()
+    if found.astray:
+        known = merging.join(found.value, (*found.others, base)).value
+        homes = homing.documents(found.astray, found.value, known)
     text, joined = _joined(found, (*found.others, *homes, base))
     return Mended(data=_encoded(text, found.dialect, joined.value), value=joined.value, added=joined.added,
                   conflicts=joined.conflicts)  # fmt: skip
