@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sos.recovery import dialects, jsonedit
-from sos.recovery.jsontext import TOKEN
+from sos.recovery.jsontokens import TOKEN
 
 SPACES = ("", "", " ", "  ", "\t", "\n", "\r\n", "\n    ", "\r\n\t", " \n\n ")
 COMMENTS = (

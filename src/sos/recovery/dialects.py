@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from sos.model.record import Record
-from sos.recovery import jsontext, merging, tomltext
+from sos.recovery import homing, jsonlayout, jsontext, jsontokens, merging, tomltext
 from sos.recovery.jsonparts import KINDS
 from sos.recovery.places import Places
 from sos.recovery.sides import sides
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sos.model.configs import Dialect
-    from sos.recovery.jsonparts import Read
+    from sos.recovery.jsonparts import Astray, Read
     from sos.recovery.merging import Conflict, Joined
     from sos.recovery.sides import Side
 
@@ -52,6 +52,8 @@ class Salvage(Record):
     conflicts: tuple[Conflict, ...] = ()
     #: Further documents that were found in it, whose missing keys are kept.
     others: tuple[Any, ...] = ()
+    #: What was complete in an object whose beginning is lost.
+    astray: tuple[Astray, ...] = ()
     read: Read | Lines | None = None
 
 
@@ -78,7 +80,7 @@ def strict(data: bytes, dialect: Dialect, *, bom: bool = False) -> Any:
         text = data.decode("utf-8", "surrogateescape")
         if dialect != "json":
             text = _plain(text, dialect)
-        return json.loads(text, parse_int=jsontext.number, parse_constant=_no_constant)
+        return json.loads(text, parse_int=jsontokens.number, parse_constant=_no_constant)
     except ValueError as error:
         raise Unreadable(str(error)) from error
     except RecursionError as error:
@@ -124,14 +126,17 @@ def _one(text: str, dialect: Dialect, places: Places) -> Salvage:
         lines = tomltext.read(text, places)
         return Salvage(dialect=dialect, value=lines.value or None, problems=tuple(lines.places.said()), whole=lines.whole,
                        unsaved=tuple(lines.unsaved), others=lines.others, read=lines if lines.value else None)  # fmt: skip
-    read = jsontext.read(text, places)
+    read = jsonlayout.read(text, places)
     value = read.root.value if read.root is not None and (read.root.value or read.whole) else None
     others = list(read.shadowed)
     if read.rest >= 0 and text[read.rest] in "{[":
-        second = jsontext.read(text[read.rest :])
-        others += [second.root.value] if second.root is not None else []
+        second: Read | None = jsonlayout.read(text[read.rest :])
+    else:
+        second = jsonlayout.tail(read)
+    others += [second.root.value] if second is not None and second.root is not None else []
     return Salvage(dialect=dialect, value=value, problems=tuple(read.places.said(ALLOWED[dialect])), whole=read.whole,
-                   unsaved=tuple(read.unsaved), others=tuple(others), read=None if value is None else read)  # fmt: skip
+                   unsaved=tuple(read.unsaved), others=tuple(others), astray=read.astray,
+                   read=None if value is None else read)  # fmt: skip
 
 
 def _better(ours: Salvage, theirs: Salvage, pair: tuple[Side, Side]) -> Salvage:
@@ -142,6 +147,7 @@ def _better(ours: Salvage, theirs: Salvage, pair: tuple[Side, Side]) -> Salvage:
     said = f"conflict markers of git: {names[0]} is kept, with the keys that only {names[1]} has"
     below = () if second.value is None else (second.value,)
     return first.replace(problems=(said, *first.problems), others=(*first.others, *below, *second.others),
+                         astray=(*first.astray, *second.astray),
                          unsaved=(*first.unsaved, *second.unsaved), whole=first.whole and second.whole)  # fmt: skip
 
 
@@ -152,7 +158,11 @@ def mend(found: Salvage, base: Any = None) -> Mended:
     """
     if found.read is None:
         raise Unreadable(_NO_DOCUMENT)
-    text, joined = _joined(found, (*found.others, base))
+    homes: tuple[Any, ...] = ()
+    if found.astray:
+        known = merging.join(found.value, (*found.others, base)).value
+        homes = homing.documents(found.astray, found.value, known)
+    text, joined = _joined(found, (*found.others, *homes, base))
     return Mended(data=_encoded(text, found.dialect, joined.value), value=joined.value, added=joined.added,
                   conflicts=joined.conflicts)  # fmt: skip
 

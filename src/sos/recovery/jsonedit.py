@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from sos.recovery.jsonparts import indent
-from sos.recovery.jsontext import TOKEN
+from sos.recovery.jsontokens import TOKEN
 from sos.recovery.merging import dumps
 
 TYPE_CHECKING = False

@@ -31,7 +31,8 @@ class Edit(Record):
 class Part:
     """An object or array of the text: its value so far, and where another member of it would be written."""
 
-    __slots__ = ("at", "colon", "comma", "count", "end", "finished", "key", "key_at", "last", "order", "parts", "value")
+    __slots__ = ("astray", "at", "colon", "comma", "count", "end", "finished", "indent", "key", "key_at", "last", "level", "mark",
+                 "order", "parts", "row", "value")  # fmt: skip
 
     def __init__(self, at: int, opening: str) -> None:
         self.value: Any = {} if opening == "{" else []
@@ -46,6 +47,19 @@ class Part:
         self.comma = -1
         self.key: str | None = None
         self.key_at, self.colon = -1, False
+        #: Where lines count: the line that it begins on, how deep that stands, and how deep its members do (-1: not known).
+        self.row, self.indent, self.level = -1, -1, -1
+        #: Whether its own beginning is lost, and which of the edits are inside of it.
+        self.astray, self.mark = False, 0
+
+
+class Astray(Record):
+    """Members of an object whose name is lost: the path of what it stood in, as far as that is known, and what it says."""
+
+    path: tuple[str, ...]
+    value: dict[str, Any]
+    #: Whether it may have stood anywhere else too: the beginning of its line is lost.
+    anywhere: bool = False
 
 
 class Read(Record):
@@ -64,6 +78,8 @@ class Read(Record):
     rest: int
     #: What was complete under a key that stands again later, and is cut off there: documents with that key alone.
     shadowed: tuple[Any, ...]
+    #: What was complete in an object whose beginning is lost.
+    astray: tuple[Astray, ...] = ()
 
     def edited(self, allowed: frozenset[str] = frozenset(), more: tuple[Edit, ...] = ()) -> str:
         """The text with all edits done but those of the allowed kinds, and with more."""
@@ -92,3 +108,8 @@ def path_text(steps: list[str | int]) -> str:
         else:
             done += ("." if done else "") + (step if step.replace("_", "a").replace("-", "a").isalnum() else json.dumps(step))
     return done
+
+
+def closing(part: Part) -> str:
+    """The bracket that ends a part."""
+    return "}" if isinstance(part.value, dict) else "]"

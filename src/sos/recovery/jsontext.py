@@ -10,7 +10,8 @@ import json
 import re
 from json.decoder import scanstring  # type: ignore[attr-defined]  # the C scanner of one string, which typeshed does not name
 
-from sos.recovery.jsonparts import Edit, Part, Read, indent, path_text
+from sos.recovery.jsonparts import Astray, Edit, Part, Read, closing, indent, path_text
+from sos.recovery.jsontokens import NOISE, TOKEN, is_key, number, torn_string
 from sos.recovery.places import Places, end_of
 
 TYPE_CHECKING = False
@@ -21,18 +22,9 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 100
 """Levels of nesting that are looked into. Real configs have less than 20; Python's own parser ends at some hundred."""
-TOKEN = re.compile(
-    r"""(?P<space>[ \t\r\n]+)
-    |(?P<comment>//[^\n\x00]*|/\*.*?\*/)
-    |(?P<string>"[^"\\\x00\n]*(?:\\[^\x00\n][^"\\\x00\n]*)*")
-    |(?P<open>[{\[])|(?P<close>[}\]])|(?P<comma>,)|(?P<colon>:)|(?P<nul>\x00+)
-    |(?P<word>(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null)(?=[ \t\r\n,\]}/]|\Z))
-    |(?P<unfinished>"[^\n\x00]*|/\*.*\Z)
-    |(?P<other>[^\s"{}\[\],:\x00/]+|.)""",
-    re.VERBOSE | re.DOTALL,
-)
 _SPACE = " \t\r\n"
 _NEXT = re.compile(r"[ \t\r\n]*[^ \t\r\n\x00]")
+_OPENS = re.compile(r'[ \t\x00]*[{\[][ \t]*["\r\n{}\[\]]')
 _WORDS = {"true": True, "false": False, "null": None}
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 
@@ -43,14 +35,12 @@ class TooDeep(ValueError):
 
 def read(text: str, places: Places | None = None) -> Read:
     """Read JSON that may be broken. Raises TooDeep."""
-    reader = _Reader(text, places or Places(text))
+    reader = Reader(text, places or Places(text))
     reader.read()
-    whole = reader.whole and reader.root is not None and reader.root.finished
-    return Read(text=text, root=reader.root, edits=reader.edits, places=reader.places, unsaved=reader.unsaved,
-                whole=whole, rest=reader.rest, shadowed=tuple(reader.shadowed))  # fmt: skip
+    return reader.done()
 
 
-class _Reader:
+class Reader:
     """One pass over the text, with the parts that are open in a list instead of on Python's own stack."""
 
     def __init__(self, text: str, places: Places) -> None:
@@ -62,6 +52,7 @@ class _Reader:
         self.root: Part | None = None
         self.rest = -1
         self.shadowed: list[Any] = []
+        self.astray: list[Astray] = []
         self.open: list[Part] = []
         #: Where the line comment ends that was read last: nothing may be written behind it on its line.
         self.commented = -1
@@ -69,19 +60,37 @@ class _Reader:
         self.closed = -1
         #: Where a token begins that reaches to the end of the text.
         self.partial = -1
+        #: Whether of two objects under one key the first says nothing, as in sound JSON.
+        self.last_counts = True
+
+    def done(self) -> Read:
+        """What was read."""
+        whole = self.whole and self.root is not None and self.root.finished
+        return Read(text=self.text, root=self.root, edits=self.edits, places=self.places, unsaved=self.unsaved, whole=whole,
+                    rest=self.rest, shadowed=tuple(self.shadowed), astray=tuple(self.astray))  # fmt: skip
+
+    def begun(self, part: Part) -> None:
+        """A part begins."""
 
     def read(self) -> None:
         """Read all of it."""
         at = len(self.text) - len(self.text.lstrip("\ufeff"))  # two where a program that writes one met another's
         if at:
             self.edit(0, at, "fault", "it begins with a byte order mark")
+        noise = NOISE.match(self.text, at)
+        if noise is not None and noise[0].strip():
+            self.damage(at, noise.end(), f"{noise.end() - at} characters before the beginning")
+            at = noise.end()
         stop = end_of(self.text)
         while at < stop:
             found = TOKEN.match(self.text, at, stop)
             assert found is not None, "the last pattern takes any character"
-            if not self.token(str(found.lastgroup), at, found.end(), stop):
+            kind, end = str(found.lastgroup), found.end()
+            if kind == "string" and (stray := torn_string(self.text, at, end)):
+                kind, end = "unfinished", stray
+            if not self.token(kind, at, end, stop):
                 break
-            at = found.end()
+            at = end
         if stop < len(self.text):
             self.places.add(stop, f"{len(self.text) - stop} NUL bytes at the end")
         if self.open:
@@ -109,6 +118,8 @@ class _Reader:
             self.comma(start)
         elif kind == "close":
             self.close(start)
+        elif kind == "open" and is_key(self.text, end):
+            self.damage(start, end, f"{self.text[start]} before a colon")
         elif isinstance(self.open[-1].value, dict):
             self.member(kind, start, end)
         else:
@@ -121,6 +132,7 @@ class _Reader:
             self.damage(start, len(self.text), "it does not begin with { or [, so its beginning is lost")
             return False
         self.root = Part(start, self.text[start])
+        self.begun(self.root)
         self.open.append(self.root)
         return True
 
@@ -153,10 +165,13 @@ class _Reader:
             if part.colon:
                 self.damage(start, end, "a second colon")
             part.colon = True
-        elif not part.colon and kind == "string":
+        elif kind == "string" and (not part.colon or is_key(self.text, end)):
             self.drop(start, "has no value")
             self.member(kind, start, end)
         else:
+            if kind in {"other", "nul"} and _OPENS.match(self.text, end):
+                self.damage(start, end, f"{self.shown(start, end)} before the value of {self.name()}")
+                return
             if not part.colon:
                 self.edit(start, start, "fault", f"a colon is missing before {self.shown(start, end)}", text=": ")
                 part.colon = True
@@ -166,8 +181,19 @@ class _Reader:
 
     def element(self, kind: str, start: int, end: int) -> None:
         """A token inside of an array."""
-        if not self.value(kind, start, end):
+        if kind == "string" and is_key(self.text, end) and isinstance(self.open[-2:][0].value, dict):
+            self.missing(start)
+            self.member(kind, start, end)
+        elif kind == "word" and self.is_rest(start):
+            self.damage(start, end, f"{self.shown(start, end)} behind what cannot be read")
+        elif not self.value(kind, start, end):
             self.refuse(kind, start, end)
+
+    def is_rest(self, start: int) -> bool:
+        """Whether what stands directly before could not be read."""
+        while self.text[start - 1] in _SPACE:
+            start -= 1
+        return bool(self.edits) and (self.edits[-1].kind, self.edits[-1].end) == ("damage", start)
 
     def refuse(self, kind: str, start: int, end: int) -> None:
         if kind == "open":  # a value without a key: it is read, so that its end is found, and left out
@@ -190,7 +216,9 @@ class _Reader:
     def descend(self, start: int) -> None:
         if len(self.open) >= MAX_DEPTH:
             raise TooDeep(f"it is nested deeper than {MAX_DEPTH} levels")
-        self.open.append(Part(start, self.text[start]))
+        part = Part(start, self.text[start])
+        self.begun(part)
+        self.open.append(part)
 
     def word(self, start: int, end: int) -> Any:
         text = self.text[start:end]
@@ -216,7 +244,7 @@ class _Reader:
         if isinstance(part.value, dict):
             assert part.key is not None
             begin, place = part.key_at, part.key
-            if inner is not None and not inner.finished and place in part.value:
+            if inner is not None and place in part.value and not (inner.finished and self.last_counts):
                 self.shadow(part.value[place])
             part.value[place] = value
             part.key = None
@@ -231,10 +259,14 @@ class _Reader:
         part.last, part.end, part.order = begin, end, order
 
     def shadow(self, value: Any) -> None:
-        for part in reversed(self.open):
-            if not isinstance(part.value, dict):
-                return  # which element it would be is not known
+        for place in range(len(self.open) - 1, -1, -1):
+            part = self.open[place]
+            if part.key is None:
+                return  # which element it would be is not known, or what it stands in is left out
             value = {part.key: value}
+            if part.astray:
+                self.stray(part, value, place - 1)
+                return
         self.shadowed.append(value)
 
     def comma(self, start: int) -> None:
@@ -251,17 +283,22 @@ class _Reader:
         wanted = next((depth for depth in range(len(self.open) - 1, -1, -1) if isinstance(self.open[depth].value, kind)), None)
         if wanted is None or (wanted == 0 < len(self.open) - 1 and _NEXT.match(self.text, start + 1)):
             # Rather one bracket of the wrong kind than the end of all.
-            closing = _closing(self.open[-1])
+            due = closing(self.open[-1])
             self.tidy(start)
-            self.damage(start, start + 1, f"{self.text[start]} stands where {closing} belongs", text=closing)
+            self.damage(start, start + 1, f"{self.text[start]} stands where {due} belongs", text=due)
             self.end(start + 1, 0.0)
             return
-        for part in self.open[:wanted:-1]:
-            self.tidy(start)
-            self.damage(start, start, f"{_closing(part)} is missing before {self.text[start]}", text=_closing(part))
-            self.end(start, self.edits[-1].order + 0.5)
+        for _ in self.open[:wanted:-1]:
+            self.missing(start)
         self.tidy(start)
         self.end(start + 1, 0.0)
+
+    def missing(self, at: int, pad: str = "", finished: bool = True) -> None:
+        """The innermost part ends at a place without its bracket."""
+        self.tidy(at)
+        wanted = closing(self.open[-1])
+        self.damage(at, at, f"{wanted} is missing before {self.text[at : at + 1]!a}", text=pad + wanted)
+        self.end(at, self.edits[-1].order + 0.5, finished)
 
     def tidy(self, at: int) -> None:
         """What dangles in the innermost part before it is closed."""
@@ -271,18 +308,27 @@ class _Reader:
         if part.comma >= 0:
             self.edit(part.comma, part.comma + 1, "trailing", "a comma before the closing bracket")
 
-    def end(self, at: int, order: float) -> None:
+    def end(self, at: int, order: float, finished: bool = True) -> None:
         """The innermost part ends, and is a member of the next; one without a key there is left out."""
         part = self.open.pop()
-        part.finished = True
+        part.finished = finished
         if not self.open:
             self.closed = at
             return
         outer = self.open[-1]
-        if isinstance(outer.value, dict) and outer.key is None:
+        if part.astray:
+            del self.edits[part.mark :]  # they lie inside
+            self.stray(part, part.value, len(self.open) - 1)
+            self.damage(part.at, at, "the beginning of an object is lost")
+        elif isinstance(outer.value, dict) and outer.key is None:
             self.damage(part.at, at, "a value without a key")
         else:
             self.keep(part.value, part.at, at, order, part)
+
+    def stray(self, part: Part, value: dict[str, Any], place: int) -> None:
+        """Keep beside what stands in a part whose beginning is lost, in the open part of this place."""
+        path = tuple(str(each.key) for each in self.open[:place])
+        self.astray.append(Astray(path=path, value=value, anywhere=part.level < 0))
 
     def drop(self, at: int, why: str = "") -> None:
         """Leave out the member whose key stands, up to `at`."""
@@ -306,7 +352,7 @@ class _Reader:
                 self.edit(part.comma, part.comma + 1, "close")
             order += 1
             pad = "\n" + indent(self.text, part.at) if line else ""
-            self.edits.append(Edit(start=at, end=at, text=pad + _closing(part), kind="close", order=order))
+            self.edits.append(Edit(start=at, end=at, text=pad + closing(part), kind="close", order=order))
             self.open.pop()
             if self.open:
                 self.keep(part.value, part.at, at, order + 0.5, part)
@@ -348,15 +394,6 @@ class _Reader:
             self.places.add(start, what, kind)
 
 
-def _closing(part: Part) -> str:
-    return "}" if isinstance(part.value, dict) else "]"
-
-
 def _escaped(found: re.Match[str]) -> str:
     # `\U` of a path of Windows: the backslash was meant.
     return found[0] if found[1][0] in '"\\/bfnrt' or len(found[1]) == 5 else "\\\\" + found[1]
-
-
-def number(text: str) -> int | float:
-    """A number, as JSON has it. (Python refuses to make whole numbers of more than 4300 digits.)"""
-    return float(text) if not text.lstrip("-").isdigit() or len(text) > 4000 else int(text)

@@ -24,6 +24,10 @@ class Places:
         if self._counts[kind] <= MOST:
             self._said.append((kind, f"{self.place(at)}: {what}"))
 
+    def again(self) -> Places:
+        """None yet, for another reading of the same text."""
+        return Places(self._text, self._lines)
+
     def place(self, at: int) -> str:
         """Line and column of an offset, both counted from 1."""
         line = self._text.count("\n", 0, at)
