@@ -76,7 +76,10 @@ def test_mail_is_told_at_once_and_as_it_comes_and_nothing_of_what_it_says(server
         assert made.next() == ("mail", {"unread": 2})
         draft = {"id": "01a00000-0000-7000-8000-0000000000aa", "to": "bb", "text": "x"}
         answered = server.ask("POST", "/v1/messages", {"draft": draft}, token=server.token(slug="aa"))
-        assert (answered.status, made.next()) == (200, ("mail", {"unread": 3}))
+        told = made.next()
+        while told == ("mail", {"unread": 2}):  # a ring that came while it counted is looked into once more
+            told = made.next()
+        assert (answered.status, told) == (200, ("mail", {"unread": 3}))
     until(0, server)
 
 
