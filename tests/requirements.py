@@ -334,7 +334,7 @@ PROMISES: tuple[Promise, ...] = (
     Promise("REPAIR-001", "Repair tries the strict parse, the tolerant parse (BOM, trailing comma, conflict markers, NUL), then the newest parsing backup with the complete salvaged keys on top, conflicts in the diff.", "§12", "kept"),
     Promise("REPAIR-002", "No key that was complete in the broken bytes or in the newest backup is absent afterwards, at every offset of truncation.", "§12", "kept"),
     Promise("REPAIR-003", "A byte-identical backup precedes the atomic replace under the runtime's lock, without it nothing is written, and what is not ours stays as it is.", "§12", "kept"),
-    Promise("REPAIR-004", "After a repair the real CLI opens.", "§12", "open"),
+    Promise("REPAIR-004", "After a repair the real CLI opens.", "§12", "kept"),
     Promise("GUIDE-001", "The guide ships in the package and is checked by hash; a changed copy is noticed and replaced.", "§12", "kept"),
     Promise("GUIDE-002", "`RECOVERY.md` in the agent's home is filled with its own facts and no token, and the installed skill brings the same guide to the runtime.", "§12", "kept"),
     Promise("GUIDE-003", "`sos guide` opens with no bus, no config, no token, a broken store and a full disk.", "§12", "kept"),
