@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -239,6 +240,12 @@ def _tag(behind: str) -> bool:
 def unseen(text: str) -> int:
     """How many characters of a text must be counted as hidden in its header."""
     return len([each for each in text if escaped(each) != each])
+
+
+def quoted(text: str) -> str:
+    """How a sender's own word must stand in a line of ours."""
+    shown = inlined(text)
+    return shown if re.fullmatch(r"[\w.:@/-]*", shown) else '"' + shown.replace('"', "'") + '"'
 
 
 def inlined(text: str) -> str:

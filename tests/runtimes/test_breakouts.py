@@ -27,7 +27,7 @@ from sos.stores.sqlite.store import SqliteStore
 from sos.testing.streams import ForeignStream
 from sos.wiring.local import connect
 
-from .breakouts import LARGE, REFUSED, Breakout, corpus, escaped, inlined, unseen
+from .breakouts import LARGE, REFUSED, Breakout, corpus, escaped, quoted, unseen
 from .five import Seat, seated
 from .model_endpoint import Json, ModelEndpoint, ToolUse, said
 
@@ -120,10 +120,10 @@ def show(seat: Seat) -> None:
 def header(each: Sent, nonce: str) -> re.Pattern[str]:
     """What must stand in the header of a break-out, whose age alone is not known."""
     breakout = each.breakout
-    name = inlined((breakout.sender or "").removeprefix("agent:")).strip()
+    name = quoted((breakout.sender or "").removeprefix("agent:").strip())
     who = "reviewer (same-user)" if breakout.sender is None else f"someone who claims to be {name}"
     words = [f"[sos {nonce} {each.id}] message from {who}", "your project", "AGE"]
-    words += [f"thread {inlined(breakout.thread)}"] if breakout.thread else []
+    words += [f"thread {quoted(breakout.thread)}"] if breakout.thread else []
     words += [f"{unseen(breakout.text)} hidden characters escaped"] if unseen(breakout.text) else []
     return re.compile(re.escape(" · ".join(words)).replace("AGE", "[0-9]+ (?:s|m) ago"))
 
