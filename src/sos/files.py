@@ -265,7 +265,7 @@ class Lock:
         if not self.acquire():
             raise StoreUnreachable(
                 f"{self._path} has been locked for {self._seconds:g} s",
-                next_step=f"see who holds it: fuser -v {self._path}   (stopped ones: ps -eo pid,stat,cmd | grep sos)",
+                next_step=f"see who holds it: fuser -v {_word(self._path)}   (stopped ones: ps -eo pid,stat,cmd | grep sos)",
             )
         return self
 

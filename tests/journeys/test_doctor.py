@@ -44,6 +44,14 @@ def codes(examined: dict[str, Any]) -> list[str]:
     return [finding["code"] for rung in examined["rungs"] for finding in rung["findings"]]
 
 
+def everywhere(home: Path, runtime: str) -> Shell:
+    """A machine on which each session of a runtime is `aa`."""
+    shell = Shell(home)
+    shell.json("join", "--name", "aa", "--role", "qa")
+    shell.json("connect", runtime, "--as", "aa", "--everywhere")
+    return shell
+
+
 # --- the ladder -------------------------------------------------------------------------------------------------------
 
 
@@ -337,9 +345,7 @@ def test_a_deep_look_finds_a_hook_that_runs_and_shows_nothing(patient: Patient) 
 @pytest.mark.promise("DOCTOR-003")
 @pytest.mark.parametrize("runtime", HOOKED)
 def test_the_hook_of_each_runtime_says_that_it_starts_and_one_that_may_not_be_run_does_not(home: Path, runtime: str) -> None:
-    shell = Shell(home)
-    shell.json("join", "--name", "aa", "--role", "qa")
-    shell.json("connect", runtime, "--as", "aa", "--everywhere")
+    shell = everywhere(home, runtime)
     settings = load()
     assert probing.starts(settings, runtime) >= 0
     (shell.root / "bin" / "sos-hook").chmod(0o644)
@@ -357,9 +363,7 @@ def test_the_hook_of_each_runtime_says_that_it_starts_and_one_that_may_not_be_ru
 @pytest.mark.promise("DOCTOR-006")
 @pytest.mark.parametrize("runtime", HOOKED)
 def test_deep_sees_the_canary_through_the_hook_of_each_runtime(home: Path, runtime: str) -> None:
-    shell = Shell(home)
-    shell.json("join", "--name", "aa", "--role", "qa")
-    shell.json("connect", runtime, "--as", "aa", "--everywhere")
+    shell = everywhere(home, runtime)
     examined = shell.run("doctor", "--json", "--as", "aa", "--deep", "--all").json
     assert "hook_deaf" not in codes(examined)
     assert any("the installed hook showed the canary" in each for each in examined["rungs"][2]["well"])

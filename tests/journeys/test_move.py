@@ -16,12 +16,15 @@ from typing import Any
 import pytest
 
 from sos.homes import home as homes
+from sos.model.ids import new_id
+from sos.model.messages import Draft
 from sos.model.names import Slug
+from sos.model.work import Sending
 from sos.remote.connection import HttpConnection
 from sos.settings import load
 from sos.stores.sqlite.store import SqliteStore
 from sos.testing.world import World
-from sos.wiring import moving
+from sos.wiring import local, moving
 from sos.wiring.local import SystemClock
 from tests.faces.served import Served, served
 from tests.serving import Serving, shell_at
@@ -184,7 +187,11 @@ def test_after_a_move_the_agents_go_on_where_they_were(embedded: Path, tmp_path:
     assert inside.json("task", "done", task["id"], "moved and done")["status"] == "done"
     assert shell.json("whoami", "--as", "aa")["answers"][1]["good"] is True
     assert "bb has done your task" in shell.run("inbox", "--as", "aa").out
-    # The old store and its operator are still here: what it would take, nobody reads.
+    # The old store and its operator are still here: what it would take, nobody reads, nor what waited in its outbox.
+    settings = load({"HOME": str(shell.home), "SOS_HOME": str(shell.root)})
+    late = Draft(id=new_id(SystemClock().now()), to="bb", text="queued before")
+    local.queue(settings, None, Sending(draft=late))
+    assert f"{late.id} to bb: bb is at {serving.url}" in shell.run("inbox").err
     for words in (["send", "bb", "lost?"], ["broadcast", "--everywhere", "lost?"]):
         refused = shell.run(*words, "--json")
         assert (refused.code, refused.json["error"], serving.url in refused.json["message"]) == (1, "bus_mismatch", True)

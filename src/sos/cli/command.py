@@ -66,7 +66,7 @@ class Command:
         freshen(self.settings)
         self._connection = connection = connect(self.settings, self.arguments.as_agent)
         connection.tick()
-        for refused in drain_outbox(self.settings, connection):
+        for refused in drain_outbox(self.settings, connection).refused:
             self.remark(f"sos: not sent, and never will be: {refused}")
         return connection
 

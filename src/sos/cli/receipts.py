@@ -35,7 +35,7 @@ def queue(command: Command, given: Sending, error: StoreUnreachable) -> int:
     draft = given.draft
     command.out(
         f"queued, not sent: {draft.id} ({error.message}). The next command of {sender} sends it; list: sos outbox",
-        {"id": draft.id, "to": draft.to, "queued": True, "error": error.code, "message": error.message},
+        {"id": draft.id, "to": given.whom, "queued": True, "error": error.code, "message": error.message},
     )
     return QUEUED
 

@@ -247,7 +247,7 @@ def _left_behind(patient: Patient) -> Iterator[Trouble]:
     if queued:
 
         def mend() -> str:
-            drained = local.drain(patient.settings, patient.own())
+            drained = local.drain_outbox(patient.settings, patient.own())
             why = [f"refused: {', '.join(drained.refused)}"] if drained.refused else []
             why += [f"the others wait: {drained.stopped.message}"] if drained.stopped is not None else []
             said = "; ".join((f"sent {drained.sent} of {len(queued)}", *why))

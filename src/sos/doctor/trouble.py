@@ -9,6 +9,7 @@ from sos import files
 from sos.model.errors import SosError
 from sos.model.findings import Finding
 from sos.model.record import Record
+from sos.model.shell import shell_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def unwritable(path: str, why: str) -> Trouble | None:
         trouble = raised(error, why)
         if os.access(path, os.W_OK | os.X_OK) or os.lstat(path).st_uid != os.geteuid():
             return trouble
-        finding = trouble.finding.replace(what=f"{path} cannot be written: {error.message}", next_step=f"chmod u+rwx {path}")
+        finding = trouble.finding.replace(
+            what=f"{path} cannot be written: {error.message}", next_step=f"chmod u+rwx {shell_word(path)}"
+        )
         return Trouble(finding=finding, mend=lambda: _opened(path))
     return None
 

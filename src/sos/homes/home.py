@@ -10,6 +10,7 @@ from sos.model.errors import HomeDamaged, HomeNotPrivate, InvalidInput, SosError
 from sos.model.names import OPERATOR, Slug, is_slug
 from sos.model.record import Record
 from sos.model.redaction import looks_like_token
+from sos.model.shell import shell_word
 from sos.model.tokens import parse_token
 
 TYPE_CHECKING = False
@@ -100,7 +101,7 @@ def load(root: str, slug: str) -> Home | None:
     file = os.path.join(path, "agent.toml")
     if not os.path.lexists(file):
         if _is_closed(path):
-            raise HomeDamaged(f"{path}: Permission denied", next_step=f"chmod u+rwx {path}")
+            raise HomeDamaged(f"{path}: Permission denied", next_step=f"chmod u+rwx {shell_word(path)}")
         return None
     files.check_private(path)
     data = files.read(file)
@@ -181,9 +182,7 @@ def given_token(path: str) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise InvalidInput(
-            f"{path} is no token file: {error.strerror}", next_step="name the file that holds the token"
-        ) from error
+        raise InvalidInput(f"{path} is no token file: {error.strerror}", next_step=step) from error
     try:
         files.check_private(path)
     except HomeNotPrivate as error:

@@ -75,10 +75,7 @@ def _read(home: str, identifier: str) -> Queued:
     data = files.read(path)
     try:
         made = wire.loads(data or b"")
-        refused, broadcast = (
-            made.pop("refused", ""),
-            made.pop("broadcast", False),
-        )  # as it was written before an answer could wait
+        refused, broadcast = made.pop("refused", ""), made.pop("broadcast", False)  # the second: as older versions wrote it
         draft = drafted(made["draft"])
         draft = draft.replace(kind="broadcast") if broadcast else draft
         return Queued(given=Sending(**{**made, "draft": draft}), refused=refused)

@@ -273,7 +273,7 @@ class Terminal:
     def queue(self, given: Sending, error: StoreUnreachable) -> Json:
         """See `tools.tool.Face`."""
         queue(self._settings, self._named, given)
-        return {"id": given.draft.id, "to": given.draft.to, "queued": True, "error": error.code, "message": error.message}
+        return {"id": given.draft.id, "to": given.whom, "queued": True, "error": error.code, "message": error.message}
 
 
 _INFO = {"name": "sos", "title": protocol.TITLE, "version": __version__}

@@ -9,6 +9,7 @@ from sos import files
 from sos.model import wire
 from sos.model.errors import UnreadableJson
 from sos.model.findings import Finding
+from sos.model.shell import shell_word
 from sos.runtimes import launchers, owned
 
 TYPE_CHECKING = False
@@ -43,7 +44,7 @@ def lacking(own: Own, runtime: str, title: str) -> Finding:
     closed = _closed_above(own.path)
     if closed:
         what = f"{closed} may not be looked into, and {own.path} is to stand in it"
-        return Finding(code="hook_closed", severity=severity, what=what, why=why, next_step=f"chmod u+rwx {closed}")
+        return Finding(code="hook_closed", severity=severity, what=what, why=why, next_step=f"chmod u+rwx {shell_word(closed)}")
     if not os.path.lexists(own.path):
         return gone(own, runtime, title)
     if owned.is_whole(own):

@@ -188,7 +188,7 @@ class Agent:
             return
         from sos.wiring import local, renewing
 
-        for refused in local.drain_outbox(self._settings, self._connection):
+        for refused in local.drain_outbox(self._settings, self._connection).refused:
             self._told(InvalidInput(f"not sent, and never will be: {refused}"), None)
         if getattr(self._connection, "expires", None) is not None:
             renewing.renew_due(self._settings, self._connection)

@@ -233,12 +233,7 @@ class Drained(Record):
     stopped: StoreError | None = None
 
 
-def drain_outbox(settings: Settings, connection: Connection) -> tuple[str, ...]:
-    """`drain`, for whoever goes on all the same: what was refused, in words."""
-    return drain(settings, connection).refused
-
-
-def drain(settings: Settings, connection: Connection) -> Drained:
+def drain_outbox(settings: Settings, connection: Connection) -> Drained:
     """Send what waits in the outbox of this connection's agent. Ids keep it to one copy each."""
     from sos.homes import outbox
     from sos.model.work import dispatch
@@ -255,6 +250,7 @@ def drain(settings: Settings, connection: Connection) -> Drained:
         if queued.refused:
             continue
         try:
+            require_here(settings, connection, queued.given)
             dispatch(queued.given, connection)
         except StoreError as error:
             stopped = error
