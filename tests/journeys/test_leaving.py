@@ -58,3 +58,11 @@ def test_a_new_owner_of_a_slug_sees_and_sends_nothing_of_the_former_one(shell: S
     own = shell.json("send", "--as", "a_b", "bb", "new")["id"]
     assert [each["id"] for each in shell.json("sent", "--as", "a_b")["sent"]] == [own]
     assert shell.json("trace", "--as", "a_b", own)["id"] == own
+
+
+def test_without_yes_it_says_what_would_stay_unread_and_does_nothing(shell: Shell) -> None:
+    shell.json("send", "bb", "hello")
+    ran = shell.run("leave", "--as", "bb", "--json")
+    assert (ran.code, ran.json) == (1, {"id": "bb", "status": "open", "unread": 1})
+    assert shell.run("leave", "--as", "bb").out == "bb would leave with 1 unread. Do it: add --yes\n"
+    assert shell.json("whoami", "--as", "bb")["status"] == "open"
